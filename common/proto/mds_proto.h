@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* mds_proto.h - what a metadata server answers.
+ *
+ * A `layout` in a reply is the encoding of layout.h; empty when the file has none, is no regular
+ * file, or the client need not know (its size is sure and it did not open the file).
+ * open_id names an open file of a session; the client picks it. Replies carry the attributes
+ * after the operation. Times are of the MDS unless the request gives them.
+ */
+#pragma once
+/* clang-format off */
+#define MDS_RPCS(X) \
+	X(200, mds, lookup,      0,            "find a name in a directory") \
+	X(201, mds, getattr,     0,            "attributes of an inode") \
+	X(202, mds, setattr,     RPC_MODIFIES, "chmod, chown, utimens, truncate") \
+	X(203, mds, create,      RPC_MODIFIES, "make a name with a new inode of any type, and open it if asked to") \
+	X(204, mds, link,        RPC_MODIFIES, "give an inode another name") \
+	X(205, mds, unlink,      RPC_MODIFIES, "remove a name (unlink or rmdir)") \
+	X(206, mds, rename,      RPC_MODIFIES, "move a name, replacing or exchanging the target") \
+	X(207, mds, readlink,    0,            "target of a symbolic link") \
+	X(208, mds, open,        RPC_MODIFIES, "open a regular file; O_TRUNC included") \
+	X(209, mds, close,       RPC_MODIFIES, "end an open; gives size, blocks and times after writes") \
+	X(210, mds, readdir,     0,            "entries of a directory from a cookie on, with attributes if asked for") \
+	X(211, mds, getxattr,    0,            "value of an extended attribute") \
+	X(212, mds, setxattr,    RPC_MODIFIES, "set an extended attribute") \
+	X(213, mds, listxattr,   0,            "names of the extended attributes") \
+	X(214, mds, removexattr, RPC_MODIFIES, "remove an extended attribute") \
+	X(215, mds, statfs,      0,            "space of the MDT and of every OST") \
+	X(216, mds, setlk,       RPC_LONG,     "take, change or give back a file lock; waits if asked to") \
+	X(217, mds, getlk,       0,            "the first lock that conflicts") \
+	X(218, mds, cancel,      0,            "end a waiting setlk of this session with EINTR") \
+	X(219, mds, layout,      RPC_MODIFIES, "layout of a file; makes its objects if asked to") \
+	X(220, mds, fid2path,    0,            "the n-th path of an inode") \
+	X(221, mds, alloc_seq,   RPC_MODIFIES, "a fresh sequence for new FIDs") \
+	X(222, mds, sync,        0,            "answered when everything answered before is on disk") \
+	X(223, mds, reopen,      0,            "after a restart of the MDS: this file is still open here") \
+	X(224, mds, parent,      0,            "parent and name of an inode (its first link)")
+
+#define REQ_mds_lookup(F)  F(fid, parent) F(name, name)
+#define REP_mds_lookup(F)  F(fid, fid) F(attr, attr) F(blob, layout)
+#define REQ_mds_getattr(F) F(fid, fid)
+#define REP_mds_getattr(F) F(attr, attr) F(blob, layout)
+/* valid: SETATTR_*. ctime_floor: newest time this client saw on the file's objects. */
+#define REQ_mds_setattr(F) F(fid, fid) F(u32, valid) F(u32, mode) F(u32, uid) F(u32, gid) F(u64, size) \
+	F(i64, atime) F(i64, mtime) F(i64, ctime_floor) F(u64, open_id)
+#define REP_mds_setattr(F) F(attr, attr) F(blob, layout)
+/* mode with type. An empty name makes an inode without a name (O_TMPFILE); open_id 0 does not open.
+ * open_flags: OPEN_*. target: of a symlink. layout: the wish of the client, or empty. If the name exists
+ * and OPEN_EXCL is not given, a regular file is opened instead (fid tells). */
+#define REQ_mds_create(F)  F(fid, parent) F(optname, name) F(fid, fid) F(u32, mode) F(u32, umask) F(u32, uid) \
+	F(u32, gid) F(u64, rdev) F(u32, open_flags) F(u64, open_id) F(str, target) F(blob, layout)
+#define REP_mds_create(F)  F(fid, fid) F(attr, attr) F(blob, layout) F(u64, open_seq)
+#define REQ_mds_link(F)    F(fid, fid) F(fid, parent) F(name, name)
+#define REP_mds_link(F)    F(attr, attr) F(blob, layout)
+#define REQ_mds_unlink(F)  F(fid, parent) F(name, name) F(u32, rmdir)
+#define REP_mds_unlink(F)  F(fid, fid) F(u32, nlink)
+/* flags: RENAME_NOREPLACE 1, RENAME_EXCHANGE 2 as in renameat2(2). */
+#define REQ_mds_rename(F)  F(fid, from_parent) F(name, from_name) F(fid, to_parent) F(name, to_name) F(u32, flags)
+#define REP_mds_rename(F)  F(fid, fid) F(fid, replaced)
+#define REQ_mds_readlink(F) F(fid, fid)
+#define REP_mds_readlink(F) F(str, target)
+/* open_seq: counts openings and closings of writers of the file; close gives it back. */
+#define REQ_mds_open(F)    F(fid, fid) F(u32, open_flags) F(u64, open_id)
+#define REP_mds_open(F)    F(attr, attr) F(blob, layout) F(u64, open_seq)
+/* flags: CLOSE_*. size, blocks, mtime: of the objects, valid with CLOSE_WROTE. */
+#define REQ_mds_close(F)   F(fid, fid) F(u64, open_id) F(u32, flags) F(u64, open_seq) F(u64, size) F(u64, blocks) \
+	F(i64, mtime) F(i64, atime)
+#define REP_mds_close(F)
+/* cookie 0 starts. entries: mds_dirent records. flags: READDIR_PLUS. parent: for "..". */
+#define REQ_mds_readdir(F) F(fid, fid) F(u64, cookie) F(u32, max_bytes) F(u32, flags)
+#define REP_mds_readdir(F) F(blob, entries) F(u32, eof) F(fid, parent)
+#define REQ_mds_getxattr(F) F(fid, fid) F(str, name)
+#define REP_mds_getxattr(F) F(blob, value)
+/* flags: XATTR_CREATE 1, XATTR_REPLACE 2 as in setxattr(2). priv: the caller is root. */
+#define REQ_mds_setxattr(F) F(fid, fid) F(str, name) F(blob, value) F(u32, flags) F(u32, priv)
+#define REP_mds_setxattr(F) F(attr, attr)
+#define REQ_mds_listxattr(F) F(fid, fid)
+#define REP_mds_listxattr(F) F(blob, names)
+#define REQ_mds_removexattr(F) F(fid, fid) F(str, name)
+#define REP_mds_removexattr(F)
+#define REQ_mds_statfs(F)
+#define REP_mds_statfs(F)  F(blob, targets)
+/* space: enum lock_space. type: F_RDLCK 0, F_WRLCK 1, F_UNLCK 2. end inclusive, UINT64_MAX = EOF. */
+#define REQ_mds_setlk(F)   F(fid, fid) F(u8, space) F(u64, owner) F(u32, pid) F(u8, type) F(u64, start) F(u64, end) F(u8, wait)
+#define REP_mds_setlk(F)
+#define REQ_mds_getlk(F)   F(fid, fid) F(u8, space) F(u64, owner) F(u32, pid) F(u8, type) F(u64, start) F(u64, end)
+#define REP_mds_getlk(F)   F(u8, type) F(u64, start) F(u64, end) F(u32, pid)
+#define REQ_mds_cancel(F)  F(u64, xid)
+#define REP_mds_cancel(F)
+#define REQ_mds_layout(F)  F(fid, fid) F(u32, instantiate)
+#define REP_mds_layout(F)  F(blob, layout)
+#define REQ_mds_fid2path(F) F(fid, fid) F(u32, linkno)
+#define REP_mds_fid2path(F) F(str, path) F(u32, nlinks)
+#define REQ_mds_alloc_seq(F)
+#define REP_mds_alloc_seq(F) F(u64, seq)
+#define REQ_mds_sync(F)    F(fid, fid)
+#define REP_mds_sync(F)
+#define REQ_mds_reopen(F)  F(fid, fid) F(u32, open_flags) F(u64, open_id)
+#define REP_mds_reopen(F)  F(u64, open_seq)
+#define REQ_mds_parent(F)  F(fid, fid)
+#define REP_mds_parent(F)  F(fid, parent) F(optname, name)
+
+/* Records that follow each other in a blob. With READDIR_PLUS every record carries attr; a file of
+ * unsure size has ATTR_SIZE_UNSURE in it and the client asks again. */
+#define STRUCT_mds_dirent(F) F(u64, cookie) F(fid, fid) F(u8, dtype) F(name, name)
+#define STRUCT_mds_dirent_plus(F) F(u64, cookie) F(fid, fid) F(u8, dtype) F(name, name) F(attr, attr)
+/* state: enum target_state. Sizes in bytes. */
+#define STRUCT_mds_target_stat(F) F(u8, type) F(u32, index) F(u32, state) F(u64, total) F(u64, free) F(u64, avail) \
+	F(u64, files) F(u64, ffree) F(i32, error)
+/* clang-format on */

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* oss_proto.h - what an object storage target answers.
+ *
+ * An object is (fid, comp, stripe) as in layout.h. It comes to be at its first write, so asking
+ * about one that is not there is no error: OBJ_EXISTS is clear and sizes are 0.
+ */
+#pragma once
+/* clang-format off */
+#define OSS_RPCS(X) \
+	X(300, oss, read,      RPC_BULK_OUT,  "bytes of an object; fewer come back at its end") \
+	X(301, oss, write,     RPC_BULK_IN,   "write bytes of an object, making it if need be") \
+	X(302, oss, getattr,   0,             "size, blocks and times of an object") \
+	X(303, oss, punch,     0,             "set the size of an object (truncate); from the MDS") \
+	X(304, oss, fallocate, 0,             "preallocate, punch a hole or zero a range") \
+	X(305, oss, seek,      0,             "next data or hole at or after an offset") \
+	X(306, oss, sync,      0,             "make an object stable") \
+	X(307, oss, destroy,   0,             "remove objects; done when answered; from the MDS") \
+	X(308, oss, statfs,    0,             "space of the target")
+
+#define OBJ_FIELDS(F) F(fid, fid) F(u32, comp) F(u32, stripe)
+/* flags: OBJ_EXISTS. size, blocks (512 bytes), mtime (ns, of the OST), version: counts changes. */
+#define OBJ_ATTR_FIELDS(F) F(u32, flags) F(u64, size) F(u64, blocks) F(i64, mtime) F(u64, version)
+
+#define REQ_oss_read(F)      OBJ_FIELDS(F) F(u64, off) F(u32, len)
+#define REP_oss_read(F)      OBJ_ATTR_FIELDS(F)
+/* flags: OSS_WRITE_SYNC: stable before the answer. */
+#define REQ_oss_write(F)     OBJ_FIELDS(F) F(u64, off) F(u32, flags) F(u32, trunc_gen)
+#define REP_oss_write(F)     OBJ_ATTR_FIELDS(F)
+#define REQ_oss_getattr(F)   OBJ_FIELDS(F)
+#define REP_oss_getattr(F)   OBJ_ATTR_FIELDS(F)
+/* An object that is longer is cut, one that is shorter grows if extend is set. */
+#define REQ_oss_punch(F)     OBJ_FIELDS(F) F(u64, size) F(u32, extend) F(u32, trunc_gen)
+#define REP_oss_punch(F)     OBJ_ATTR_FIELDS(F)
+/* mode: FALLOC_FL_* of fallocate(2). */
+#define REQ_oss_fallocate(F) OBJ_FIELDS(F) F(u32, mode) F(u64, off) F(u64, len) F(u32, trunc_gen)
+#define REP_oss_fallocate(F) OBJ_ATTR_FIELDS(F)
+/* whence: SEEK_DATA 3 or SEEK_HOLE 4. -ENXIO as lseek(2). */
+#define REQ_oss_seek(F)      OBJ_FIELDS(F) F(u64, off) F(u32, whence)
+#define REP_oss_seek(F)      F(u64, off)
+#define REQ_oss_sync(F)      OBJ_FIELDS(F)
+#define REP_oss_sync(F)      OBJ_ATTR_FIELDS(F)
+/* objects: oss_object records. */
+#define REQ_oss_destroy(F)   F(blob, objects)
+#define REP_oss_destroy(F)   F(u32, destroyed)
+#define REQ_oss_statfs(F)
+#define REP_oss_statfs(F)    F(u64, total) F(u64, free) F(u64, avail) F(u64, files) F(u64, ffree) F(u32, state)
+
+#define STRUCT_oss_object(F) OBJ_FIELDS(F)
+/* clang-format on */

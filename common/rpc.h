@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* rpc.h - remote calls: imports (client side) and services (server side) over net.h.
+ *
+ * CLIENT. An rpc_import is one server as seen from one loop (a lane): a connection that is made
+ * and made again over a list of NIDs, a session, slots for modifying requests, and the calls in flight. A call waits
+ * for a working connection, is sent, sent again after a reconnect under the same xid, and ends with
+ * the reply, its deadline, or the end of the import. If the server has another boot id after a
+ * reconnect (it restarted), the import's on_restart fiber runs first (reclaim of opens and locks).
+ *
+ * SERVER. An rpc_service dispatches requests of its connections to handlers, each in a fiber. It checks
+ * session, epoch and body, finds resent modifying requests by the service's replay hooks, limits
+ * requests in flight per connection (then it stops reading the socket), counts and times, logs
+ * failures once. A handler fills its reply struct and returns 0 or -errno; the service's gate may
+ * hold the reply back until a transaction is on disk.
+ *
+ * One loop each; nothing here is shared between threads.
+ */
+#pragma once
+#include "common/co.h"
+#include "common/net.h"
+#include "common/proto/proto.h"
+#include "common/stats.h"
+#include "common/target.h"
+
+struct params;
+
+/* ------------------------------------------------------------------ client */
+
+struct rpc_client_cfg {
+	struct loop *loop;
+	uint8_t uuid[UUID_LEN]; /* of the client; the same on all its lanes */
+	uint32_t kind;		/* enum peer_kind */
+	const char *name;	/* for the server's log: "client host pid" */
+	uint32_t lane;
+};
+
+enum import_state { IMP_DISCONN, IMP_CONNECTING, IMP_RECLAIM, IMP_FULL, IMP_CLOSED };
+
+struct rpc_import;
+
+struct rpc_import_cfg {
+	const struct rpc_client_cfg *client; /* kept by pointer */
+	const char *target;		     /* "lustre-OST0000"; copied */
+	struct nid_list nids;
+	/* The server forgot us (restart or eviction): reclaim what we hold; runs in a fiber before
+	 * waiting calls are sent; may call with RPC_CALL_RECLAIM. Optional. */
+	void (*on_restart)(void *arg, struct rpc_import *imp, bool evicted);
+	/* State changed (for lfs check, lctl dl). Optional. */
+	void (*on_state)(void *arg, struct rpc_import *imp, enum import_state s);
+	void *arg;
+};
+
+must_check int rpc_import_create(const struct rpc_import_cfg *cfg, struct rpc_import **out);
+/* Ends: sends disconnect if connected (waits up to timeout_ms for it), fails calls with -ENOTCONN. Suspends. */
+void rpc_import_co_destroy(struct rpc_import *imp, uint32_t timeout_ms);
+void rpc_import_set_nids(struct rpc_import *imp, const struct nid_list *nids);
+/* Inactive: calls fail at once with -EIO (lctl deactivate). */
+void rpc_import_set_active(struct rpc_import *imp, bool active);
+enum import_state rpc_import_state(const struct rpc_import *imp);
+const char *rpc_import_state_name(enum import_state s);
+const char *rpc_import_target(const struct rpc_import *imp);
+/* Address in use, "" if none. */
+const char *rpc_import_peer(const struct rpc_import *imp);
+bool rpc_import_local(const struct rpc_import *imp, struct nid *out);
+/* Last failure to connect, 0 or -errno. */
+int rpc_import_error(const struct rpc_import *imp);
+uint64_t rpc_import_session(const struct rpc_import *imp);
+/* 0 when it works, -ETIMEDOUT, or an error that will not go away (-EPROTONOSUPPORT, -ENODEV: no such target). Suspends. */
+must_check int rpc_import_co_wait(struct rpc_import *imp, uint32_t timeout_ms);
+/* Counters by RPC number: count and latency of calls over this import; RPC_NR_MAX entries. */
+const struct stat_counter *rpc_import_stats(const struct rpc_import *imp);
+
+enum rpc_call_flags { RPC_CALL_RECLAIM = 1 };
+
+/* One call; memory of the caller, on its stack. Zero-initialise (RPC_CALL does). Replies hold views into
+ * the reply's body, valid until rpc_call_fini(). */
+struct rpc_call {
+	/* set by the caller */
+	uint32_t flags;
+	uint32_t deadline_ms;	  /* give up after this long with -ETIMEDOUT; 0: never */
+	const struct iovec *out;  /* bulk to send; must stay unchanged until the call returns */
+	uint32_t out_n;
+	struct iovec *in;	  /* where bulk of the reply goes */
+	uint32_t in_n;
+	/* set by the call */
+	uint32_t in_len;	  /* bulk bytes received; checked against the sender's crc */
+	struct wire_hdr hdr;	  /* of the reply */
+	uint64_t xid;		  /* valid once sent, for mds_cancel */
+	void (*on_sent)(void *arg, uint64_t xid); /* optional: the xid is known */
+	void *on_sent_arg;
+	struct msg *reply;
+};
+
+#define RPC_CALL(name) CLEANUP(rpc_call_fini) struct rpc_call name = {0}
+void rpc_call_fini(struct rpc_call *call);
+
+/* Sends and waits. The status of the reply (0 or -errno), or -ETIMEDOUT, -ENOTCONN, -EIO (inactive),
+ * -EBADMSG (undecodable reply, or bulk whose crc is wrong after retries). rep is only set on 0. Suspends. */
+must_check int rpc_co_call(struct rpc_import *imp, const struct rpc_desc *d, struct rpc_call *call,
+			   const void *req, void *rep);
+
+#define RPC_STUB(nr_, srv, nm, flags_, doc_)                                                   \
+	must_check static inline int srv##_co_##nm(struct rpc_import *imp, struct rpc_call *call, \
+						   const struct srv##_##nm##_req *req,         \
+						   struct srv##_##nm##_rep *rep)               \
+	{                                                                                      \
+		return rpc_co_call(imp, &srv##_##nm##_desc, call, req, rep);                   \
+	}
+ALL_RPCS(RPC_STUB)
+#undef RPC_STUB
+
+/* ------------------------------------------------------------------ server */
+
+struct rpc_service;
+struct rpc_op;
+
+struct rpc_session {
+	uint64_t id;
+	uint32_t epoch;
+	uint32_t kind; /* enum peer_kind */
+	uint8_t uuid[UUID_LEN];
+	char name[64];	     /* what the peer calls itself, printable */
+	char peer[NID_STRLEN]; /* last address */
+	uint32_t nconns;
+	uint64_t idle_since_ns; /* loop time since it has no connection; 0 while it has */
+	void *priv;		/* of the service */
+	TAILQ_ENTRY(rpc_session) link;
+};
+
+/* A request being served. */
+struct rpc_op {
+	struct rpc_service *svc;
+	struct rpc_session *session; /* NULL for RPC_NOSESSION requests before connect */
+	const struct rpc_desc *desc;
+	const struct wire_hdr *hdr;
+	/* bulk of the request; its memory is the service's until the op ends */
+	struct iovec *in;
+	uint32_t in_n, in_len;
+	/* bulk of the reply; set by the handler, kept until sent, then out_done(out_arg) */
+	struct iovec *out;
+	uint32_t out_n;
+	void (*out_done)(void *arg);
+	void *out_arg;
+	uint64_t transno; /* goes into the reply's header */
+};
+
+typedef int rpc_handler_fn(struct rpc_op *op, const void *req, void *rep);
+struct rpc_handler {
+	uint16_t nr;
+	rpc_handler_fn *fn;
+};
+
+struct rpc_service_ops {
+	/* A session is made or resumed. Non-zero refuses. Optional. */
+	int (*session_open)(void *arg, struct rpc_session *s, const struct any_connect_req *q);
+	/* It ended: disconnect, or no connection for session_timeout_ms. May suspend (runs in a fiber). Optional. */
+	void (*session_co_close)(void *arg, struct rpc_session *s, bool evicted);
+	/* Resent modifying request: if its reply is stored give the encoded reply body (valid until the next
+	 * call) and 1; 0 when it was never executed. Optional. */
+	int (*replay_find)(void *arg, struct rpc_op *op, int32_t *status, struct span *body);
+	/* The handler of a modifying request succeeded: store the reply under (session, slot) in the same
+	 * transaction. Optional; -errno fails the request. */
+	int (*replay_store)(void *arg, struct rpc_op *op, int32_t status, struct span body);
+	/* The reply is encoded. True: the gate took it and calls rpc_op_reply(op, rc) later. Optional. */
+	bool (*gate)(void *arg, struct rpc_op *op);
+	/* Memory for bulk of requests: set iov (up to MAX_BULK_IOV) for len bytes; -EAGAIN when there is none now. */
+	int (*bulk_get)(void *arg, uint32_t len, struct iovec **iov, uint32_t *n, void **cookie);
+	void (*bulk_put)(void *arg, void *cookie);
+};
+
+struct rpc_service_cfg {
+	struct loop *loop;
+	const char *name; /* target name a client asks for; kept by pointer. Connects for others: router */
+	const struct rpc_handler *handlers;
+	uint32_t nhandlers;
+	const struct rpc_service_ops *ops;
+	void *arg;
+	struct params *params;	      /* answers get_param etc.; may be NULL */
+	uint64_t boot_id;	      /* non-zero, new at each start of the server */
+	uint32_t session_timeout_ms;  /* without any connection; 0: 30 s */
+	/* Connect for a target that is not `name`: the service of this process that has it, or NULL. The connection
+	 * moves to that service's loop. Optional. */
+	struct rpc_service *(*route)(void *arg, const char *target);
+};
+
+must_check int rpc_service_create(const struct rpc_service_cfg *cfg, struct rpc_service **out);
+/* Takes connections on an address. */
+must_check int rpc_service_listen(struct rpc_service *s, const struct nid *at);
+void rpc_service_local(const struct rpc_service *s, struct nid *out);
+/* Stops: refuses new requests, waits until running ones are answered (up to timeout_ms), closes. Suspends. */
+void rpc_service_co_stop(struct rpc_service *s, uint32_t timeout_ms);
+void rpc_service_destroy(struct rpc_service *s);
+/* bulk_get failed with -EAGAIN before and might work now. */
+void rpc_service_bulk_ready(struct rpc_service *s);
+const struct stat_counter *rpc_service_stats(const struct rpc_service *s); /* RPC_NR_MAX entries */
+uint32_t rpc_service_nsessions(const struct rpc_service *s);
+struct rpc_session *rpc_service_session_next(struct rpc_service *s, struct rpc_session *prev);
+void rpc_service_evict(struct rpc_service *s, struct rpc_session *ses, const char *why);
+
+/* Memory that lives until the reply is sent; NULL when out of memory. */
+void *rpc_op_alloc(struct rpc_op *op, size_t len);
+/* Ends an op that the gate held. rc != 0 replaces the reply by an error. Same loop, any stack. */
+void rpc_op_reply(struct rpc_op *op, int rc);
+
+/* Makes the handler table of a service: one checked thunk for each row of its list. */
+#define PROTO_THUNK(nr_, srv, nm, flags_, doc_)                                                  \
+	int srv##_##nm(struct rpc_op *op, const struct srv##_##nm##_req *q,                      \
+		       struct srv##_##nm##_rep *p);                                              \
+	static int serve_##srv##_##nm(struct rpc_op *op, const void *q, void *p)                 \
+	{                                                                                        \
+		return srv##_##nm(op, q, p);                                                     \
+	}
+#define PROTO_ROW(nr_, srv, nm, flags_, doc_) {nr_, serve_##srv##_##nm},
+#define PROTO_SERVE(LIST, table) \
+	LIST(PROTO_THUNK)        \
+	static const struct rpc_handler table[] = {LIST(PROTO_ROW)};

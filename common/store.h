@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* store.h - LMDB with group commit.
+ *
+ * All work is on one loop. The first store_write() of a pass opens a write transaction (the batch);
+ * further operations run inside it and see each other's changes. The batch commits when the loop is about to wait
+ * (loop_before_wait), if somebody waits for it, else after lazy_ms. Whoever ran inside the batch and answers a client must hold
+ * the answer with store_on_commit(): that is the one place that decides when an answer may leave.
+ * Today: after the commit. (DESIGN D6 will let answers go at once: then only store.c's release rule changes.)
+ *
+ * Transaction code is plain functions on a struct txn: they cannot suspend (asserted: no fiber switch
+ * is needed to use them), and no pointer into the map outlives the pass. An operation must check everything
+ * before its first put, so that a failing operation has put nothing; if LMDB itself fails in the middle, the
+ * whole batch is given up and every waiter gets the error.
+ *
+ * The map grows by itself between batches. Each value is guarded by a crc32c that store_put() adds and
+ * store_get() checks: -EUCLEAN with a log line naming table and key.
+ */
+#pragma once
+#include "common/base.h"
+#include "common/loop.h"
+
+struct store;
+struct txn;
+
+struct store_table {
+	uint32_t id;	  /* stable number, index into the list */
+	const char *name; /* of the LMDB database */
+};
+
+struct store_cfg {
+	struct loop *loop;
+	const char *dir;		/* of the LMDB environment; made if missing */
+	const struct store_table *tables;
+	uint32_t ntables;
+	uint64_t map_size;		/* to start with; 0: 1 GiB */
+	uint32_t lazy_ms;		/* 0: 50 */
+	bool nosync;			/* tests and the simulator only */
+	uint64_t reserve_bytes;		/* store_space_check() wants more than this free on the disk */
+};
+
+must_check int store_open(const struct store_cfg *cfg, struct store **out);
+void store_close(struct store *s); /* commits what is open */
+
+/* A transaction to read in: the open batch if there is one (then *in_batch is true and the answer must be held),
+ * else a read transaction that is reset at the end of the pass. */
+must_check int store_read(struct store *s, struct txn **t, bool *in_batch);
+/* The batch. */
+must_check int store_write(struct store *s, struct txn **t);
+/* -ENOSPC when the disk has less than the reserve: asked before operations that need new space. */
+must_check int store_space_check(struct store *s);
+
+/* Numbers commits: the one the open batch will have (or the next one). */
+uint64_t store_transno(const struct store *s);
+uint64_t store_last_committed(const struct store *s);
+
+struct store_waiter {
+	void (*fn)(struct store_waiter *w, int rc); /* on the loop, after commit (0) or its failure */
+	TAILQ_ENTRY(store_waiter) link;
+};
+/* Must be called in the pass that used the batch. durable: commit at the end of this pass; else w is content with
+ * being called when the operation may be answered: at once for a lazy operation (a close), whose loss nobody can see. */
+void store_on_commit(struct store *s, struct store_waiter *w, bool durable);
+/* Waits until everything that was executed before is on disk. Suspends. */
+must_check int store_co_sync(struct store *s);
+
+/* 0 or -ENOENT, -EUCLEAN, -EIO. *val points into the map: valid until the next put in this batch or the end of the pass. */
+must_check int store_get(struct txn *t, uint32_t table, struct span key, struct span *val);
+must_check int store_put(struct txn *t, uint32_t table, struct span key, struct span val);
+must_check int store_del(struct txn *t, uint32_t table, struct span key); /* -ENOENT */
+
+/* Walk keys >= from in order. fn returns 0 to go on, 1 to stop (walk returns 0), -errno to fail. fn must not put or delete. Values with a bad
+ * crc are logged and passed with val.ptr NULL. */
+typedef int store_walk_fn(void *arg, struct span key, struct span val);
+must_check int store_walk(struct txn *t, uint32_t table, struct span from, store_walk_fn *fn, void *arg);
+
+/* Statistics for params: commits, operations per commit, pages, map size. */
+struct store_stats {
+	uint64_t commits, ops, commit_ns_sum, commit_ns_max, map_bytes, used_bytes;
+};
+void store_get_stats(struct store *s, struct store_stats *out);
+
+/* Fatal LMDB failures (a full disk at commit is not one) stop the server: set by main. */
+void store_on_fatal(struct store *s, void (*fn)(void *arg, int rc), void *arg);

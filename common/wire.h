@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* wire.h - the frame: a fixed header, a body in the field language, then bulk data.
+ *
+ * Everything common to all messages is in the header, so dispatch, resend, replay and fencing
+ * never look into a body. Little-endian. `crc` is crc32c over the header (crc itself zero) and
+ * the body; `bulk_crc` is crc32c over the bulk bytes, computed once by whoever produced them.
+ *
+ * Any thread; never suspends.
+ */
+#pragma once
+#include "common/base.h"
+
+#define WIRE_MAGIC 0x4e454853U /* "SHEN" */
+#define WIRE_VERSION 1
+#define WIRE_HDR_LEN 112
+
+enum wire_flags {
+	WIRE_REPLY = 1,
+	WIRE_RESENT = 2,      /* the same xid was sent before */
+	WIRE_REPLAY = 4,      /* reserved: replayed after a server restart */
+	WIRE_BULK_CRC = 8,    /* bulk_crc is valid */
+	WIRE_ONEWAY = 16,     /* no reply is wanted */
+};
+
+struct wire_hdr {
+	uint16_t version;
+	uint16_t rpc;	     /* number in common/proto; the same in the reply */
+	uint16_t flags;	     /* enum wire_flags */
+	uint16_t slot;	     /* reply slot of a modifying request; 0 is unused */
+	int32_t status;	     /* reply: 0 or -errno (Linux numbers) */
+	uint32_t epoch;	     /* of the session; requests of an older one are refused */
+	uint64_t xid;	     /* of the request, unique in a session; a resend keeps it */
+	uint64_t session;    /* given by the server at connect */
+	uint64_t transno;    /* reply: transaction that holds the change, 0 if none */
+	uint64_t last_committed; /* reply: newest transaction that is on disk */
+	uint32_t body_len;
+	uint32_t bulk_len;
+	uint32_t bulk_crc;
+	uint32_t deadline_ms; /* request: how long the sender will wait; 0 for ever */
+	uint64_t boot_id;     /* of the server that the request is meant for or the reply is from */
+	uint32_t job;	      /* reserved for job statistics */
+};
+
+/* Writes WIRE_HDR_LEN bytes to out, with crc over them and body. */
+void wire_enc(const struct wire_hdr *h, const void *body, uint8_t *out);
+
+/* Checks magic, version and lengths against MAX_BODY and MAX_BULK before anything is allocated.
+ * -EPROTO: not this protocol; -EPROTONOSUPPORT: another version; -EMSGSIZE: a length too large. */
+must_check int wire_dec(const uint8_t in[WIRE_HDR_LEN], struct wire_hdr *h);
+
+/* The crc of header and body of a received frame. 0 or -EBADMSG. */
+must_check int wire_check(const uint8_t in[WIRE_HDR_LEN], const void *body, uint32_t body_len);
