@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* fs.h - the client core: POSIX operations on a mounted Sheen, without FUSE.
+ *
+ * A struct fs is one mount. It has lanes: each lane is one loop (one thread) with its own connections
+ * to the MGS, the MDT and every OST, and runs whole operations by itself; lanes share only the configuration, the
+ * table of open files and locks' bookkeeping, behind mutexes that are never held while waiting.
+ * client/fuse/ and tests/sim/ are the users.
+ *
+ * All fs_co_ functions suspend the calling fiber, must be called on the lane's loop, and return 0 (or a count) or
+ * -errno as the system call of that name would.
+ */
+#pragma once
+#include "common/fid.h"
+#include "common/layout.h"
+#include "common/loop.h"
+#include "common/nid.h"
+#include "common/proto/proto.h"
+
+struct fs;
+struct lane;
+struct file; /* an open file; shared by lanes; released once */
+struct params;
+
+struct fs_cfg {
+	struct mount_source source;
+	bool read_only;
+	bool noatime;
+	bool flock;	     /* locks go to the MDS; else they stay in the kernel */
+	uint32_t timeout_ms; /* of the first connection; 0: 30 s */
+	const char *name;    /* "host pid", told to servers */
+};
+
+struct cred {
+	uint32_t uid, gid;
+	uint32_t pid;
+	uint32_t umask;
+};
+
+struct entry { /* what lookup and its relatives give */
+	struct fid fid;
+	struct attr attr; /* size, blocks and mtime already exact */
+};
+
+must_check int fs_create(const struct fs_cfg *cfg, struct fs **out);
+void fs_destroy(struct fs *fs); /* all lanes are gone */
+must_check int lane_create(struct fs *fs, struct loop *l, uint32_t index, struct lane **out);
+/* Lane 0 gets the configuration from the MGS and connects the MDT; the others connect. On error why
+ * says in words what is wrong (unknown file system, no MGS within the timeout, ...). */
+must_check int lane_co_start(struct lane *ln, char *why, size_t why_len);
+/* Disconnects. No operation may be running. */
+void lane_co_stop(struct lane *ln);
+struct fs *lane_fs(struct lane *ln);
+struct loop *lane_loop(struct lane *ln);
+struct params *fs_params(struct fs *fs);
+/* FID that the mount shows as its root: "/" or the subdirectory of the source. */
+const struct fid *fs_root(const struct fs *fs);
+const char *fs_name(const struct fs *fs);     /* "lustre" */
+const char *fs_instance(const struct fs *fs); /* "ffff9d3b7f4f3800": in parameter names */
+
+/* ---- names ---- */
+int fs_co_lookup(struct lane *ln, const struct fid *dir, struct span name, struct entry *out);
+int fs_co_getattr(struct lane *ln, const struct fid *fid, struct attr *out);
+/* file: an open file the call came through, or NULL. */
+int fs_co_setattr(struct lane *ln, const struct fid *fid, struct file *file, uint32_t valid,
+		  const struct attr *want, struct attr *out);
+/* Any type but an opened regular file: mkdir, mknod, symlink (target). */
+int fs_co_make(struct lane *ln, const struct fid *dir, struct span name, uint32_t mode, uint64_t rdev,
+	       struct span target, const struct cred *cred, struct entry *out);
+int fs_co_link(struct lane *ln, const struct fid *fid, const struct fid *dir, struct span name,
+	       struct entry *out);
+int fs_co_unlink(struct lane *ln, const struct fid *dir, struct span name, bool rmdir);
+int fs_co_rename(struct lane *ln, const struct fid *from_dir, struct span from,
+		 const struct fid *to_dir, struct span to, uint32_t flags);
+/* Target length; buf gets up to len bytes. */
+ssize_t fs_co_readlink(struct lane *ln, const struct fid *fid, char *buf, size_t len);
+
+struct fs_dirent {
+	struct entry e;	   /* attr only with plus; ATTR_SIZE_UNSURE: ask again before showing it */
+	uint64_t cookie;   /* continues behind this entry */
+	uint8_t dtype;	   /* DT_* */
+	struct span name;  /* valid during the callback */
+};
+/* Calls fn for entries behind cookie (0: from the start; "." and ".." come first) until fn returns non-zero or one reply's
+ * worth has been given. *eof is set at the end. */
+typedef int fs_dirent_fn(void *arg, const struct fs_dirent *d);
+int fs_co_readdir(struct lane *ln, const struct fid *dir, uint64_t cookie, bool plus,
+		  fs_dirent_fn *fn, void *arg, bool *eof);
+
+/* ---- open files ---- flags are those of open(2) */
+int fs_co_open(struct lane *ln, const struct fid *fid, int flags, struct file **out,
+	       struct attr *attr);
+int fs_co_create(struct lane *ln, const struct fid *dir, struct span name, int flags, uint32_t mode,
+		 const struct cred *cred, struct entry *out, struct file **file);
+int fs_co_tmpfile(struct lane *ln, const struct fid *dir, int flags, uint32_t mode,
+		  const struct cred *cred, struct entry *out, struct file **file);
+/* Last use of the file. Answers the caller before the MDS has. */
+void fs_co_release(struct lane *ln, struct file *file);
+ssize_t fs_co_read(struct lane *ln, struct file *file, void *buf, size_t len, uint64_t off);
+/* append: at the end, atomically with respect to all clients; *off is then set. kill_priv: clear set-id bits. */
+ssize_t fs_co_write(struct lane *ln, struct file *file, const void *buf, size_t len, uint64_t *off,
+		    bool append, bool kill_priv);
+int fs_co_fsync(struct lane *ln, struct file *file, bool datasync);
+int fs_co_syncdir(struct lane *ln, const struct fid *dir);
+int fs_co_fallocate(struct lane *ln, struct file *file, int mode, uint64_t off, uint64_t len);
+int64_t fs_co_lseek(struct lane *ln, struct file *file, uint64_t off, int whence);
+ssize_t fs_co_copy_range(struct lane *ln, struct file *in, uint64_t in_off, struct file *out,
+			 uint64_t out_off, size_t len);
+const struct fid *file_fid(const struct file *f);
+
+/* ---- locks ---- type F_RDLCK, F_WRLCK, F_UNLCK; end inclusive */
+struct fs_lock {
+	uint8_t space; /* enum lock_space */
+	uint8_t type;
+	uint64_t owner, start, end;
+	uint32_t pid;
+};
+int fs_co_getlk(struct lane *ln, const struct fid *fid, struct fs_lock *lk);
+/* cancel: set when the waiting call may be interrupted; see fs_lock_cancel. */
+struct fs_lock_wait {
+	struct lane *ln;
+	uint64_t xid;
+	bool cancelled;
+};
+int fs_co_setlk(struct lane *ln, const struct fid *fid, const struct fs_lock *lk, bool wait,
+		struct fs_lock_wait *w);
+/* Same lane: makes the waiting fs_co_setlk end with -EINTR. */
+void fs_lock_cancel(struct fs_lock_wait *w);
+/* close(2) of a descriptor: drops the owner's POSIX locks on the file. No RPC when there are none. */
+int fs_co_flush(struct lane *ln, const struct fid *fid, uint64_t owner);
+
+/* ---- xattrs ---- value length or -errno; len 0 asks for the length */
+ssize_t fs_co_getxattr(struct lane *ln, const struct fid *fid, const char *name, void *buf, size_t len);
+ssize_t fs_co_listxattr(struct lane *ln, const struct fid *fid, char *buf, size_t len);
+int fs_co_setxattr(struct lane *ln, const struct fid *fid, const char *name, struct span value,
+		   int flags, const struct cred *cred);
+int fs_co_removexattr(struct lane *ln, const struct fid *fid, const char *name);
+
+/* ---- the whole ---- */
+struct fs_space {
+	uint64_t bsize, blocks, bfree, bavail, files, ffree;
+};
+int fs_co_statfs(struct lane *ln, struct fs_space *out);
