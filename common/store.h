@@ -41,8 +41,9 @@ struct store_cfg {
 must_check int store_open(const struct store_cfg *cfg, struct store **out);
 void store_close(struct store *s); /* commits what is open */
 
-/* A transaction to read in: the open batch if there is one (then *in_batch is true and the answer must be held),
- * else a read transaction that is reset at the end of the pass. */
+/* A transaction to read in: the open batch if there is one, else a read transaction that is reset at the end
+ * of the pass. *in_batch is true, and the answer must be held, when the batch has changes that somebody waits
+ * for; changes of lazy operations alone may be seen early, because nobody can tell if they are lost. */
 must_check int store_read(struct store *s, struct txn **t, bool *in_batch);
 /* The batch. */
 must_check int store_write(struct store *s, struct txn **t);
@@ -60,6 +61,9 @@ struct store_waiter {
 /* Must be called in the pass that used the batch. durable: commit at the end of this pass; else w is content with
  * being called when the operation may be answered: at once for a lazy operation (a close), whose loss nobody can see. */
 void store_on_commit(struct store *s, struct store_waiter *w, bool durable);
+/* Like store_on_commit(), but asks for nothing: w is called when the open batch ends, whenever that is. For undoing
+ * what was changed in memory when the batch fails. */
+void store_on_end(struct store *s, struct store_waiter *w);
 /* Waits until everything that was executed before is on disk. Suspends. */
 must_check int store_co_sync(struct store *s);
 
@@ -81,3 +85,8 @@ void store_get_stats(struct store *s, struct store_stats *out);
 
 /* Fatal LMDB failures (a full disk at commit is not one) stop the server: set by main. */
 void store_on_fatal(struct store *s, void (*fn)(void *arg, int rc), void *arg);
+
+/* The door for faults: the next commit fails with rc after n more good ones. Tests and the simulator. */
+void store_inject_failure(struct store *s, uint32_t n, int rc);
+/* Another one: the bytes of a value are changed behind the store's back, crc and all. -ENOENT. */
+must_check int store_inject_damage(struct store *s, uint32_t table, struct span key);
