@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* object.h - names of objects, and the record that each object's file carries.
+ *
+ * The file of an object is O/<seq>/<low byte of oid>/<oid>.<comp>.<stripe>, seq and oid in hex: files
+ * made one after the other share directories, and no directory of a sequence gets more than 1/256th of its
+ * objects. The record (extended attribute "sheen") says whose object the file is, so that a lost
+ * MDT could be rebuilt and a file that was moved is noticed, and keeps what the file itself cannot.
+ *
+ * Pure; any thread; nothing here suspends.
+ */
+#pragma once
+#include "common/layout.h"
+
+struct wbuf;
+
+#define OBJECT_PATH_MAX 80
+#define OBJECT_STRLEN (FID_STRLEN + 24)
+#define OBJECT_RECORD_MAX 128 /* of an encoded record */
+#define OBJECT_XATTR "sheen"
+
+struct object_record {
+	uint32_t version;
+	struct fid fid;
+	uint32_t comp, stripe;
+	uint32_t trunc_gen; /* newest truncation that was heard of */
+	uint64_t vsize;	    /* size of the object where the local file system cannot have it so long; else 0 */
+	int64_t wtime;	    /* ns; counts if later than the file's own mtime, which is coarse */
+};
+
+/* An id that may name an object: -EINVAL. */
+must_check int object_id_check(const struct object_id *id);
+/* Relative to the target's directory. Returns out. */
+char *object_path(const struct object_id *id, char out[OBJECT_PATH_MAX]);
+/* The reverse; -EINVAL for anything that object_path() does not make. */
+must_check int object_path_parse(const char *path, struct object_id *out);
+/* "[0x200000401:0x1:0x0]:1.0", for people. Returns out. */
+char *object_str(const struct object_id *id, char out[OBJECT_STRLEN]);
+bool object_id_eq(const struct object_id *a, const struct object_id *b);
+uint64_t object_id_hash(const struct object_id *id);
+
+void object_record_enc(struct wbuf *w, const struct object_record *r);
+/* Checks the crc and the version: -EUCLEAN. */
+must_check int object_record_dec(struct span s, struct object_record *out);
