@@ -123,6 +123,7 @@ struct rpc_session {
 	char peer[NID_STRLEN]; /* last address */
 	uint32_t nconns;
 	uint64_t idle_since_ns; /* loop time since it has no connection; 0 while it has */
+	bool ending;		/* being closed: nobody finds it any more */
 	void *priv;		/* of the service */
 	TAILQ_ENTRY(rpc_session) link;
 };
@@ -142,6 +143,7 @@ struct rpc_op {
 	void (*out_done)(void *arg);
 	void *out_arg;
 	uint64_t transno; /* goes into the reply's header */
+	bool resent;	  /* the client sent it before; it may have been executed by an earlier life of the server */
 };
 
 typedef int rpc_handler_fn(struct rpc_op *op, const void *req, void *rep);
@@ -159,10 +161,13 @@ struct rpc_service_ops {
 	 * call) and 1; 0 when it was never executed. Optional. */
 	int (*replay_find)(void *arg, struct rpc_op *op, int32_t *status, struct span *body);
 	/* The handler of a modifying request succeeded: store the reply under (session, slot) in the same
-	 * transaction. Optional; -errno fails the request. */
+	 * transaction. Not asked for handlers that failed. An op that changed nothing stored (open for reading) need not store.
+	 * Optional; -errno fails the request. */
 	int (*replay_store)(void *arg, struct rpc_op *op, int32_t status, struct span body);
 	/* The reply is encoded. True: the gate took it and calls rpc_op_reply(op, rc) later. Optional. */
 	bool (*gate)(void *arg, struct rpc_op *op);
+	/* Newest transaction on disk, for reply headers. Optional. */
+	uint64_t (*last_committed)(void *arg);
 	/* Memory for bulk of requests: set iov (up to MAX_BULK_IOV) for len bytes; -EAGAIN when there is none now. */
 	int (*bulk_get)(void *arg, uint32_t len, struct iovec **iov, uint32_t *n, void **cookie);
 	void (*bulk_put)(void *arg, void *cookie);
