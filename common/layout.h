@@ -12,7 +12,6 @@
 #include "common/fid.h"
 #include "common/limits.h"
 
-
 struct iovec;
 struct rbuf;
 struct wbuf;
@@ -24,6 +23,9 @@ enum layout_pattern { /* numbers are Lustre's */
 	LAYOUT_MDT = 0x100,
 	LAYOUT_OVERSTRIPING = 0x200,
 };
+
+/* Component flag of Lustre: it has objects. */
+#define LCME_INIT 0x10U
 
 struct layout_comp {
 	uint32_t id;		/* 1-based; plain files have id 0 on show, component id 1 inside */
@@ -61,32 +63,37 @@ struct layout_run {
 	uint64_t file_off;    /* file offset of the first piece */
 };
 
+/* All zero; if stripes_in_all > 0, comp[0].ost points to room for that many indexes, which the caller
+ * deals out among the components. */
 must_check int layout_alloc(uint32_t ncomp, uint32_t stripes_in_all, struct layout **out);
 void layout_free(struct layout *l);
 void layout_freep(struct layout **l); /* for CLEANUP() */
 must_check int layout_dup(const struct layout *l, struct layout **out);
 
-/* A plain layout of one component 0..EOF; ost may be NULL. -ENOMEM. */
+/* A plain layout of one component 0..EOF with id 1; ost (count indexes, then LCME_INIT is set) and
+ * pool may be NULL. Rules are not checked. -ENOMEM. */
 must_check int layout_plain(uint32_t stripe_size, int32_t count, int32_t offset, const char *pool,
 			    const uint32_t *ost, struct layout **out);
 
 /* Every rule about sizes, counts, extents and indexes. -EINVAL. */
 must_check int layout_check(const struct layout *l);
+/* Some component has OSTs (`ost`). */
 bool layout_has_objects(const struct layout *l);
 
 /* Sheen's own encoding, for the wire and the MDT. dec checks everything: -EBADMSG, -ENOMEM. */
 must_check int layout_enc(struct wbuf *w, const struct layout *l);
 must_check int layout_dec(struct span s, struct layout **out);
 
-/* Splits [off, off+len) of the file into runs, at most one per object when the request is
- * shorter than what a full round over all stripes of a component gives, always in ascending
+/* Splits [off, off+len) of the file into runs, exactly one for each object that holds a part of it
+ * (within a component the bytes of a request are contiguous in every object), in ascending
  * file_off. Returns the number of runs, or -ENOSPC when more than max would be needed, or
- * -ENODATA when no component covers part of it. len > 0; runs cover exactly the request. */
+ * -ENODATA when no component with objects covers part of it. len > 0, end at most MAX_FILE_SIZE;
+ * runs cover exactly the request. */
 must_check int layout_map(const struct layout *l, uint64_t off, uint64_t len,
 			  struct layout_run *runs, int max);
 
-/* Fills iov with the pieces of buf (which holds file bytes from buf_off) that make up a run.
- * Returns the number of pieces or -ENOSPC. */
+/* Fills iov with the pieces of buf (which holds file bytes from buf_off) that make up a run, in
+ * object order; neighbours are joined. Returns the number of pieces or -ENOSPC. */
 must_check int layout_run_iov(const struct layout *l, const struct layout_run *r, uint8_t *buf,
 			      uint64_t buf_off, uint64_t buf_len, struct iovec *iov, int max);
 
