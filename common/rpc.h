@@ -198,6 +198,7 @@ void rpc_service_destroy(struct rpc_service *s);
 /* bulk_get failed with -EAGAIN before and might work now. */
 void rpc_service_bulk_ready(struct rpc_service *s);
 const struct stat_counter *rpc_service_stats(const struct rpc_service *s); /* RPC_NR_MAX entries */
+void *rpc_service_arg(const struct rpc_service *s); /* cfg.arg */
 uint32_t rpc_service_nsessions(const struct rpc_service *s);
 struct rpc_session *rpc_service_session_next(struct rpc_service *s, struct rpc_session *prev);
 void rpc_service_evict(struct rpc_service *s, struct rpc_session *ses, const char *why);

@@ -642,3 +642,8 @@ const struct stat_counter *rpc_service_stats(const struct rpc_service *s)
 {
 	return s->stats;
 }
+
+void *rpc_service_arg(const struct rpc_service *s)
+{
+	return s->cfg.arg;
+}

@@ -11,6 +11,7 @@ struct sconn {
 	struct rpc_service *svc;
 	struct net_conn *net;
 	struct rpc_session *session;
+	uint32_t lane;
 	uint32_t refs;
 	uint32_t inflight;
 	bool stopped;	 /* by MAX_CONN_INFLIGHT */

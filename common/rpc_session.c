@@ -215,6 +215,17 @@ static int connect_check(struct rpc_service *s, const struct any_connect_req *q)
 	return 0;
 }
 
+/* A lane has one connection. What an older one still has in its socket must not be executed any
+ * more: the client sends it again, and a late copy could overtake what the client does next. */
+static void connect_supersede(struct sconn *c, const struct rpc_session *ses, uint32_t lane)
+{
+	struct sconn *old;
+
+	LIST_FOREACH(old, &c->svc->conns, link)
+		if (old != c && old->session == ses && old->lane == lane)
+			net_close(old->net, -ECONNRESET);
+}
+
 static int connect_session(struct sconn *c, const struct any_connect_req *q,
 			   struct any_connect_rep *p)
 {
@@ -234,9 +245,11 @@ static int connect_session(struct sconn *c, const struct any_connect_req *q,
 			session_free(s, ses);
 		return rc;
 	}
+	connect_supersede(c, ses, q->lane);
 	ses->idle_since_ns = 0;
 	ses->nconns++;
 	c->session = ses;
+	c->lane = q->lane;
 	c->said_bye = false;
 	p->session = ses->id;
 	p->epoch = ses->epoch;
