@@ -1,0 +1,442 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cache.c - see cache.h.
+ *
+ * A chained hash of all known objects; those that nobody uses stand in one of two LRU lists, open ones and
+ * absent ones, each bounded by max_open, so that removing a million files does not push out the open files.
+ *
+ * The time of the last change is kept here in nanoseconds, because the file's own mtime is as coarse as the
+ * kernel's tick: it is saved in the record when an object leaves memory, so it never goes back. After a
+ * crash the file's mtime counts.
+ *
+ * It does no reads or writes of data and knows nothing of requests.
+ */
+#include "oss/cache.h"
+#include "common/log.h"
+#include "common/proto/proto.h"
+#include <stdlib.h>
+
+enum { HASH_SIZE = 16384 }; /* chains stay short up to some 100k objects */
+
+TAILQ_HEAD(object_list, object);
+
+struct cache {
+	struct loop *loop;
+	struct disk *disk;
+	const char *name;
+	const uint32_t *max_open;
+	struct object_list open_lru, absent_lru; /* unused, oldest first */
+	struct cache_stats stats;
+	struct object *hash[HASH_SIZE];
+};
+
+int cache_create(struct loop *l, struct disk *d, const char *name, const uint32_t *max_open,
+		 struct cache **out)
+{
+	struct cache *c = calloc(1, sizeof(*c));
+
+	if (!c)
+		return -ENOMEM;
+	c->loop = l;
+	c->disk = d;
+	c->name = name;
+	c->max_open = max_open;
+	TAILQ_INIT(&c->open_lru);
+	TAILQ_INIT(&c->absent_lru);
+	*out = c;
+	return 0;
+}
+
+static struct object **hash_slot(struct cache *c, const struct object_id *id)
+{
+	struct object **at = &c->hash[object_id_hash(id) % HASH_SIZE];
+
+	while (*at && !object_id_eq(&(*at)->id, id))
+		at = &(*at)->hash_next;
+	return at;
+}
+
+static void log_object(const struct cache *c, const struct object_id *id, const char *what, int rc)
+{
+	char buf[OBJECT_STRLEN];
+
+	log_err("%s: object %s: %s: %s", c->name, object_str(id, buf), what, err_str(rc));
+}
+
+/* ---- the record ---- */
+
+static int record_store(struct cache *c, struct object *o)
+{
+	struct object_record rec = {
+		.fid = o->id.fid,
+		.comp = o->id.comp,
+		.stripe = o->id.stripe,
+		.trunc_gen = o->trunc_gen,
+		.vsize = o->vsize,
+		.wtime = o->wtime,
+	};
+	uint8_t mem[OBJECT_RECORD_MAX];
+	struct wbuf w;
+	int rc;
+
+	wbuf_init_fixed(&w, mem, sizeof(mem));
+	object_record_enc(&w, &rec);
+	assert(w.rc == 0);
+	rc = disk_setxattr(o->file, OBJECT_XATTR, w.ptr, w.len);
+	if (rc)
+		log_object(c, &o->id, "cannot store its record", rc);
+	else
+		o->wtime_unsaved = false;
+	return rc;
+}
+
+/* A file without a record is one whose maker died in between, or what a crash left of it. */
+static int record_load(struct cache *c, struct object *o)
+{
+	struct object_id found;
+	struct object_record rec;
+	uint8_t mem[OBJECT_RECORD_MAX];
+	char buf[OBJECT_STRLEN], buf2[OBJECT_STRLEN];
+	ssize_t len;
+	int rc;
+
+	len = disk_getxattr(o->file, OBJECT_XATTR, mem, sizeof(mem));
+	if (len == -ENODATA) {
+		if (o->stat.size > 0)
+			log_warn("%s: object %s has data but no record; a new one is made", c->name,
+				 object_str(&o->id, buf));
+		return record_store(c, o);
+	}
+	if (len < 0 && len != -ERANGE)
+		return (int)len;
+	rc = len < 0 ? -EUCLEAN : object_record_dec((struct span){mem, (uint32_t)len}, &rec);
+	if (rc) {
+		log_object(c, &o->id, "its record is damaged, the object is refused", rc);
+		return rc;
+	}
+	found = (struct object_id){rec.fid, rec.comp, rec.stripe};
+	if (!object_id_eq(&found, &o->id)) {
+		log_err("%s: the file of object %s says it is %s: the object is refused", c->name,
+			object_str(&o->id, buf), object_str(&found, buf2));
+		return -EUCLEAN;
+	}
+	if (rec.trunc_gen > o->trunc_gen)
+		o->trunc_gen = rec.trunc_gen;
+	o->vsize = rec.vsize;
+	if (rec.wtime > o->wtime)
+		o->wtime = rec.wtime;
+	return 0;
+}
+
+/* ---- leaving memory ---- */
+
+static void object_close(struct cache *c, struct object *o)
+{
+	if (!o->file)
+		return;
+	if (o->wtime_unsaved)
+		(void)!record_store(c, o); /* logged; the file's mtime has to do */
+	disk_file_close(o->file);
+	o->file = NULL;
+	o->stat_ok = false;
+	c->stats.open--;
+	c->stats.absent++;
+}
+
+static void object_drop(struct cache *c, struct object *o)
+{
+	struct object **slot = hash_slot(c, &o->id);
+
+	assert(o->refs == 0 && *slot == o && co_waitq_empty(&o->q));
+	object_close(c, o);
+	*slot = o->hash_next;
+	c->stats.absent--;
+	free(o);
+}
+
+static bool evict_one(struct cache *c, struct object_list *lru)
+{
+	struct object *o = TAILQ_FIRST(lru);
+
+	if (!o)
+		return false;
+	TAILQ_REMOVE(lru, o, lru);
+	object_drop(c, o);
+	c->stats.evicted++;
+	return true;
+}
+
+static void evict(struct cache *c)
+{
+	while (c->stats.open > *c->max_open && evict_one(c, &c->open_lru))
+		;
+	while (c->stats.absent > *c->max_open && evict_one(c, &c->absent_lru))
+		;
+}
+
+void cache_destroy(struct cache *c)
+{
+	while (evict_one(c, &c->open_lru) || evict_one(c, &c->absent_lru))
+		;
+	assert(c->stats.open == 0 && c->stats.absent == 0);
+	free(c);
+}
+
+/* ---- references and locks ---- */
+
+static int object_ref(struct cache *c, const struct object_id *id, struct object **out)
+{
+	struct object **slot = hash_slot(c, id), *o = *slot;
+
+	if (o) {
+		c->stats.hits++;
+		if (o->refs++ == 0)
+			TAILQ_REMOVE(o->file ? &c->open_lru : &c->absent_lru, o, lru);
+		*out = o;
+		return 0;
+	}
+	o = calloc(1, sizeof(*o));
+	if (!o)
+		return -ENOMEM;
+	c->stats.misses++;
+	c->stats.absent++;
+	o->id = *id;
+	o->refs = 1;
+	co_waitq_init(&o->q);
+	*slot = o;
+	*out = o;
+	return 0;
+}
+
+static void object_unref(struct cache *c, struct object *o)
+{
+	assert(o->refs > 0);
+	if (--o->refs > 0)
+		return;
+	if (!o->loaded) { /* could not be opened: nothing is known of it */
+		object_drop(c, o);
+		return;
+	}
+	TAILQ_INSERT_TAIL(o->file ? &c->open_lru : &c->absent_lru, o, lru);
+	evict(c);
+}
+
+/* Whoever wants it alone goes before new sharers, or writers could keep a truncation out for ever. */
+static void lock_shared(struct object *o)
+{
+	while (o->exclusive || o->exclusive_waiting)
+		(void)!co_wait(&o->q, 0);
+	o->readers++;
+}
+
+static void lock_exclusive(struct object *o)
+{
+	o->exclusive_waiting++;
+	while (o->exclusive || o->readers)
+		(void)!co_wait(&o->q, 0);
+	o->exclusive_waiting--;
+	o->exclusive = true;
+}
+
+static void unlock(struct object *o)
+{
+	if (o->exclusive)
+		o->exclusive = false;
+	else
+		o->readers--;
+	if (!o->exclusive && !o->readers)
+		co_wake_all(&o->q);
+}
+
+static void downgrade(struct object *o)
+{
+	o->exclusive = false;
+	o->readers = 1;
+	co_wake_all(&o->q);
+}
+
+/* ---- opening ---- */
+
+static int open_file(struct cache *c, struct object *o, bool create)
+{
+	char path[OBJECT_PATH_MAX];
+	int rc;
+
+	for (;;) {
+		rc = disk_co_open(c->disk, object_path(&o->id, path), create, &o->file);
+		if (rc != -EMFILE && rc != -ENFILE)
+			return rc;
+		/* The limit of descriptors is nearer than max_open: make do with fewer. */
+		if (!evict_one(c, &c->open_lru))
+			return rc;
+	}
+}
+
+static int load(struct cache *c, struct object *o, bool create)
+{
+	int rc;
+
+	if (create && o->destroyed)
+		return -ESTALE;
+	rc = open_file(c, o, create);
+	if (rc == -ENOENT && !create) {
+		o->loaded = true;
+		return 0;
+	}
+	if (rc) {
+		log_object(c, &o->id, create ? "cannot be made" : "cannot be opened", rc);
+		return rc;
+	}
+	c->stats.absent--;
+	c->stats.open++;
+	rc = disk_stat(o->file, &o->stat);
+	if (rc == 0)
+		rc = record_load(c, o);
+	if (rc) {
+		o->wtime_unsaved = false;
+		object_close(c, o);
+		return rc;
+	}
+	if (o->stat.mtime > o->wtime)
+		o->wtime = o->stat.mtime;
+	o->stat_ok = true;
+	o->loaded = true;
+	return 0;
+}
+
+static bool needs_load(const struct object *o, bool create)
+{
+	return !o->loaded || (create && !o->file);
+}
+
+int cache_co_get(struct cache *c, const struct object_id *id, enum cache_mode mode, bool create,
+		 struct object **out)
+{
+	struct object *o;
+	int rc = object_id_check(id);
+
+	if (rc == 0)
+		rc = object_ref(c, id, &o);
+	if (rc)
+		return rc;
+	for (;;) {
+		bool alone = mode == CACHE_EXCLUSIVE || needs_load(o, create);
+
+		if (alone)
+			lock_exclusive(o);
+		else
+			lock_shared(o);
+		if (!needs_load(o, create))
+			break;
+		if (alone) {
+			rc = load(c, o, create);
+			break;
+		}
+		unlock(o); /* it was destroyed while we waited */
+	}
+	if (rc) {
+		unlock(o);
+		object_unref(c, o);
+		return rc;
+	}
+	if (o->exclusive && mode == CACHE_SHARED)
+		downgrade(o);
+	*out = o;
+	return 0;
+}
+
+void cache_put(struct cache *c, struct object *o)
+{
+	unlock(o);
+	object_unref(c, o);
+}
+
+/* ---- what handlers do with an object ---- */
+
+int cache_trunc_gen(struct cache *c, struct object *o, uint32_t gen)
+{
+	uint32_t before = o->trunc_gen;
+	int rc;
+
+	if (gen == before)
+		return 0;
+	if (gen < before)
+		return -ESTALE;
+	o->trunc_gen = gen;
+	rc = o->file ? record_store(c, o) : 0;
+	if (rc)
+		o->trunc_gen = before;
+	return rc;
+}
+
+void cache_touch(struct cache *c, struct object *o)
+{
+	int64_t now = loop_realtime(c->loop);
+
+	o->wtime = now > o->wtime ? now : o->wtime + 1;
+	o->wtime_unsaved = true;
+	o->stat_ok = false;
+}
+
+int cache_set_vsize(struct cache *c, struct object *o, uint64_t vsize)
+{
+	uint64_t before = o->vsize;
+	int rc;
+
+	if (vsize == before)
+		return 0;
+	o->vsize = vsize;
+	rc = record_store(c, o);
+	if (rc)
+		o->vsize = before;
+	return rc;
+}
+
+int cache_attr(struct object *o, struct object_attr *out)
+{
+	int rc;
+
+	*out = (struct object_attr){0};
+	if (!o->file)
+		return 0;
+	if (!o->stat_ok) {
+		rc = disk_stat(o->file, &o->stat);
+		if (rc)
+			return rc;
+		o->stat_ok = true;
+	}
+	out->flags = OBJ_EXISTS;
+	out->size = max_u64(o->stat.size, o->vsize);
+	out->blocks = o->stat.blocks;
+	out->mtime = o->wtime;
+	out->version = (uint64_t)o->wtime;
+	return 0;
+}
+
+int cache_co_destroy_object(struct cache *c, struct object *o)
+{
+	char path[OBJECT_PATH_MAX];
+	int rc;
+
+	assert(o->exclusive);
+	if (o->file) {
+		/* Closed first: the space goes with the last use of the file, which shall be the
+		 * unlink in the ring's worker, not a close() here. */
+		o->wtime_unsaved = false;
+		object_close(c, o);
+	}
+	o->destroyed = true;
+	o->vsize = 0;
+	rc = disk_co_unlink(c->disk, object_path(&o->id, path));
+	if (rc == -ENOENT)
+		rc = 0;
+	if (rc) {
+		log_object(c, &o->id, "cannot be removed", rc);
+		o->loaded = o->destroyed = false;
+	}
+	return rc;
+}
+
+const struct cache_stats *cache_get_stats(const struct cache *c)
+{
+	return &c->stats;
+}

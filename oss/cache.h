@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cache.h - the objects of a target that are in use or were lately: open files and what is known of them.
+ *
+ * cache_co_get() gives an object with a lock held: shared for reads and writes (which the local file system
+ * orders as far as it must), exclusive for what cuts or removes. An object that does not exist
+ * is a struct object too, with file NULL: it carries the truncation that must not be undone by a late
+ * write, and spares looking for it again. Unused objects are closed in LRU order.
+ *
+ * One loop. Objects are the cache's memory. Functions with co_ suspend.
+ */
+#pragma once
+#include "common/co.h"
+#include "common/disk.h"
+#include "oss/object.h"
+
+struct cache;
+
+struct object {
+	struct object_id id;
+	struct disk_file *file; /* NULL: there is no such object */
+	uint64_t vsize;		/* as in object_record */
+	int64_t wtime;		/* last change, ns; only grows */
+	uint32_t trunc_gen;
+	bool destroyed;		/* for good: a late write does not make it again */
+
+	/* private to cache.c */
+	bool loaded, stat_ok, wtime_unsaved;
+	struct disk_stat stat;
+	uint32_t refs, readers;
+	bool exclusive;
+	uint32_t exclusive_waiting;
+	struct co_waitq q;
+	struct object *hash_next;
+	TAILQ_ENTRY(object) lru;
+};
+
+struct object_attr {
+	uint32_t flags; /* OBJ_EXISTS */
+	uint64_t size, blocks;
+	int64_t mtime;
+	uint64_t version;
+};
+
+enum cache_mode { CACHE_SHARED, CACHE_EXCLUSIVE };
+
+struct cache_stats {
+	uint32_t open, absent;	  /* objects of either kind in memory */
+	uint64_t hits, misses, evicted;
+};
+
+/* max_open is read at each use: a tunable. name is for the log; both are kept by pointer. */
+must_check int cache_create(struct loop *l, struct disk *d, const char *name,
+			    const uint32_t *max_open, struct cache **out);
+/* Closes everything; no object may be in use. */
+void cache_destroy(struct cache *c);
+
+/* The object, locked. create: makes it if it does not exist (-ESTALE if it was destroyed).
+ * -EINVAL for an impossible id, -EUCLEAN for a damaged record, -ENOSPC, -EIO, -ENOMEM. Suspends. */
+must_check int cache_co_get(struct cache *c, const struct object_id *id, enum cache_mode mode,
+			    bool create, struct object **out);
+/* Unlocks. */
+void cache_put(struct cache *c, struct object *o);
+
+/* -ESTALE if gen is older than the newest truncation; a newer one is taken over and stored. */
+must_check int cache_trunc_gen(struct cache *c, struct object *o, uint32_t gen);
+/* The object was changed, or a change was tried: its time moves on. */
+void cache_touch(struct cache *c, struct object *o);
+/* Sets and stores vsize. */
+must_check int cache_set_vsize(struct cache *c, struct object *o, uint64_t vsize);
+/* Attributes, exact at the time of the call. */
+must_check int cache_attr(struct object *o, struct object_attr *out);
+/* Removes the object's file; exclusive lock. 0 also when there is none. Suspends. */
+must_check int cache_co_destroy_object(struct cache *c, struct object *o);
+const struct cache_stats *cache_get_stats(const struct cache *c);

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* punch.c - truncation, preallocation and holes: what changes an object with nobody else in it.
+ *
+ * A truncation comes with a generation that only grows; an object remembers the newest, also while it does not
+ * exist, and refuses writes and truncations of an older one.
+ *
+ * An object may be longer than the local file system lets a file be (16 TiB on ext4), as long as there is
+ * nothing but a hole: that size is kept in the object's record (vsize).
+ */
+#include "oss/ost.h"
+#include <linux/falloc.h>
+
+static int punch_file(struct ost *ost, struct object *o, uint64_t size)
+{
+	int rc = disk_co_truncate(o->file, size);
+
+	if (rc == 0)
+		return cache_set_vsize(ost->cache, o, 0);
+	if (rc != -EFBIG)
+		return ost_io_error(ost, &o->id, "cannot be truncated", rc);
+	return cache_set_vsize(ost->cache, o, size);
+}
+
+/* Exclusive lock. */
+static int punch_object(struct ost *ost, struct object *o, const struct oss_punch_req *q)
+{
+	struct object_attr a;
+	int rc = cache_trunc_gen(ost->cache, o, q->trunc_gen);
+
+	if (rc == 0)
+		rc = cache_attr(o, &a);
+	if (rc)
+		return rc;
+	if (!o->file || a.size == q->size || (a.size < q->size && !q->extend))
+		return 0;
+	rc = punch_file(ost, o, q->size);
+	cache_touch(ost->cache, o);
+	return rc;
+}
+
+int oss_punch(struct rpc_op *op, const struct oss_punch_req *q, struct oss_punch_rep *p)
+{
+	struct ost *ost = ost_session_of(op)->ost;
+	struct object_id id = OST_OBJECT_ID(q);
+	bool create = q->extend && q->size > 0;
+	struct object_attr a;
+	struct object *o;
+	int rc;
+
+	if (q->size > MAX_FILE_SIZE)
+		return -EFBIG;
+	rc = cache_co_get(ost->cache, &id, CACHE_EXCLUSIVE, create, &o);
+	if (rc)
+		return rc;
+	rc = punch_object(ost, o, q);
+	if (rc == 0)
+		rc = cache_attr(o, &a);
+	cache_put(ost->cache, o);
+	if (rc == 0)
+		OST_REPLY_ATTR(p, a);
+	return rc;
+}
+
+static int fallocate_check(const struct oss_fallocate_req *q)
+{
+	switch (q->mode) {
+	case 0:
+	case FALLOC_FL_KEEP_SIZE:
+	case FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE:
+	case FALLOC_FL_ZERO_RANGE:
+	case FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE:
+		break;
+	default:
+		return -EOPNOTSUPP;
+	}
+	if (q->len == 0)
+		return -EINVAL;
+	if (q->len > MAX_FILE_SIZE || q->off > MAX_FILE_SIZE - q->len)
+		return -EFBIG;
+	return 0;
+}
+
+static int fallocate_object(struct ost *ost, struct object *o, const struct oss_fallocate_req *q)
+{
+	int rc = cache_trunc_gen(ost->cache, o, q->trunc_gen);
+
+	if (rc || !o->file)
+		return rc;
+	rc = disk_co_fallocate(o->file, q->mode, q->off, q->len);
+	cache_touch(ost->cache, o);
+	return rc && rc != -EOPNOTSUPP ? ost_io_error(ost, &o->id, "fallocate", rc) : rc;
+}
+
+int oss_fallocate(struct rpc_op *op, const struct oss_fallocate_req *q, struct oss_fallocate_rep *p)
+{
+	struct ost *ost = ost_session_of(op)->ost;
+	struct object_id id = OST_OBJECT_ID(q);
+	bool create = !(q->mode & FALLOC_FL_PUNCH_HOLE);
+	struct object_attr a;
+	struct object *o;
+	int rc = fallocate_check(q);
+
+	if (rc)
+		return rc;
+	rc = cache_co_get(ost->cache, &id, CACHE_EXCLUSIVE, create, &o);
+	if (rc)
+		return rc;
+	rc = fallocate_object(ost, o, q);
+	if (rc == 0)
+		rc = cache_attr(o, &a);
+	cache_put(ost->cache, o);
+	if (rc == 0)
+		OST_REPLY_ATTR(p, a);
+	return rc;
+}

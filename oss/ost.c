@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ost.c - one target from its creation to its end; see oss.h.
+ *
+ * Start: the directory must hold this target's objects, or nothing yet. The file O/target says whose
+ * objects they are, apart from the label, so that directories mixed up by hand are noticed.
+ * End: the service answers what runs, then every object is closed.
+ *
+ * What requests do stands in ops/; this file handles none.
+ */
+#include "oss/ost.h"
+#include "common/log.h"
+#include <stdio.h>
+#include <stdlib.h>
+
+#define OWNER_PATH "O/target"
+enum { OWNER_MAX = 128 };
+
+/* ---- identity ---- */
+
+static void owner_text(const struct ost *ost, char out[OWNER_MAX])
+{
+	char uuid[UUID_STRLEN];
+
+	snprintf(out, OWNER_MAX, "%s %s\n", ost->name, uuid_str(ost->cfg.uuid, uuid));
+}
+
+static int owner_check(struct ost *ost, struct disk_file *f, char *why, size_t why_len)
+{
+	char want[OWNER_MAX], have[OWNER_MAX];
+	struct iovec iov = {have, sizeof(have) - 1};
+	ssize_t n = disk_co_read(f, &iov, 1, 0);
+
+	if (n < 0) {
+		snprintf(why, why_len, "%s/%s: %s", ost->cfg.dir, OWNER_PATH, err_str((int)n));
+		return (int)n;
+	}
+	have[n] = 0;
+	owner_text(ost, want);
+	if (strcmp(have, want) == 0)
+		return 0;
+	have[strcspn(have, "\n")] = 0;
+	want[strcspn(want, "\n")] = 0;
+	for (char *p = have; *p; p++)
+		if (*p < ' ' || *p > '~')
+			*p = '?';
+	snprintf(why, why_len, "%s: the objects there belong to target %s, the label says %s",
+		 ost->cfg.dir, have, want);
+	return -EUCLEAN;
+}
+
+static int owner_claim(struct ost *ost, char *why, size_t why_len)
+{
+	char text[OWNER_MAX];
+	struct iovec iov = {text, 0};
+	struct disk_file *f;
+	int rc = disk_co_open(ost->disk, OWNER_PATH, true, &f);
+
+	if (rc) {
+		snprintf(why, why_len, "%s/%s: %s", ost->cfg.dir, OWNER_PATH, err_str(rc));
+		return rc;
+	}
+	owner_text(ost, text);
+	iov.iov_len = strlen(text);
+	/* Objects need extended attributes: better said now than at the first write. */
+	rc = disk_setxattr(f, OBJECT_XATTR, text, iov.iov_len);
+	if (rc) {
+		snprintf(why, why_len, "%s: extended attributes (user.*) do not work there: %s",
+			 ost->cfg.dir, err_str(rc));
+	} else {
+		rc = disk_co_write(f, &iov, 1, 0);
+		if (rc == 0)
+			rc = disk_co_sync(f);
+		if (rc)
+			snprintf(why, why_len, "%s/%s: %s", ost->cfg.dir, OWNER_PATH, err_str(rc));
+	}
+	disk_file_close(f);
+	return rc;
+}
+
+int ost_co_start(struct ost *ost, char *why, size_t why_len)
+{
+	struct disk_file *f;
+	struct disk_stat st = {0};
+	int rc = disk_co_open(ost->disk, OWNER_PATH, false, &f);
+
+	if (rc == 0) {
+		rc = disk_stat(f, &st);
+		/* Empty: a start was cut off before anything was served. */
+		if (rc == 0 && st.size > 0)
+			rc = owner_check(ost, f, why, why_len);
+		else if (rc)
+			snprintf(why, why_len, "%s/%s: %s", ost->cfg.dir, OWNER_PATH, err_str(rc));
+		disk_file_close(f);
+		if (rc || st.size > 0)
+			return rc;
+		return owner_claim(ost, why, why_len);
+	}
+	if (rc != -ENOENT) {
+		snprintf(why, why_len, "%s/%s: %s", ost->cfg.dir, OWNER_PATH, err_str(rc));
+		return rc;
+	}
+	if (ost->cfg.registered) {
+		snprintf(why, why_len, "%s: the objects are gone: there is no %s/%s, but the target has "
+			 "served before", ost->cfg.dir, ost->cfg.dir, OWNER_PATH);
+		return -EUCLEAN;
+	}
+	return owner_claim(ost, why, why_len);
+}
+
+/* ---- what rpc.h asks of a service ---- */
+
+static int session_open(void *arg, struct rpc_session *s, const struct any_connect_req *q)
+{
+	struct ost *ost = arg;
+	struct ost_session *ses;
+	int rc;
+
+	(void)q;
+	stat_add(&ost->stats[OST_STAT_connect], 1);
+	if (s->priv)
+		return 0;
+	ses = calloc(1, sizeof(*ses));
+	if (!ses)
+		return -ENOMEM;
+	ses->ost = ost;
+	rc = bulk_user_create(&ses->reads);
+	if (rc) {
+		free(ses);
+		return rc;
+	}
+	s->priv = ses;
+	return 0;
+}
+
+static void session_co_close(void *arg, struct rpc_session *s, bool evicted)
+{
+	struct ost *ost = arg;
+	struct ost_session *ses = s->priv;
+
+	(void)evicted;
+	stat_add(&ost->stats[OST_STAT_disconnect], 1);
+	s->priv = NULL;
+	if (!ses)
+		return;
+	bulk_user_put(ses->reads);
+	free(ses);
+}
+
+static int service_bulk_get(void *arg, uint32_t len, struct iovec **iov, uint32_t *n, void **cookie)
+{
+	struct ost *ost = arg;
+	struct bulk *b = bulk_get(ost->bulk, len);
+
+	if (!b)
+		return -EAGAIN;
+	*iov = &b->iov;
+	*n = 1;
+	*cookie = b;
+	return 0;
+}
+
+static void service_bulk_put(void *arg, void *cookie)
+{
+	(void)arg;
+	bulk_put(cookie);
+}
+
+static void bulk_ready(void *arg)
+{
+	struct ost *ost = arg;
+
+	rpc_service_bulk_ready(ost->svc);
+}
+
+static const struct rpc_service_ops service_ops = {
+	.session_open = session_open,
+	.session_co_close = session_co_close,
+	.bulk_get = service_bulk_get,
+	.bulk_put = service_bulk_put,
+};
+
+/* ---- life ---- */
+
+static void stats_init(struct ost *ost)
+{
+	static const struct {
+		const char *name;
+		enum stat_unit unit;
+	} kind[OST_NSTATS] = {
+#define OST_STAT_KIND(name, unit) {#name, unit},
+		OST_STATS(OST_STAT_KIND)
+#undef OST_STAT_KIND
+	};
+
+	for (int i = 0; i < OST_NSTATS; i++) {
+		ost->stats[i].name = kind[i].name;
+		ost->stats[i].unit = kind[i].unit;
+	}
+	ost->stats_start = loop_realtime(ost->cfg.loop);
+}
+
+static int ost_init(struct ost *ost)
+{
+	struct rpc_service_cfg svc = {
+		.loop = ost->cfg.loop,
+		.name = ost->name,
+		.handlers = ost_handlers,
+		.nhandlers = ost_nhandlers,
+		.ops = &service_ops,
+		.arg = ost,
+		.params = ost->cfg.params,
+		.boot_id = ost->cfg.boot_id,
+		.session_timeout_ms = ost->cfg.session_timeout_ms,
+	};
+	int rc;
+
+	rc = disk_open(ost->cfg.loop, ost->cfg.dir, &ost->disk);
+	if (rc)
+		return rc;
+	rc = cache_create(ost->cfg.loop, ost->disk, ost->name, &ost->max_open_objects, &ost->cache);
+	if (rc)
+		return rc;
+	rc = bulk_pool_create(ost->cfg.loop, &ost->bulk_limit_mb, bulk_ready, ost, &ost->bulk);
+	if (rc)
+		return rc;
+	rc = rpc_service_create(&svc, &ost->svc);
+	if (rc)
+		return rc;
+	return ost->cfg.params ? ost_param_add(ost) : 0;
+}
+
+int ost_create(const struct ost_cfg *cfg, struct ost **out)
+{
+	struct ost *ost = calloc(1, sizeof(*ost));
+	struct target_label label = {.type = TARGET_OST, .index = cfg->index};
+	int rc;
+
+	if (!ost)
+		return -ENOMEM;
+	ost->cfg = *cfg;
+	snprintf(label.fsname, sizeof(label.fsname), "%s", cfg->fsname);
+	target_name(&label, ost->name);
+	ost->max_open_objects = cfg->max_open_objects ? cfg->max_open_objects : OST_MAX_OPEN;
+	ost->bulk_limit_mb = cfg->bulk_limit_mb ? cfg->bulk_limit_mb : OST_BULK_LIMIT_MB;
+	if (ost->bulk_limit_mb < OST_BULK_LIMIT_MB_MIN)
+		ost->bulk_limit_mb = OST_BULK_LIMIT_MB_MIN;
+	co_waitq_init(&ost->idle);
+	stats_init(ost);
+	ost->cfg.dir = strdup(cfg->dir);
+	ost->cfg.fsname = NULL; /* is in name */
+	rc = ost->cfg.dir ? ost_init(ost) : -ENOMEM;
+	if (rc) {
+		ost_destroy(ost);
+		return rc;
+	}
+	*out = ost;
+	return 0;
+}
+
+void ost_co_stop(struct ost *ost, uint32_t timeout_ms)
+{
+	rpc_service_co_stop(ost->svc, timeout_ms);
+	/* A disk may be slower than the timeout, but it ends, and its buffers must still be there. */
+	while (ost->running)
+		(void)!co_wait(&ost->idle, 0);
+	co_yield(); /* the last one sends or drops its reply */
+}
+
+void ost_destroy(struct ost *ost)
+{
+	if (ost->cfg.params)
+		ost_param_del(ost);
+	if (ost->svc)
+		rpc_service_destroy(ost->svc);
+	if (ost->bulk)
+		bulk_pool_destroy(ost->bulk);
+	if (ost->cache)
+		cache_destroy(ost->cache);
+	if (ost->disk)
+		disk_close(ost->disk);
+	free((char *)(uintptr_t)ost->cfg.dir);
+	free(ost);
+}
+
+struct rpc_service *ost_service(struct ost *ost)
+{
+	return ost->svc;
+}
+
+const char *ost_name(const struct ost *ost)
+{
+	return ost->name;
+}
+
+/* ---- for handlers ---- */
+
+int ost_target_state(const struct ost *ost, const struct disk_space *sp)
+{
+	uint64_t least = max_u64(sp->total / 1000, MIB);
+	int state = 0;
+
+	if (ost->degraded)
+		state |= TARGET_DEGRADED;
+	if (ost->no_create)
+		state |= TARGET_NOCREATE;
+	if (sp->avail < least)
+		state |= TARGET_NOSPACE;
+	if (sp->files && sp->ffree < 32)
+		state |= TARGET_NOINODES;
+	return state;
+}
+
+int ost_io_error(const struct ost *ost, const struct object_id *id, const char *what, int rc)
+{
+	char buf[OBJECT_STRLEN];
+
+	if (rc != -ENOSPC && rc != -EDQUOT && rc != -EFBIG)
+		log_err("%s: object %s: %s: %s", ost->name, object_str(id, buf), what, err_str(rc));
+	return rc;
+}

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ost.h - the inside of a target, for the files of oss/ only. */
+#pragma once
+#include "common/rpc.h"
+#include "oss/bulk.h"
+#include "oss/cache.h"
+#include "oss/oss.h"
+
+/* Counters as obdfilter.*.stats shows them; what counts is either bytes or microseconds of a request. */
+#define OST_STATS(S) \
+	S(read_bytes, STAT_BYTES) S(write_bytes, STAT_BYTES) S(read, STAT_USECS)         \
+	S(write, STAT_USECS) S(getattr, STAT_USECS) S(setattr, STAT_USECS)               \
+	S(punch, STAT_USECS) S(sync, STAT_USECS) S(destroy, STAT_USECS)                  \
+	S(statfs, STAT_USECS) S(fallocate, STAT_USECS) S(seek, STAT_USECS)               \
+	S(connect, STAT_REQS) S(disconnect, STAT_REQS)
+
+enum ost_stat {
+#define OST_STAT_ENUM(name, unit) OST_STAT_##name,
+	OST_STATS(OST_STAT_ENUM)
+#undef OST_STAT_ENUM
+	OST_NSTATS
+};
+
+struct ost {
+	struct ost_cfg cfg;
+	char name[MAX_TARGET_NAME];
+	struct disk *disk;
+	struct cache *cache;
+	struct bulk_pool *bulk;
+	struct rpc_service *svc;
+
+	/* tunables: set on any thread, read here */
+	uint32_t max_open_objects, bulk_limit_mb;
+	uint32_t degraded, no_create, sync_journal;
+
+	uint32_t running;	 /* requests and their buffers */
+	struct co_waitq idle;	 /* running became 0 */
+	int64_t stats_start;
+	struct stat_counter stats[OST_NSTATS];
+};
+
+/* rpc_session.priv */
+struct ost_session {
+	struct ost *ost;
+	struct bulk_user *reads;
+};
+
+static inline struct ost_session *ost_session_of(const struct rpc_op *op)
+{
+	return op->session->priv;
+}
+
+/* Fills the attributes that most replies carry; the reply structs are different types with the
+ * same fields. */
+#define OST_REPLY_ATTR(p, a)                    \
+	do {                                    \
+		(p)->flags = (a).flags;         \
+		(p)->size = (a).size;           \
+		(p)->blocks = (a).blocks;       \
+		(p)->mtime = (a).mtime;         \
+		(p)->version = (a).version;     \
+	} while (0)
+
+#define OST_OBJECT_ID(q) ((struct object_id){(q)->fid, (q)->comp, (q)->stripe})
+
+/* ost.c */
+int ost_target_state(const struct ost *ost, const struct disk_space *sp); /* enum target_state */
+/* The file system below failed: says which object; gives rc back. */
+int ost_io_error(const struct ost *ost, const struct object_id *id, const char *what, int rc);
+
+/* ops.c: the table of handlers; ops/ has one file for each family. */
+extern const struct rpc_handler ost_handlers[];
+extern const uint32_t ost_nhandlers;
+#define OST_HANDLER(nr_, srv, nm, flags_, doc_) \
+	int srv##_##nm(struct rpc_op *op, const struct srv##_##nm##_req *q, struct srv##_##nm##_rep *p);
+OSS_RPCS(OST_HANDLER)
+#undef OST_HANDLER
+
+/* ost_param.c */
+must_check int ost_param_add(struct ost *ost);
+void ost_param_del(struct ost *ost);
