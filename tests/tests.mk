@@ -18,3 +18,40 @@ $(B)/unit/%: $(OBJ)/tests/unit/%.o $(OBJ)/lib.a
 .PHONY: unit
 unit: $(UNIT_BIN) ## unit tests (MODE=asan or tsan for sanitizer runs)
 	@tests/unit/run $(UNIT_BIN)
+
+# ---- generated documents ----
+$(B)/gen/%: $(OBJ)/tests/gen/%.o $(OBJ)/lib.a
+	$(say) LD $@
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $< $(OBJ)/lib.a $(LIBS)
+
+.PHONY: protocol schema drift
+protocol: $(B)/gen/gen_protocol ## write PROTOCOL.md from the RPC lists
+	$< > PROTOCOL.md
+schema: $(B)/gen/gen_schema ## write SCHEMA.md from the table list
+	$< > SCHEMA.md
+drift: $(B)/gen/gen_protocol $(B)/gen/gen_schema ## fail if PROTOCOL.md or SCHEMA.md are not what the lists say
+	@$(B)/gen/gen_protocol | diff -u PROTOCOL.md - && $(B)/gen/gen_schema | diff -u SCHEMA.md - && \
+		echo "2 passed, 0 failed"
+
+# ---- simulator ----
+-include tests/sim/sim.mk
+
+# ---- everything ----
+.PHONY: check check-deps tidy mount-test fuzz soak bench demo demo-stop
+check-deps:
+	@scripts/install-deps $(TEST_PACKAGES) $(RUN_PACKAGES)
+check: check-deps ## install what the tests need and run them all (under 20 minutes on 2 cores)
+	@tests/check
+tidy: ## style rules that a script can check
+	@python3 tests/tidy.py
+mount-test: all ## tests on a real mount (root)
+	@tests/mount/run
+fuzz: ## fuzz every parser, FUZZ_SECONDS each (default 60)
+	@tests/fuzz/run $(or $(FUZZ_SECONDS),60)
+soak: all check-deps ## the long versions of the mount tests
+	@tests/soak/run
+demo: ## install, build, start a cluster on loopback, mount it and do a real job
+	@BUILD_PACKAGES="$(BUILD_PACKAGES) $(RUN_PACKAGES)" scripts/demo
+demo-stop: ## unmount and stop what make demo started
+	@scripts/demo stop
