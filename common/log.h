@@ -11,6 +11,8 @@ enum log_level { LOG_LVL_ERROR, LOG_LVL_WARN, LOG_LVL_INFO, LOG_LVL_DEBUG };
 
 /* name: program or target, kept by pointer. to_syslog instead of stderr. */
 void log_init(const char *name, bool to_syslog);
+/* From now on to syslog: a daemon that went to the background has no stderr to write to. */
+void log_to_syslog(void);
 void log_set_level(enum log_level lvl);
 enum log_level log_get_level(void);
 /* "error", "warn", "info", "debug". -EINVAL. */

@@ -36,11 +36,15 @@ struct mount_source {
 
 #define NID_STRLEN 80
 
-/* All three: 0, or -EINVAL with an explanation for people in why (why_len bytes). */
+/* All: 0, or -EINVAL with an explanation for people in why (why_len bytes). */
 must_check int nid_parse(const char *text, uint16_t default_port, struct nid *out, char *why,
 			 size_t why_len);
 must_check int nid_list_parse(const char *text, uint16_t default_port, struct nid_list *out,
 			      char *why, size_t why_len);
+/* The same without name resolution: for text of peers. Never blocks. */
+must_check int nid_list_parse_numeric(const char *text, uint16_t default_port,
+				      struct nid_list *out, char *why, size_t why_len);
+/* out->subdir is normal: no "//", no "/" at the end. */
 must_check int mount_source_parse(const char *text, struct mount_source *out, char *why,
 				  size_t why_len);
 
@@ -50,5 +54,9 @@ char *nid_str(const struct nid *n, uint16_t default_port, char *buf);
 char *nid_list_str(const struct nid_list *l, uint16_t default_port, char *buf, size_t len);
 uint16_t nid_port(const struct nid *n);
 void nid_set_port(struct nid *n, uint16_t port);
+/* From a socket address; IPv4 in IPv6 form becomes IPv4. */
+void nid_set_addr(struct nid *n, const struct sockaddr *sa, socklen_t len);
+/* 0.0.0.0 or :: */
+bool nid_is_wildcard(const struct nid *n);
 bool nid_eq(const struct nid *a, const struct nid *b);
 bool fsname_ok(const char *name); /* 1..8 of [-_a-zA-Z0-9] */

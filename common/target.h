@@ -33,9 +33,14 @@ must_check int target_label_write(const char *dir, const struct target_label *l,
 must_check int target_lock(const char *dir, int *fd, char *why, size_t why_len);
 /* "lustre-OST0000", "MGS". */
 void target_name(const struct target_label *l, char out[MAX_TARGET_NAME]);
+void target_name_make(const char *fsname, uint8_t type, uint32_t index, char out[MAX_TARGET_NAME]);
+/* "MGS", "MDT", "OST", "?" */
+const char *target_type_name(uint8_t type);
 /* Parses "lustre-OST000a" into parts. -EINVAL. */
 must_check int target_name_parse(const char *name, char fsname[MAX_FSNAME + 1], uint8_t *type,
 				 uint32_t *index);
 void uuid_make(uint8_t uuid[UUID_LEN]);
 #define UUID_STRLEN 37
+/* The customary form, any case. -EINVAL. */
+must_check int uuid_parse(const char *s, uint8_t uuid[UUID_LEN]);
 char *uuid_str(const uint8_t uuid[UUID_LEN], char out[UUID_STRLEN]);
