@@ -59,7 +59,8 @@ static void log_object(const struct cache *c, const struct object_id *id, const 
 {
 	char buf[OBJECT_STRLEN];
 
-	log_err("%s: object %s: %s: %s", c->name, object_str(id, buf), what, err_str(rc));
+	if (rc != -ENOSPC && rc != -EDQUOT) /* is told to the writer: no news */
+		log_err("%s: object %s: %s: %s", c->name, object_str(id, buf), what, err_str(rc));
 }
 
 /* ---- the record ---- */

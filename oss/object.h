@@ -13,6 +13,7 @@
 
 struct wbuf;
 
+#define OBJECT_SIZE_MAX ((uint64_t)MAX_FILE_SIZE)
 #define OBJECT_PATH_MAX 80
 #define OBJECT_STRLEN (FID_STRLEN + 24)
 #define OBJECT_RECORD_MAX 128 /* of an encoded record */

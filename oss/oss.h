@@ -3,7 +3,7 @@
  *
  * An ost is one target: a directory of objects, a disk, an rpc_service, everything on one loop. It
  * starts no threads: sheen-oss (main.c) gives each ost a thread with a loop, the simulator puts several on one.
- * An oss is the front of a process with several targets: a service that takes connections on the one
+ * A router is the front of a process with several targets: a service that takes connections on the one
  * address of the process and hands each to the target that it asks for.
  *
  * All functions of an ost are called on its loop's thread; ost_name() and ost_service() (as a
@@ -14,10 +14,9 @@
 #include "common/target.h"
 
 struct loop;
-struct nid;
-struct oss;
 struct ost;
 struct params;
+struct router;
 struct rpc_service;
 
 struct ost_cfg {
@@ -51,20 +50,19 @@ void ost_destroy(struct ost *ost);
 struct rpc_service *ost_service(struct ost *ost);
 const char *ost_name(const struct ost *ost); /* "lustre-OST0000" */
 
-struct oss_cfg {
+struct router_cfg {
 	struct loop *loop;     /* where connections are taken */
 	struct params *params; /* may be NULL */
 	uint64_t boot_id;
 };
 
-must_check int oss_create(const struct oss_cfg *cfg, struct oss **out);
-/* Before oss_listen(). -EEXIST: a target of that name is there; -ENOSPC: MAX_OSTS. */
-must_check int oss_add(struct oss *oss, struct ost *ost);
-/* Takes connections. What rpc_service_listen() says. */
-must_check int oss_listen(struct oss *oss, const struct nid *at);
-struct rpc_service *oss_service(struct oss *oss);
+must_check int router_create(const struct router_cfg *cfg, struct router **out);
+/* Before router_listen(). -EEXIST: a target of that name is there; -ENOSPC: MAX_OSTS. */
+must_check int router_add(struct router *r, struct ost *ost);
+/* Its rpc_service_listen() takes the connections of all targets. */
+struct rpc_service *router_service(struct router *r);
 /* Takes no more connections. Before the targets are stopped. Suspends. */
-void oss_co_stop(struct oss *oss, uint32_t timeout_ms);
-void oss_destroy(struct oss *oss);
+void router_co_stop(struct router *r, uint32_t timeout_ms);
+void router_destroy(struct router *r);
 
 #define MAX_OSTS 64 /* of one process */

@@ -49,7 +49,7 @@ int oss_seek(struct rpc_op *op, const struct oss_seek_req *q, struct oss_seek_re
 	struct object *o;
 	int rc;
 
-	if ((q->whence != SEEK_DATA && q->whence != SEEK_HOLE) || q->off > MAX_FILE_SIZE)
+	if ((q->whence != SEEK_DATA && q->whence != SEEK_HOLE) || q->off > OBJECT_SIZE_MAX)
 		return -EINVAL;
 	rc = cache_co_get(ost->cache, &id, CACHE_SHARED, false, &o);
 	if (rc)

@@ -47,7 +47,7 @@ int oss_punch(struct rpc_op *op, const struct oss_punch_req *q, struct oss_punch
 	struct object *o;
 	int rc;
 
-	if (q->size > MAX_FILE_SIZE)
+	if (q->size > OBJECT_SIZE_MAX)
 		return -EFBIG;
 	rc = cache_co_get(ost->cache, &id, CACHE_EXCLUSIVE, create, &o);
 	if (rc)
@@ -75,7 +75,7 @@ static int fallocate_check(const struct oss_fallocate_req *q)
 	}
 	if (q->len == 0)
 		return -EINVAL;
-	if (q->len > MAX_FILE_SIZE || q->off > MAX_FILE_SIZE - q->len)
+	if (q->len > OBJECT_SIZE_MAX || q->off > OBJECT_SIZE_MAX - q->len)
 		return -EFBIG;
 	return 0;
 }

@@ -37,7 +37,7 @@ int oss_read(struct rpc_op *op, const struct oss_read_req *q, struct oss_read_re
 	struct bulk *b;
 	int rc;
 
-	if (q->len == 0 || q->len > MAX_BULK || q->off > MAX_FILE_SIZE - q->len)
+	if (q->len == 0 || q->len > MAX_BULK || q->off > OBJECT_SIZE_MAX - q->len)
 		return -EINVAL;
 	/* The buffer first: a request that waits for memory must not keep a truncation waiting. */
 	b = bulk_co_get(ost->bulk, ses->reads, q->len);

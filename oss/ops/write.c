@@ -37,7 +37,7 @@ int oss_write(struct rpc_op *op, const struct oss_write_req *q, struct oss_write
 
 	if (op->in_len == 0)
 		return -EINVAL;
-	if (q->off > MAX_FILE_SIZE - op->in_len)
+	if (q->off > OBJECT_SIZE_MAX - op->in_len)
 		return -EFBIG;
 	rc = cache_co_get(ost->cache, &id, CACHE_SHARED, true, &o);
 	if (rc)
