@@ -4,7 +4,8 @@
  * Common options: -f/--foreground, -d/--debug LEVEL, --syslog, --pid-file FILE, --listen NID, --set NAME=VALUE, -h, -V.
  * Without --foreground the process goes to the background when it is ready to serve, and the
  * starter's exit status tells whether it is (0) or not (1, after the error on stderr). With NOTIFY_SOCKET set it sends
- * READY=1, RELOADING=1, STOPPING=1 (sd_notify protocol, no library needed).
+ * READY=1, RELOADING=1, STOPPING=1 (sd_notify protocol, no library needed). In the background the log
+ * goes to syslog unless stderr is a file.
  * Main thread, start-up; nothing suspends.
  */
 #pragma once
@@ -34,9 +35,10 @@ void daemon_fork(struct daemon_opts *o);
 void daemon_ready(struct daemon_opts *o);
 /* Cannot start: text to stderr of the starter; exits 1. */
 void daemon_fail(struct daemon_opts *o, const char *fmt, ...) PRINTF_LIKE(2, 3) __attribute__((noreturn));
-/* SIGTERM and SIGINT call stop(arg) once (a second one exits at once), SIGHUP calls reload(arg). */
+/* SIGTERM and SIGINT call stop(arg) once (a second one exits at once), SIGHUP calls reload(arg), which
+ * may be NULL. */
 must_check int daemon_signals(struct loop *l, loop_fn *stop, loop_fn *reload, void *arg);
-/* STOPPING=1; removes the pid file. */
+/* Removes the pid file and the announcements. */
 void daemon_exit(struct daemon_opts *o);
 /* Writes /run/sheen/<name>.nid so that lctl on this host finds the server; failures are ignored
  * (no root). Removed by daemon_exit(). */
