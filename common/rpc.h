@@ -70,7 +70,10 @@ must_check int rpc_import_co_wait(struct rpc_import *imp, uint32_t timeout_ms);
 /* Counters by RPC number: count and latency of calls over this import; RPC_NR_MAX entries. */
 const struct stat_counter *rpc_import_stats(const struct rpc_import *imp);
 
-enum rpc_call_flags { RPC_CALL_RECLAIM = 1 };
+enum rpc_call_flags {
+	RPC_CALL_RECLAIM = 1,
+	RPC_CALL_NOCRC = 2, /* send bulk without a checksum */
+};
 
 /* One call; memory of the caller, on its stack. Zero-initialise (RPC_CALL does). Replies hold views into
  * the reply's body, valid until rpc_call_fini(). */

@@ -388,8 +388,10 @@ static int call_prepare(struct rpc_import *imp, struct pending *p, const void *r
 		m->iov = (struct iovec *)(uintptr_t)call->out; /* only read from */
 		m->iov_n = call->out_n;
 		m->h.bulk_len = (uint32_t)iov_len(call->out, call->out_n);
-		m->h.bulk_crc = crc32c_iov(call->out, call->out_n);
-		m->h.flags |= WIRE_BULK_CRC;
+		if (!(call->flags & RPC_CALL_NOCRC)) {
+			m->h.bulk_crc = crc32c_iov(call->out, call->out_n);
+			m->h.flags |= WIRE_BULK_CRC;
+		}
 	}
 	call->xid = m->h.xid;
 	return 0;

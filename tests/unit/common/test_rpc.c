@@ -200,10 +200,12 @@ static void serve(struct fixture *f, uint64_t boot_id)
 		.session_timeout_ms = 200,
 	};
 	CHECK_RC(rpc_service_create(&f->cfg, &f->svc), 0);
-	if (f->nids.n)
+	if (f->nids.n) {
 		at = f->nids.nid[0];
-	else
-		CHECK_RC(nid_parse("127.0.0.1@tcp:0", 0, &at, why, sizeof(why)), 0);
+	} else {
+		CHECK_RC(nid_parse("127.0.0.1@tcp", 1, &at, why, sizeof(why)), 0);
+		nid_set_port(&at, 0);
+	}
 	CHECK_RC(rpc_service_listen(f->svc, &at), 0);
 	rpc_service_local(f->svc, &f->nids.nid[0]);
 	f->nids.n = 1;
