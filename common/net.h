@@ -6,8 +6,8 @@
  * whole and checked (header, lengths, crc of header and body; the crc of bulk data is checked by
  * rpc.c, where the error can be answered), or the connection closes.
  *
- * A connection belongs to one loop; all calls and callbacks are on its thread and on the main stack.
- * Never suspends. rpc.c is the only user.
+ * A connection belongs to one loop; callbacks come on its thread, on the main stack, and never from inside a
+ * net_ call. Calls may be made on that thread from any stack. Never suspends. rpc.c is the only user.
  */
 #pragma once
 #include "common/loop.h"
@@ -31,11 +31,11 @@ struct net_conn;
 
 struct net_ops {
 	/* A frame of h.body_len + h.bulk_len bytes is coming: give a msg with body memory. A null
-	 * return closes the connection (out of memory, or refused). */
+	 * return closes the connection with -EPROTO (out of memory, or refused; the user logs why). */
 	struct msg *(*get_msg)(void *arg, struct net_conn *c, const struct wire_hdr *h);
 	/* Header and body are here and checked, bulk_len > 0: set m->iov to memory for it and return 0.
-	 * -EAGAIN: no memory now; reading stops until net_resume(), then this is asked again.
-	 * Another error closes. For a reply nobody waits for, memory may be a bit bucket. */
+	 * -EAGAIN: no memory now; counts as one net_stop(), so reading stops until net_resume(), then
+	 * this is asked again. Another error closes (the user logs it). For a reply nobody waits for, memory may be a bit bucket. */
 	int (*want_bulk)(void *arg, struct net_conn *c, struct msg *m);
 	/* A whole message. Ownership passes. */
 	void (*on_msg)(void *arg, struct net_conn *c, struct msg *m);
@@ -58,7 +58,8 @@ void net_send(struct net_conn *c, struct msg *m);
 void net_stop(struct net_conn *c);
 void net_resume(struct net_conn *c);
 
-/* Closes; on_close(rc) follows from the loop. */
+/* Closes; on_close(rc) follows from the loop, also while it still connects (then no on_connect does,
+ * unless the connect had failed already). */
 void net_close(struct net_conn *c, int rc);
 
 /* Bytes queued and not yet taken by the kernel. */
