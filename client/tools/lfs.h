@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lfs.h - the sub-commands of lfs; each in its own file. See tool_cmd.h for what they return. */
+#pragma once
+#include "client/tools/tool_cmd.h"
+
+int lfs_setstripe(int argc, char **argv);
+int lfs_getstripe(int argc, char **argv);
+int lfs_df(int argc, char **argv);
+int lfs_osts(int argc, char **argv);
+int lfs_mdts(int argc, char **argv);
+int lfs_check(int argc, char **argv);
+int lfs_path2fid(int argc, char **argv);
+int lfs_fid2path(int argc, char **argv);
+int lfs_getname(int argc, char **argv);
+
+extern const char lfs_setstripe_usage[];
+extern const char lfs_getstripe_usage[];
+extern const char lfs_df_usage[];
+extern const char lfs_osts_usage[];
+extern const char lfs_mdts_usage[];
+extern const char lfs_check_usage[];
+extern const char lfs_path2fid_usage[];
+extern const char lfs_fid2path_usage[];
+extern const char lfs_getname_usage[];
+
+/* "lfs df: option '-q' is unknown" for what getopt_long() just refused; CMD_HELP. */
+int lfs_bad_option(int opt, char **argv);

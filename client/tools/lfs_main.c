@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lfs_main.c - lfs, the users' tool: where data lies and where it should go.
+ *
+ * Names, options, output and exit statuses are those of Lustre 2.17, for people's scripts.
+ */
+#include "client/tools/lfs.h"
+
+static const struct tool_cmd cmds[] = {
+	{"setstripe", lfs_setstripe, "make a file with a layout, or set a directory's default",
+	 lfs_setstripe_usage},
+	{"getstripe", lfs_getstripe, "show the layout of files and the default of directories",
+	 lfs_getstripe_usage},
+	{"df", lfs_df, "space of every target of a file system", lfs_df_usage},
+	{"osts", lfs_osts, "list the OSTs", lfs_osts_usage},
+	{"mdts", lfs_mdts, "list the MDTs", lfs_mdts_usage},
+	{"check", lfs_check, "say which servers answer", lfs_check_usage},
+	{"path2fid", lfs_path2fid, "FID of a path", lfs_path2fid_usage},
+	{"fid2path", lfs_fid2path, "paths of a FID", lfs_fid2path_usage},
+	{"getname", lfs_getname, "name of the mounted file systems", lfs_getname_usage},
+	{NULL, NULL, NULL, NULL},
+};
+
+int main(int argc, char **argv)
+{
+	return tool_cmd_main("lfs", cmds, argc, argv);
+}
