@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* rpc_msg.h - memory of frames, for rpc_client.c and rpc_server.c.
+/* rpc_msg.h - memory of frames, for imports and services.
  *
  * A frame is a struct msg with body memory behind it and room for iovecs, from a cache of the thread, so that
  * the steady state allocates nothing. A frame may be freed on another thread than it was made on

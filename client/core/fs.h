@@ -56,6 +56,8 @@ struct params *fs_params(struct fs *fs);
 const struct fid *fs_root(const struct fs *fs);
 const char *fs_name(const struct fs *fs);     /* "lustre" */
 const char *fs_instance(const struct fs *fs); /* "ffff9d3b7f4f3800": in parameter names */
+const uint8_t *fs_uuid(const struct fs *fs);  /* valid, as the instance, once lane 0 is created */
+/* Lane 0 is stopped last: it says goodbye for the session that all lanes share. */
 
 /* ---- names ---- */
 int fs_co_lookup(struct lane *ln, const struct fid *dir, struct span name, struct entry *out);
@@ -85,6 +87,9 @@ struct fs_dirent {
 typedef int fs_dirent_fn(void *arg, const struct fs_dirent *d);
 int fs_co_readdir(struct lane *ln, const struct fid *dir, uint64_t cookie, bool plus,
 		  fs_dirent_fn *fn, void *arg, bool *eof);
+/* The same, asking for about max_bytes of records. */
+int fs_co_readdir_some(struct lane *ln, const struct fid *dir, uint64_t cookie, bool plus,
+		       uint32_t max_bytes, fs_dirent_fn *fn, void *arg, bool *eof);
 
 /* ---- open files ---- flags are those of open(2) */
 int fs_co_open(struct lane *ln, const struct fid *fid, int flags, struct file **out,
@@ -93,7 +98,7 @@ int fs_co_create(struct lane *ln, const struct fid *dir, struct span name, int f
 		 const struct cred *cred, struct entry *out, struct file **file);
 int fs_co_tmpfile(struct lane *ln, const struct fid *dir, int flags, uint32_t mode,
 		  const struct cred *cred, struct entry *out, struct file **file);
-/* Last use of the file. Answers the caller before the MDS has. */
+/* Last use of the file; waits for the MDS, so the FUSE face answers the kernel before it calls this. */
 void fs_co_release(struct lane *ln, struct file *file);
 ssize_t fs_co_read(struct lane *ln, struct file *file, void *buf, size_t len, uint64_t off);
 /* append: at the end, atomically with respect to all clients; *off is then set. kill_priv: clear set-id bits. */
@@ -140,3 +145,14 @@ struct fs_space {
 	uint64_t bsize, blocks, bfree, bavail, files, ffree;
 };
 int fs_co_statfs(struct lane *ln, struct fs_space *out);
+typedef void fs_target_stat_fn(void *arg, const struct mds_target_stat *t);
+/* What statfs is made of: the MDT and every OST. */
+int fs_co_statfs_targets(struct lane *ln, fs_target_stat_fn *fn, void *arg);
+/* n-th path of an inode below the file system's root, without leading slash; buf gets up to len bytes with a NUL. Length or -errno. */
+ssize_t fs_co_fid2path(struct lane *ln, const struct fid *fid, uint32_t linkno, char *buf,
+		       size_t len);
+struct wbuf;
+/* Lines "type index name state active nid uuid import_name last_error", tab-separated. */
+void fs_targets_text(struct fs *fs, struct wbuf *w);
+/* Lines "key=value". */
+void fs_info_text(struct fs *fs, struct wbuf *w);

@@ -1,0 +1,397 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* rpc_call.c - calls over an import; see rpc.h.
+ *
+ * A call lives on the stack of the fiber that makes it, as a struct pending in the import's list; it stays there until
+ * its reply is complete, whatever happens to connections meanwhile. Memory that the caller lent for
+ * bulk is never left to the transport when the call returns: a call that gives up while bytes are on
+ * their way closes the connection first.
+ *
+ * How the import gets and keeps its connection is rpc_import.c's business.
+ */
+#include "common/crc.h"
+#include "common/log.h"
+#include "common/rpc_client.h"
+#include <stdlib.h>
+
+enum { BULK_RETRIES = 3 }; /* sent again this often after a bad bulk checksum */
+
+static struct pending *pending_find(struct rpc_import *imp, uint64_t xid)
+{
+	struct pending *p;
+
+	LIST_FOREACH(p, &imp->hash[xid % PENDING_HASH], hash)
+		if (p->call->xid == xid)
+			return p;
+	return NULL;
+}
+
+/* Wakes the caller if it may return: nothing of its memory is in the transport's hands. */
+static void pending_check(struct pending *p)
+{
+	if ((p->done || p->timed_out) && !p->in_net && !p->receiving && p->fiber) {
+		struct fiber *f = p->fiber;
+
+		p->fiber = NULL;
+		fiber_wake(f);
+	}
+}
+
+static void pending_end(struct pending *p, int rc)
+{
+	if (p->done)
+		return;
+	p->done = true;
+	p->rc = rc;
+	pending_check(p);
+}
+
+/* ---- transport callbacks ---- */
+
+static void out_done(struct msg *m, int rc)
+{
+	struct pending *p = m->owner;
+
+	(void)rc; /* a lost message is sent again after the reconnect */
+	if (!p)
+		return;
+	p->in_net = false;
+	pending_check(p);
+}
+
+static void in_done(struct msg *m, int rc)
+{
+	struct rpc_frame *f = container_of(m, struct rpc_frame, m);
+	struct pending *p = m->owner;
+
+	(void)rc;
+	if (p) { /* given up in the middle of its bulk */
+		p->receiving = false;
+		pending_check(p);
+	}
+	rpc_frame_put(f);
+}
+
+static struct msg *import_get_msg(void *arg, struct net_conn *c, const struct wire_hdr *h)
+{
+	struct rpc_frame *f;
+
+	(void)arg, (void)c;
+	if (!(h->flags & WIRE_REPLY))
+		return NULL; /* servers ask clients nothing in this version */
+	f = rpc_frame_get();
+	if (!f)
+		return NULL;
+	if (rpc_frame_reserve(f, h->body_len)) {
+		rpc_frame_put(f);
+		return NULL;
+	}
+	f->m.done = in_done;
+	f->m.owner = NULL;
+	return &f->m;
+}
+
+/* Bulk that nobody waits for any more still has to be read off the stream. */
+static int import_discard(struct rpc_import *imp, struct msg *m, struct iovec *iov)
+{
+	uint32_t left = m->h.bulk_len, n = 0;
+
+	if (!imp->discard)
+		imp->discard = malloc(DISCARD_LEN);
+	if (!imp->discard)
+		return -ENOMEM;
+	for (; left; n++) {
+		iov[n].iov_base = imp->discard;
+		iov[n].iov_len = left < DISCARD_LEN ? left : DISCARD_LEN;
+		left -= (uint32_t)iov[n].iov_len;
+	}
+	static_assert(MAX_BULK / DISCARD_LEN <= MAX_BULK_IOV, "discard iovecs");
+	m->iov = iov;
+	m->iov_n = n;
+	return 0;
+}
+
+static int import_want_bulk(void *arg, struct net_conn *c, struct msg *m)
+{
+	struct rpc_import *imp = arg;
+	struct rpc_frame *f = container_of(m, struct rpc_frame, m);
+	struct pending *p = pending_find(imp, m->h.xid);
+	struct iovec *iov = rpc_frame_iov(f);
+	int n;
+
+	(void)c;
+	if (!iov)
+		return -ENOMEM;
+	if (!p || p->done || p->timed_out)
+		return import_discard(imp, m, iov);
+	n = iov_head(p->call->in, p->call->in_n, m->h.bulk_len, iov, MAX_BULK_IOV);
+	if (n < 0) {
+		log_err("%s: reply to %s carries %u bytes where %llu were asked for", imp->target,
+			p->desc->name, m->h.bulk_len,
+			(unsigned long long)iov_len(p->call->in, p->call->in_n));
+		return -EBADMSG;
+	}
+	m->iov = iov;
+	m->iov_n = (uint32_t)n;
+	m->owner = p;
+	p->receiving = true;
+	return 0;
+}
+
+static void import_send(struct rpc_import *imp, struct pending *p);
+
+/* A reply whose bulk is damaged is asked for again: both ends verify, the wire is to blame. */
+static bool bulk_ok(struct rpc_import *imp, struct pending *p, struct msg *m)
+{
+	uint32_t crc;
+
+	if (!m->h.bulk_len || !(m->h.flags & WIRE_BULK_CRC) || m->owner != p)
+		return true;
+	crc = crc32c_iov(m->iov, m->iov_n);
+	if (crc == m->h.bulk_crc)
+		return true;
+	log_err("%s: %s: checksum of %u bytes is %08x, the sender says %08x", imp->target,
+		p->desc->name, m->h.bulk_len, crc, m->h.bulk_crc);
+	return false;
+}
+
+static void import_on_msg(void *arg, struct net_conn *c, struct msg *m)
+{
+	struct rpc_import *imp = arg;
+	struct rpc_frame *f = container_of(m, struct rpc_frame, m);
+	struct pending *p = pending_find(imp, m->h.xid);
+	bool damaged;
+
+	imp->last_recv_ns = loop_now(imp->l);
+	if (!p || p->done) {
+		m->done(m, 0);
+		return;
+	}
+	if (m->h.rpc != p->desc->nr) {
+		log_err("%s: reply %llu is to %s, not to %s: connection closed", imp->target,
+			(unsigned long long)m->h.xid, rpc_name(m->h.rpc), p->desc->name);
+		m->done(m, 0);
+		net_close(c, -EPROTO);
+		return;
+	}
+	damaged = m->h.status == -EBADMSG || !bulk_ok(imp, p, m);
+	m->owner = NULL;
+	p->receiving = false;
+	if (damaged && p->retries < BULK_RETRIES) {
+		p->retries++;
+		m->done(m, 0);
+		import_send(imp, p);
+		return;
+	}
+	p->in = f;
+	pending_end(p, damaged ? -EBADMSG : 0);
+}
+
+const struct net_ops rpc_import_net_ops = {
+	.get_msg = import_get_msg,
+	.want_bulk = import_want_bulk,
+	.on_msg = import_on_msg,
+	.on_close = rpc_import_on_close,
+	.on_connect = rpc_import_on_connect,
+};
+
+/* ---- sending ---- */
+
+static void import_send(struct rpc_import *imp, struct pending *p)
+{
+	struct msg *m = &p->out->m;
+
+	if (!imp->conn || p->in_net)
+		return; /* goes out when the import is connected, or is on its way */
+	m->h.flags = (uint16_t)((m->h.flags & ~WIRE_RESENT) | (p->sent ? WIRE_RESENT : 0));
+	m->h.session = imp->session;
+	m->h.epoch = imp->epoch;
+	m->h.boot_id = imp->boot_id;
+	p->sent = true;
+	p->in_net = true;
+	net_send(imp->conn, m);
+}
+
+void rpc_import_resend_all(struct rpc_import *imp)
+{
+	struct pending *p;
+
+	TAILQ_FOREACH(p, &imp->calls, link)
+		if (!p->done)
+			import_send(imp, p);
+}
+
+static bool call_may_send(const struct rpc_import *imp, const struct rpc_call *call,
+			  const struct rpc_desc *d)
+{
+	if (imp->state == IMP_FULL)
+		return true;
+	if (imp->state == IMP_RECLAIM && (call->flags & RPC_CALL_RECLAIM))
+		return true;
+	return imp->state == IMP_CONNECTING && d->nr == RPC_any_connect;
+}
+
+static void call_timeout(void *arg)
+{
+	struct pending *p = arg;
+
+	p->timed_out = true;
+	if ((p->in_net || p->receiving) && p->imp->conn)
+		net_close(p->imp->conn, -ETIMEDOUT);
+	pending_check(p);
+}
+
+static int slot_co_take(struct rpc_import *imp, uint16_t *slot)
+{
+	int rc, bit;
+
+	while (!imp->slots) {
+		rc = co_wait(&imp->slot_q, 0);
+		if (rc)
+			return rc;
+	}
+	bit = __builtin_ctzll(imp->slots);
+	imp->slots &= ~(1ULL << bit);
+	*slot = (uint16_t)(imp->client->lane * SESSION_SLOTS + (uint32_t)bit + 1);
+	return 0;
+}
+
+static void slot_give(struct rpc_import *imp, uint16_t slot)
+{
+	imp->slots |= 1ULL << ((slot - 1U) % SESSION_SLOTS);
+	co_wake_one(&imp->slot_q);
+}
+
+static int call_prepare(struct rpc_import *imp, struct pending *p, const void *req)
+{
+	struct rpc_call *call = p->call;
+	struct msg *m;
+
+	p->out = rpc_frame_get();
+	if (!p->out)
+		return -ENOMEM;
+	p->desc->req_enc(&p->out->body, req);
+	if (p->out->body.rc)
+		return p->out->body.rc;
+	m = &p->out->m;
+	m->h = (struct wire_hdr){
+		.version = WIRE_VERSION,
+		.rpc = p->desc->nr,
+		.xid = ++imp->next_xid,
+		.body_len = p->out->body.len,
+		.deadline_ms = call->deadline_ms,
+	};
+	m->body = p->out->body.ptr;
+	m->done = out_done;
+	m->owner = p;
+	if (call->out_n) {
+		m->iov = (struct iovec *)(uintptr_t)call->out; /* only read from */
+		m->iov_n = call->out_n;
+		m->h.bulk_len = (uint32_t)iov_len(call->out, call->out_n);
+		if (!(call->flags & RPC_CALL_NOCRC)) {
+			m->h.bulk_crc = crc32c_iov(call->out, call->out_n);
+			m->h.flags |= WIRE_BULK_CRC;
+		}
+	}
+	call->xid = m->h.xid;
+	return 0;
+}
+
+static void call_finish(struct rpc_import *imp, struct pending *p)
+{
+	loop_timer_stop(imp->l, &p->timer);
+	TAILQ_REMOVE(&imp->calls, p, link);
+	LIST_REMOVE(p, hash);
+	if (p->desc->flags & RPC_MODIFIES)
+		slot_give(imp, p->out->m.h.slot);
+}
+
+static int call_reply(struct pending *p, void *rep)
+{
+	struct rpc_call *call = p->call;
+	struct rbuf r;
+	int rc = p->done ? p->rc : -ETIMEDOUT;
+
+	if (!p->in)
+		return rc;
+	call->reply = &p->in->m;
+	call->hdr = p->in->m.h;
+	call->in_len = p->in->m.h.bulk_len;
+	if (rc)
+		return rc;
+	if (call->hdr.status)
+		return call->hdr.status < 0 && call->hdr.status > -4096 ? call->hdr.status : -EIO;
+	r = (struct rbuf){p->in->m.body, call->hdr.body_len};
+	rc = p->desc->rep_dec(&r, rep);
+	if (rc)
+		log_err("%s: cannot decode the reply to %s", p->imp->target, p->desc->name);
+	return rc;
+}
+
+static int call_co_run(struct rpc_import *imp, struct pending *p, const void *req)
+{
+	struct rpc_call *call = p->call;
+	uint16_t slot = 0;
+	int rc;
+
+	if (p->desc->flags & RPC_MODIFIES) {
+		rc = slot_co_take(imp, &slot);
+		if (rc)
+			return rc;
+	}
+	rc = imp->closing ? -ENOTCONN : call_prepare(imp, p, req);
+	if (rc) {
+		if (slot)
+			slot_give(imp, slot);
+		return rc;
+	}
+	p->out->m.h.slot = slot;
+	p->start_ns = loop_clock(imp->l);
+	p->timer = (struct loop_timer){.fn = call_timeout, .arg = p};
+	if (call->deadline_ms)
+		loop_timer_start(imp->l, &p->timer, call->deadline_ms * NSEC_PER_MSEC);
+	TAILQ_INSERT_TAIL(&imp->calls, p, link);
+	LIST_INSERT_HEAD(&imp->hash[call->xid % PENDING_HASH], p, hash);
+	if (call->on_sent)
+		call->on_sent(call->on_sent_arg, call->xid);
+	if (call_may_send(imp, call, p->desc))
+		import_send(imp, p);
+	p->fiber = fiber_self();
+	fiber_co_suspend();
+	call_finish(imp, p);
+	stat_add(&imp->stats[p->desc->nr], (loop_clock(imp->l) - p->start_ns) / 1000);
+	return 0;
+}
+
+int rpc_co_call(struct rpc_import *imp, const struct rpc_desc *d, struct rpc_call *call,
+		const void *req, void *rep)
+{
+	struct pending p = {.imp = imp, .desc = d, .call = call};
+	int rc;
+
+	assert(!call->reply);
+	if (imp->closing)
+		return -ENOTCONN;
+	if (!imp->active)
+		return -EIO;
+	rc = call_co_run(imp, &p, req);
+	if (rc == 0)
+		rc = call_reply(&p, rep);
+	if (p.out)
+		rpc_frame_put(p.out);
+	return rc;
+}
+
+void rpc_call_fini(struct rpc_call *call)
+{
+	if (call->reply)
+		rpc_frame_put(container_of(call->reply, struct rpc_frame, m));
+	call->reply = NULL;
+}
+
+void rpc_import_fail_calls(struct rpc_import *imp, int rc)
+{
+	struct pending *p;
+
+	TAILQ_FOREACH(p, &imp->calls, link)
+		pending_end(p, rc);
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* rpc_client.h - what rpc_call.c and rpc_import.c share; nobody else includes it. */
+#pragma once
+#include "common/rpc.h"
+#include "common/rpc_msg.h"
+
+enum {
+	PENDING_HASH = 128,
+	DISCARD_LEN = 64 << 10,
+};
+
+struct pending {
+	struct rpc_import *imp;
+	const struct rpc_desc *desc;
+	struct rpc_call *call;
+	struct rpc_frame *out;
+	struct rpc_frame *in;	/* the reply, once whole */
+	struct fiber *fiber;	/* suspended in co_reply, or NULL */
+	struct loop_timer timer;
+	bool in_net;		/* out is queued in the transport */
+	bool receiving;		/* the reply's bulk is coming into call->in */
+	bool sent;		/* at least once: the next time carries WIRE_RESENT */
+	bool timed_out;
+	uint32_t retries;	/* after damaged bulk */
+	int rc;			/* valid with done */
+	bool done;
+	uint64_t start_ns;
+	TAILQ_ENTRY(pending) link;
+	LIST_ENTRY(pending) hash;
+};
+
+struct rpc_import {
+	struct rpc_import_cfg cfg;
+	const struct rpc_client_cfg *client;
+	struct loop *l;
+	char target[MAX_TARGET_NAME];
+	struct nid_list nids;
+	uint32_t nid_at;
+	enum import_state state;
+	bool active, closing;
+	bool main_running;
+	int error;		/* why it does not work */
+	int logged_error;	/* said once, not every second */
+	struct net_conn *conn;
+	char peer[NID_STRLEN];
+	uint64_t session, boot_id;
+	uint32_t epoch;
+	uint32_t ping_ms;
+	uint64_t next_xid;
+	uint64_t slots; /* bit set: free */
+	uint64_t last_recv_ns;
+	struct co_waitq slot_q, state_q;
+	TAILQ_HEAD(, pending) calls;
+	LIST_HEAD(, pending) hash[PENDING_HASH];
+	struct co_waitq event_q; /* import_main sleeps here */
+	int connect_rc;
+	bool connecting;
+	uint8_t *discard;
+	struct stat_counter stats[RPC_NR_MAX];
+};
+
+/* rpc_call.c */
+extern const struct net_ops rpc_import_net_ops;
+void rpc_import_resend_all(struct rpc_import *imp);
+void rpc_import_fail_calls(struct rpc_import *imp, int rc);
+/* rpc_import.c: the transport's news. */
+void rpc_import_on_close(void *arg, struct net_conn *c, int rc);
+void rpc_import_on_connect(void *arg, struct net_conn *c, int rc);
