@@ -4,8 +4,8 @@
  * One link serves one process and one file system: a target announces itself with
  * mgs_link_co_register() (an OSS once for each OST), then mgs_link_co_start() fetches the list of
  * targets and permanent parameters, and from then on a fiber of the link waits for news (long
- * poll) and hands every new version to on_config. The link owns its import; it reconnects over all
- * NIDs for ever and says so in the log once a minute while the MGS is away.
+ * poll) and hands every new version to on_config. The link owns its import, which reconnects over all
+ * NIDs for ever; whoever waits in register or start without a timeout says so in the log once a minute.
  *
  * One loop. What on_config is given is valid during the callback only. It knows nothing of what the
  * configuration is used for.
@@ -43,7 +43,8 @@ struct mgs_link_cfg {
 	 * and may suspend. Optional. */
 	void (*on_config)(void *arg, const struct mgs_config *c);
 	void *arg;
-	/* Permanent parameters are applied here before on_config is called. Optional. */
+	/* Permanent parameters are applied here before on_config is called: new and changed ones, so
+	 * that what was set by hand stays. Optional. */
 	struct params *params;
 };
 
@@ -67,13 +68,19 @@ must_check int mgs_link_co_register(struct mgs_link *ml, const struct mgs_regist
 
 /* Gets the first configuration, delivers it, starts to watch. timeout_ms 0: waits for ever.
  * -ENOENT at once when the MGS does not know the file system; -ETIMEDOUT: no MGS answered;
- * -EPROTONOSUPPORT: another version of Sheen; -ESHUTDOWN. Suspends. */
+ * -EPROTONOSUPPORT: another version of Sheen; -ENODEV: no MGS at that address; -ESHUTDOWN. Suspends. */
 must_check int mgs_link_co_start(struct mgs_link *ml, uint32_t timeout_ms);
 
 /* For lctl dl and ping. Owned by the link. */
 struct rpc_import *mgs_link_import(struct mgs_link *ml);
 /* Of the last configuration that was delivered; 0 before. */
 uint64_t mgs_link_version(const struct mgs_link *ml);
+/* The same, whole; valid until the next one comes (any suspension). */
+const struct mgs_config *mgs_link_config(const struct mgs_link *ml);
 
 /* Ends watching and the import, waits for the link's fibers. on_config is not called again. Suspends. */
 void mgs_link_co_destroy(struct mgs_link *ml);
+
+/* Decodes a reply to mgs_config; the fuzz target and tests use it too. -EBADMSG, -ENOMEM. */
+must_check int mgs_config_decode(const struct mgs_config_rep *p, struct mgs_config **out);
+void mgs_config_free(struct mgs_config *c);

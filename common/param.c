@@ -33,6 +33,8 @@ struct params {
 	uint32_t n, cap;
 	struct sticky *sticky; /* in the order they were given: the last one wins */
 	uint32_t nsticky;
+	void **owned;
+	uint32_t nowned;
 };
 
 /* A pattern with its braces expanded. */
@@ -237,6 +239,9 @@ void params_destroy(struct params *ps)
 		free(ps->sticky[i].pattern);
 		free(ps->sticky[i].value);
 	}
+	for (i = 0; i < ps->nowned; i++)
+		free(ps->owned[i]);
+	free(ps->owned);
 	free(ps->entry);
 	free(ps->sticky);
 	pthread_mutex_destroy(&ps->lock);
@@ -366,6 +371,20 @@ int param_add(struct params *ps, const char *name, param_get_fn *get, param_set_
 int param_add_u32(struct params *ps, const char *name, uint32_t *v, uint32_t min, uint32_t max)
 {
 	return add(ps, name, (struct entry){.u32 = v, .min = min, .max = max});
+}
+
+int params_own(struct params *ps, void *mem)
+{
+	void **owned;
+
+	pthread_mutex_lock(&ps->lock);
+	owned = realloc(ps->owned, (ps->nowned + 1) * sizeof(*owned));
+	if (owned) {
+		ps->owned = owned;
+		owned[ps->nowned++] = mem;
+	}
+	pthread_mutex_unlock(&ps->lock);
+	return owned ? 0 : -ENOMEM;
 }
 
 void param_del_prefix(struct params *ps, const char *prefix)

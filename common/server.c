@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* server.c - start-up that all servers share; see server.h. Nothing here knows what a server does. */
+#include "common/server.h"
+#include "common/log.h"
+#include "common/proto/field.h"
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { PORT_TRIES = 100 };
+
+static int explain(int rc, char *why, size_t why_len, const char *fmt, ...) PRINTF_LIKE(4, 5);
+static int explain(int rc, char *why, size_t why_len, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(why, why_len, fmt, ap);
+	va_end(ap);
+	return rc;
+}
+
+/* ---- directories ---- */
+
+int server_dir_open(const char *path, enum target_type type, struct server_dir *out, char *why,
+		    size_t why_len)
+{
+	char *real = realpath(path, NULL); /* a daemon changes its directory */
+	int rc;
+
+	out->lock_fd = -1;
+	if (!real)
+		return explain(-errno, why, why_len, "%s: %s", path, err_str(errno));
+	rc = strlen(real) < sizeof(out->path) ? 0 : -ENAMETOOLONG;
+	if (rc == 0)
+		memcpy(out->path, real, strlen(real) + 1);
+	free(real);
+	if (rc)
+		return explain(rc, why, why_len, "%s: path is too long", path);
+	rc = target_label_read(out->path, &out->label, why, why_len);
+	if (rc)
+		return rc;
+	if (out->label.type != type) {
+		target_name(&out->label, out->name);
+		return explain(-EINVAL, why, why_len, "%s is an %s (%s), not an %s", out->path,
+			       target_type_name(out->label.type), out->name,
+			       target_type_name((uint8_t)type));
+	}
+	rc = target_lock(out->path, &out->lock_fd, why, why_len);
+	if (rc)
+		return rc;
+	target_name(&out->label, out->name);
+	return 0;
+}
+
+int server_dir_save(const struct server_dir *d, char *why, size_t why_len)
+{
+	return target_label_write(d->path, &d->label, why, why_len);
+}
+
+void server_dir_close(struct server_dir *d)
+{
+	if (d->lock_fd >= 0)
+		close(d->lock_fd);
+	d->lock_fd = -1;
+}
+
+int server_mgs_nids(const struct server_dir *d, struct nid_list *out, char *why, size_t why_len)
+{
+	char text[512];
+
+	if (!d->label.mgsnode[0])
+		return explain(-EINVAL, why, why_len, "%s: the label has no mgsnode", d->path);
+	if (nid_list_parse(d->label.mgsnode, PORT_MGS, out, text, sizeof(text)))
+		return explain(-EINVAL, why, why_len, "%s: mgsnode \"%s\": %s", d->path,
+			       d->label.mgsnode, text);
+	return 0;
+}
+
+/* ---- listening ---- */
+
+static int save_port(struct server_dir *dirs, uint32_t ndirs, uint16_t port, char *why,
+		     size_t why_len)
+{
+	int rc;
+
+	for (uint32_t i = 0; i < ndirs; i++) {
+		if (dirs[i].label.port == port)
+			continue;
+		dirs[i].label.port = port;
+		rc = server_dir_save(&dirs[i], why, why_len);
+		if (rc)
+			return rc;
+	}
+	return 0;
+}
+
+static void wildcard(struct nid *at, uint16_t port)
+{
+	char why[64];
+
+	if (nid_parse("0.0.0.0@tcp", port, at, why, sizeof(why)))
+		abort(); /* a constant */
+}
+
+static int listen_failed(int rc, const struct nid *at, char *why, size_t why_len)
+{
+	char text[NID_STRLEN];
+
+	return explain(rc, why, why_len, "cannot listen on %s: %s", nid_str(at, 0, text),
+		       err_str(rc));
+}
+
+/* The default port, or the next one that is free (and allowed: below 1024 is for root). */
+static int listen_first(struct rpc_service *svc, uint16_t port, struct nid *at, char *why,
+			size_t why_len)
+{
+	int rc = 0, i;
+
+	for (i = 0; i < PORT_TRIES; i++) {
+		wildcard(at, (uint16_t)(port + i));
+		rc = rpc_service_listen(svc, at);
+		if (rc != -EADDRINUSE && rc != -EACCES)
+			break;
+	}
+	return rc ? listen_failed(rc, at, why, why_len) : 0;
+}
+
+int server_listen(struct rpc_service *svc, const char *listen, uint16_t default_port,
+		  struct server_dir *dirs, uint32_t ndirs, struct nid *at, char *why, size_t why_len)
+{
+	uint16_t port = 0;
+	char text[NID_STRLEN];
+	uint32_t i;
+	int rc;
+
+	for (i = 0; i < ndirs && !port; i++)
+		port = dirs[i].label.port;
+	if (listen) {
+		rc = nid_parse(listen, port ? port : default_port, at, why, why_len);
+		if (rc == 0)
+			rc = rpc_service_listen(svc, at);
+		else
+			return rc;
+	} else if (port) {
+		wildcard(at, port);
+		rc = rpc_service_listen(svc, at);
+	} else {
+		rc = listen_first(svc, default_port, at, why, why_len);
+		if (rc)
+			return rc;
+	}
+	if (rc)
+		return listen_failed(rc, at, why, why_len);
+	rpc_service_local(svc, at);
+	log_info("listening on %s", nid_str(at, 0, text));
+	/* What the command line says holds for this time only. */
+	return listen ? 0 : save_port(dirs, ndirs, nid_port(at), why, why_len);
+}
+
+/* ---- parameters ---- */
+
+static int version_get(void *arg, struct wbuf *w)
+{
+	(void)arg;
+	wbuf_put(w, SHEEN_VERSION, strlen(SHEEN_VERSION));
+	return 0;
+}
+
+static int health_get(void *arg, struct wbuf *w)
+{
+	(void)arg;
+	wbuf_put(w, "healthy", 7);
+	return 0;
+}
+
+static int debug_get(void *arg, struct wbuf *w)
+{
+	static const char *const names[] = {"error", "warn", "info", "debug"};
+	const char *s = names[log_get_level()];
+
+	(void)arg;
+	wbuf_put(w, s, (uint32_t)strlen(s));
+	return 0;
+}
+
+static int debug_set(void *arg, const char *value)
+{
+	enum log_level lvl;
+	int rc = log_level_parse(value, &lvl);
+
+	(void)arg;
+	if (rc == 0)
+		log_set_level(lvl);
+	return rc;
+}
+
+/* "NAME=VALUE" */
+static int apply_one(struct params *ps, const char *text, size_t len, char *why, size_t why_len)
+{
+	char copy[MAX_PARAM_NAME + 2048], *eq;
+	int rc;
+
+	if (len >= sizeof(copy))
+		return explain(-EINVAL, why, why_len, "parameter \"%.40s...\" is too long", text);
+	memcpy(copy, text, len);
+	copy[len] = 0;
+	eq = strchr(copy, '=');
+	if (!eq)
+		return explain(-EINVAL, why, why_len, "parameter \"%.80s\" is not NAME=VALUE", copy);
+	*eq = 0;
+	rc = params_set_sticky(ps, copy, eq + 1);
+	return rc ? explain(rc, why, why_len, "parameter %s=%.80s: %s", copy, eq + 1, err_str(rc))
+		  : 0;
+}
+
+static int apply_label(struct params *ps, const struct target_label *l, char *why, size_t why_len)
+{
+	const char *s = l->params;
+	size_t n;
+	int rc;
+
+	for (; *s; s += n + (s[n] == '\n')) {
+		n = strcspn(s, "\n");
+		rc = n ? apply_one(ps, s, n, why, why_len) : 0;
+		if (rc)
+			return rc;
+	}
+	return 0;
+}
+
+int server_params_init(struct params *ps, const struct daemon_opts *o, const struct server_dir *dirs,
+		       uint32_t ndirs, char *why, size_t why_len)
+{
+	uint32_t i;
+	int rc;
+
+	rc = param_add(ps, "version", version_get, NULL, NULL);
+	if (rc == 0)
+		rc = param_add(ps, "health_check", health_get, NULL, NULL);
+	if (rc == 0)
+		rc = param_add(ps, "debug", debug_get, debug_set, NULL);
+	if (rc)
+		return explain(rc, why, why_len, "parameters: %s", err_str(rc));
+	for (i = 0; i < ndirs && rc == 0; i++)
+		rc = apply_label(ps, &dirs[i].label, why, why_len);
+	for (i = 0; i < (uint32_t)o->nset && rc == 0; i++)
+		rc = apply_one(ps, o->set[i], strlen(o->set[i]), why, why_len);
+	return rc;
+}
+
+void server_reload(struct params *ps, struct server_dir *dirs, uint32_t ndirs)
+{
+	struct target_label l;
+	char why[SERVER_WHY];
+
+	for (uint32_t i = 0; i < ndirs; i++) {
+		int rc = target_label_read(dirs[i].path, &l, why, sizeof(why));
+
+		if (rc == 0)
+			rc = apply_label(ps, &l, why, sizeof(why));
+		if (rc)
+			log_err("reload: %s", why);
+		else
+			memcpy(dirs[i].label.params, l.params, sizeof(l.params));
+	}
+	log_info("parameters reloaded");
+}
+
+struct stats_param {
+	struct loop *l;
+	struct rpc_service *svc;
+	int64_t start;
+};
+
+static int stats_get(void *arg, struct wbuf *w)
+{
+	struct stats_param *sp = arg;
+
+	stats_print_head(w, loop_realtime(sp->l), sp->start);
+	stats_print(w, rpc_service_stats(sp->svc), RPC_NR_MAX);
+	return 0;
+}
+
+static int stats_set(void *arg, const char *value)
+{
+	struct stats_param *sp = arg;
+	struct stat_counter *c = (struct stat_counter *)(uintptr_t)rpc_service_stats(sp->svc);
+
+	(void)value;
+	for (int i = 0; i < RPC_NR_MAX; i++)
+		stat_clear(&c[i]);
+	sp->start = loop_realtime(sp->l);
+	return 0;
+}
+
+int server_param_stats(struct params *ps, const char *name, struct loop *l, struct rpc_service *svc)
+{
+	struct stats_param *sp = calloc(1, sizeof(*sp));
+	int rc;
+
+	if (!sp)
+		return -ENOMEM;
+	*sp = (struct stats_param){l, svc, loop_realtime(l)};
+	rc = params_own(ps, sp);
+	if (rc)
+		free(sp);
+	return rc ? rc : param_add(ps, name, stats_get, stats_set, sp);
+}
+
+uint64_t server_boot_id(struct loop *l)
+{
+	uint64_t id;
+
+	do
+		id = loop_random(l);
+	while (id == 0);
+	return id;
+}
+
+void server_announce(struct daemon_opts *o, const struct server_dir *dirs, uint32_t ndirs,
+		     const struct nid *at)
+{
+	for (uint32_t i = 0; i < ndirs; i++)
+		daemon_announce(o, dirs[i].name, at);
+}
