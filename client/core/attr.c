@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* attr.c - attributes that are exact.
+ *
+ * While writers have a file open, its size, blocks and mtime are at its objects: the MDS says so
+ * (ATTR_SIZE_UNSURE) and sends the layout along, and the objects are asked all at once. Nothing is
+ * cached here: the answer is as old as the call.
+ */
+#include "client/core/core.h"
+#include "common/log.h"
+
+struct learn {
+	struct lane *ln;
+	const struct fid *fid;
+	const struct layout *l;
+	struct objs *o;
+	bool all;
+};
+
+static int learn_one(void *arg, uint32_t i)
+{
+	struct learn *a = arg;
+	struct obj_state *at = &a->o->at[i];
+	struct oss_getattr_req q = {.fid = *a->fid};
+	struct oss_getattr_rep p;
+	struct target *t;
+	uint32_t comp;
+	RPC_CALL(call);
+	int rc;
+
+	if (at->known)
+		return 0;
+	objs_place(a->l, i, &comp, &q.stripe);
+	q.comp = a->l->comp[comp].id;
+	rc = target_co_ost(a->ln, a->l->comp[comp].ost[q.stripe], &t);
+	if (rc == 0)
+		rc = oss_co_getattr(t->imp, &call, &q, &p);
+	if (rc)
+		return rc;
+	*at = (struct obj_state){true, p.size, p.blocks, p.mtime, p.version};
+	return 0;
+}
+
+int attr_co_learn(struct lane *ln, const struct fid *fid, const struct layout *l, struct objs *o)
+{
+	struct learn a = {.ln = ln, .fid = fid, .l = l, .o = o};
+
+	return o->n ? lane_co_fan(ln, o->n, learn_one, &a) : 0;
+}
+
+int attr_co_measure(struct lane *ln, const struct fid *fid, const struct layout *l,
+		    struct attr *attr)
+{
+	struct objs o = {0};
+	int64_t mtime;
+	int rc;
+
+	rc = objs_init(&o, l);
+	if (rc)
+		return rc;
+	rc = attr_co_learn(ln, fid, l, &o);
+	if (rc == 0) {
+		attr->size = objs_size(&o, l);
+		attr->blocks = objs_blocks(&o);
+		mtime = objs_mtime(&o);
+		if (mtime > attr->ctime)
+			attr->mtime = attr->ctime = mtime;
+		attr->flags &= ~(uint32_t)ATTR_SIZE_UNSURE;
+	}
+	objs_fini(&o);
+	return rc;
+}
+
+int attr_co_finish(struct lane *ln, const struct fid *fid, struct span blob, struct attr *attr)
+{
+	CLEANUP(layout_freep) struct layout *l = NULL;
+	int rc;
+
+	if (!(attr->flags & ATTR_SIZE_UNSURE) || !blob.len)
+		return 0;
+	rc = layout_dec(blob, &l);
+	if (rc) {
+		char buf[FID_STRLEN];
+
+		log_err("%s: the MDS sent a layout that cannot be read: %s", fid_str(fid, buf),
+			err_str(rc));
+		return rc == -EBADMSG ? -EIO : rc;
+	}
+	return layout_has_objects(l) ? attr_co_measure(ln, fid, l, attr) : 0;
+}
+
+int fs_co_getattr(struct lane *ln, const struct fid *fid, struct attr *out)
+{
+	struct mds_getattr_req q = {.fid = *fid};
+	struct mds_getattr_rep p;
+	RPC_CALL(call);
+	int rc;
+	OP_TIMER(ln, getattr);
+
+	rc = mds_co_getattr(ln->mdt->imp, &call, &q, &p);
+	if (rc == 0)
+		rc = attr_co_finish(ln, fid, p.layout, &p.attr);
+	if (rc == 0)
+		*out = p.attr;
+	return rc;
+}
+
+int fs_co_setattr(struct lane *ln, const struct fid *fid, struct file *file, uint32_t valid,
+		  const struct attr *want, struct attr *out)
+{
+	struct mds_setattr_req q = {
+		.fid = *fid,
+		.valid = valid,
+		.mode = want->mode & 07777,
+		.uid = want->uid,
+		.gid = want->gid,
+		.size = want->size,
+		.atime = want->atime,
+		.mtime = want->mtime,
+		.ctime_floor = file_newest_mtime(ln->fs, fid),
+		.open_id = file ? file->open_id : 0,
+	};
+	struct mds_setattr_rep p;
+	RPC_CALL(call);
+	uint64_t start = loop_clock(ln->loop);
+	enum fs_stat stat = valid & SETATTR_SIZE ? FS_STAT_truncate : FS_STAT_setattr;
+	int rc;
+
+	if ((valid & SETATTR_SIZE) && want->size > MAX_FILE_SIZE)
+		return -EFBIG;
+	rc = mds_co_setattr(ln->mdt->imp, &call, &q, &p);
+	if (rc)
+		return rc;
+	file_apply_attr(ln->fs, fid, &p.attr, valid & SETATTR_SIZE);
+	rc = attr_co_finish(ln, fid, p.layout, &p.attr);
+	if (rc == 0)
+		*out = p.attr;
+	stat_add(&ln->stats[stat], (loop_clock(ln->loop) - start) / 1000);
+	return rc;
+}

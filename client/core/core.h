@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* core.h - what the files of client/core share with each other; fs.h is what others see.
+ *
+ * A struct ost is one server as all lanes know it (configuration, tunables); a struct target is the
+ * same server as one lane uses it (import, requests in flight). fs->lock guards everything in
+ * struct fs that changes after fs_create(), and the growth of a lane's table of targets; it is
+ * never held while a fiber waits. All else in struct lane belongs to the lane's thread.
+ */
+#pragma once
+#include "client/core/fs.h"
+#include "client/core/locktab.h"
+#include "client/core/objects.h"
+#include "common/co.h"
+#include "common/mgs_link.h"
+#include "common/rpc.h"
+#include <pthread.h>
+#include <sys/queue.h>
+
+#define MAX_LANES 64
+#define MTIME_CACHE 4096 /* a power of two */
+#define IO_WINDOW MAX_BULK /* a request is handled in pieces of this many bytes */
+#define IO_PARTS (IO_WINDOW / STRIPE_SIZE_UNIT + 2)
+#define FAN_MAX 64 /* fibers of one fan-out */
+
+/* Counters of llite.*.stats: name, unit. */
+#define FS_STATS(X)                                                                       \
+	X(read_bytes, STAT_BYTES) X(write_bytes, STAT_BYTES) X(read, STAT_USECS)          \
+	X(write, STAT_USECS) X(ioctl, STAT_REQS) X(open, STAT_USECS) X(close, STAT_USECS) \
+	X(seek, STAT_USECS) X(fsync, STAT_USECS) X(readdir, STAT_USECS)                   \
+	X(setattr, STAT_USECS) X(truncate, STAT_USECS) X(flock, STAT_USECS)               \
+	X(getattr, STAT_USECS) X(fallocate, STAT_USECS) X(create, STAT_USECS)             \
+	X(lookup, STAT_USECS) X(link, STAT_USECS) X(unlink, STAT_USECS)                   \
+	X(symlink, STAT_USECS) X(mkdir, STAT_USECS) X(rmdir, STAT_USECS)                  \
+	X(mknod, STAT_USECS) X(rename, STAT_USECS) X(statfs, STAT_USECS)                  \
+	X(setxattr, STAT_USECS) X(getxattr, STAT_USECS) X(getxattr_hits, STAT_REQS)       \
+	X(listxattr, STAT_USECS) X(removexattr, STAT_USECS)
+
+#define FS_STAT_ENUM(name, unit) FS_STAT_##name,
+enum fs_stat { FS_STATS(FS_STAT_ENUM) FS_STAT_MAX };
+
+/* A server as every lane knows it. Never freed before the fs. */
+struct ost {
+	struct fs *fs;
+	uint8_t type; /* enum target_type */
+	uint32_t index;
+	char name[MAX_TARGET_NAME];
+	struct nid_list nids;
+	uint8_t uuid[UUID_LEN];
+	uint32_t max_rpcs, checksums, active;
+	uint32_t generation; /* counts changes of nids */
+	TAILQ_ENTRY(ost) link;
+};
+TAILQ_HEAD(ost_list, ost);
+
+/* A server as one lane uses it. */
+struct target {
+	struct ost *ost;
+	struct rpc_import *imp;
+	struct lane *lane;
+	uint32_t inflight, generation;
+	bool set_active;
+	struct co_waitq room;
+	/* Copies for readers on other threads, under fs->lock. */
+	enum import_state state;
+	bool active;
+	int error;
+	char peer[NID_STRLEN];
+	uint32_t attempts;
+	int64_t since; /* wall clock, ns: of the last change of state */
+};
+
+struct mtime_seen {
+	uint64_t ino;
+	int64_t mtime;
+};
+
+struct fs {
+	struct fs_cfg cfg;
+	char name[128], instance[20], source_text[512];
+	uint8_t uuid[UUID_LEN];
+	struct params *params;
+	struct fid root;
+	pthread_mutex_t lock;
+	uint64_t config_version;
+	struct ost_list osts; /* all types */
+	struct lane *lanes[MAX_LANES];
+	uint64_t next_open_id, next_owner;
+	LIST_HEAD(, file) files[1024]; /* by FID */
+	struct locktab locks;
+	struct mtime_seen mtimes[MTIME_CACHE];
+	int64_t start_real;
+	int64_t stats_start;
+};
+
+/* Scratch of one window of a read or write; pooled per lane because it is too big for a stack. */
+struct io_part {
+	struct io *io;
+	struct layout_run *run;
+	struct iovec *iov;
+	uint32_t niov;
+	uint32_t got;	/* bytes moved */
+	uint64_t osize; /* of the object, as the server said */
+};
+struct io {
+	struct lane *lane;
+	struct file *file;
+	const struct layout *layout;
+	uint32_t flags, trunc_gen;
+	bool write;
+	struct layout_run run[IO_PARTS];
+	struct io_part part[IO_PARTS];
+	struct iovec iov[IO_PARTS];
+	struct io *next;
+};
+
+struct lane {
+	struct fs *fs;
+	struct loop *loop;
+	uint32_t index;
+	bool started, stopping;
+	struct rpc_client_cfg client;
+	struct mgs_link *mgs; /* lane 0 */
+	struct target *mdt;
+	struct target **ost; /* by index; grows under fs->lock */
+	uint32_t nost;
+	struct loop_work refresh; /* the configuration or a tunable changed */
+	struct co_waitq config_q; /* waits for a target to appear */
+	struct fid next_fid;
+	struct co_mutex seq_lock;
+	struct io *free_io;
+	uint32_t background; /* fibers that nobody waits for, except lane_co_stop() */
+	struct co_waitq background_q;
+	struct stat_counter stats[FS_STAT_MAX];
+};
+
+/* An open file. Shared by lanes: `lock` guards what changes, and is never held while waiting. */
+struct file {
+	pthread_mutex_t lock;
+	struct fs *fs;
+	struct fid fid;
+	int flags; /* of open(2) */
+	uint64_t open_id, open_seq;
+	uint32_t lane;	   /* opened there; that lane opens it again after a restart of the MDS */
+	const struct layout *layout;  /* fixed once it has objects */
+	const struct layout *layout_old; /* what it was before; others may still look at it */
+	struct objs objs;  /* what is known of the objects */
+	uint32_t trunc_gen;
+	bool fresh;	   /* had no data when opened: objects not touched here do not exist */
+	bool wrote, did_read;
+	int64_t mtime;	   /* newest that the objects told */
+	uint32_t mode, attr_flags;
+	bool priv_killed;
+	LIST_ENTRY(file) link;
+};
+
+/* ---- fs.c ---- */
+void fs_lock(struct fs *fs);
+void fs_unlock(struct fs *fs);
+/* Newest mtime that a server gave for data of this file, for setattr's ctime_floor. */
+void fs_mtime_note(struct fs *fs, const struct fid *fid, int64_t mtime);
+int64_t fs_mtime_get(struct fs *fs, const struct fid *fid);
+
+/* ---- lane.c ---- */
+/* Runs fn(arg, 0..n-1) in up to FAN_MAX fibers, one of them the caller; the first error. */
+typedef int fan_fn(void *arg, uint32_t i);
+must_check int lane_co_fan(struct lane *ln, uint32_t n, fan_fn *fn, void *arg);
+struct io *lane_io_get(struct lane *ln);
+void lane_io_put(struct lane *ln, struct io *io);
+/* Runs fn(arg) in a fiber that lane_co_stop() waits for; in line when there is no memory. */
+void lane_background(struct lane *ln, void (*fn)(void *arg), void *arg);
+
+struct op_timer {
+	struct lane *ln;
+	enum fs_stat stat;
+	uint64_t start;
+};
+void op_timer_end(struct op_timer *t);
+#define OP_TIMER(lane_, name) \
+	CLEANUP(op_timer_end) __attribute__((unused)) struct op_timer op_timer_ = { \
+		lane_, FS_STAT_##name, loop_clock((lane_)->loop)}
+
+/* ---- target.c ---- */
+/* New configuration: adds and changes fs->osts, registers parameters, tells every lane. */
+void target_apply_config(struct fs *fs, const struct mgs_config *c);
+/* This lane's tables follow fs->osts. */
+void target_refresh(struct lane *ln);
+void target_refresh_all(struct fs *fs);
+/* The target of an OST index; waits for the configuration to name it. */
+must_check int target_co_ost(struct lane *ln, uint32_t index, struct target **out);
+/* Takes a place among the requests in flight to t; give it back. */
+void target_co_enter(struct target *t);
+void target_leave(struct target *t);
+void target_co_destroy_all(struct lane *ln, uint32_t goodbye_ms);
+
+/* ---- seq.c ---- */
+must_check int seq_co_fid(struct lane *ln, struct fid *out);
+
+/* ---- attr.c ---- */
+/* Makes size, blocks and mtime of a reply exact: asks the objects if they are unsure. */
+must_check int attr_co_finish(struct lane *ln, const struct fid *fid, struct span layout,
+			      struct attr *attr);
+/* Asks all objects; *size is the file's. objs may be NULL. */
+must_check int attr_co_measure(struct lane *ln, const struct fid *fid, const struct layout *l,
+			       struct attr *attr);
+/* The same for the objects that o does not know yet. */
+must_check int attr_co_learn(struct lane *ln, const struct fid *fid, const struct layout *l,
+			     struct objs *o);
+
+/* ---- openfile.c ---- */
+/* The layout to do I/O by; NULL: no objects (yet). instantiate: makes them. */
+must_check int file_co_layout(struct lane *ln, struct file *f, bool instantiate,
+			      const struct layout **out);
+/* After -ESTALE of an OST: a truncation happened. */
+must_check int file_co_refresh(struct lane *ln, struct file *f);
+uint32_t file_trunc_gen(struct file *f);
+/* A server told of an object after a write (or a read) through f. */
+void file_note(struct file *f, uint32_t comp, uint32_t stripe, const struct obj_state *s,
+	       bool wrote);
+/* An operation of this client gave the inode these attributes; truncated: its objects changed. */
+void file_apply_attr(struct fs *fs, const struct fid *fid, const struct attr *attr, bool truncated);
+/* Newest mtime of data that this client has heard of, open or closed. */
+int64_t file_newest_mtime(struct fs *fs, const struct fid *fid);
+/* True once: a write must clear set-id bits and the like. */
+bool file_takes_kill_priv(struct file *f);
+/* Opens everything again that was opened through this lane. */
+void file_co_reopen_all(struct lane *ln);
+
+/* ---- io.c ---- */
+/* At a fixed offset; the caller has checked limits. -ESTALE: a truncation came in between, nothing
+ * of what is left was written; file_co_refresh() and try again. */
+ssize_t io_co_write_once(struct lane *ln, struct file *f, const uint8_t *buf, size_t len,
+			 uint64_t off);
+/* ---- append.c ---- */
+ssize_t append_co_write(struct lane *ln, struct file *f, const uint8_t *buf, size_t len,
+			uint64_t *off);
+/* Size of the file by its objects, right now. */
+must_check int append_co_size(struct lane *ln, struct file *f, uint64_t *size);
+
+/* ---- lock.c ---- */
+void lock_co_reclaim(struct lane *ln);
+
+/* ---- param.c ---- */
+must_check int param_add_fs(struct fs *fs);
+void param_add_target(struct ost *o);

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* fs.c - a mount as a whole: what all lanes share. See fs.h and core.h.
+ *
+ * Nothing here talks to a server; lane.c does. The identity of the client (uuid, instance) is drawn
+ * from lane 0's loop, so that the simulator draws the same one for the same seed.
+ */
+#include "client/core/core.h"
+#include "common/log.h"
+#include "common/param.h"
+#include <stdlib.h>
+
+void fs_lock(struct fs *fs)
+{
+	pthread_mutex_lock(&fs->lock);
+}
+
+void fs_unlock(struct fs *fs)
+{
+	pthread_mutex_unlock(&fs->lock);
+}
+
+int fs_create(const struct fs_cfg *cfg, struct fs **out)
+{
+	struct fs *fs = calloc(1, sizeof(*fs));
+	int rc;
+
+	if (!fs)
+		return -ENOMEM;
+	fs->cfg = *cfg;
+	snprintf(fs->name, sizeof(fs->name), "%s", cfg->name ? cfg->name : "client");
+	fs->cfg.name = fs->name;
+	if (!fs->cfg.timeout_ms)
+		fs->cfg.timeout_ms = 30000;
+	fs->root = FID_ROOT;
+	TAILQ_INIT(&fs->osts);
+	locktab_init(&fs->locks);
+	rc = params_create(&fs->params);
+	if (rc) {
+		free(fs);
+		return rc;
+	}
+	pthread_mutex_init(&fs->lock, NULL);
+	*out = fs;
+	return 0;
+}
+
+void fs_destroy(struct fs *fs)
+{
+	struct ost *o;
+
+	if (!fs)
+		return;
+	params_destroy(fs->params);
+	while ((o = TAILQ_FIRST(&fs->osts))) {
+		TAILQ_REMOVE(&fs->osts, o, link);
+		free(o);
+	}
+	locktab_fini(&fs->locks);
+	pthread_mutex_destroy(&fs->lock);
+	free(fs);
+}
+
+struct params *fs_params(struct fs *fs)
+{
+	return fs->params;
+}
+
+const struct fid *fs_root(const struct fs *fs)
+{
+	return &fs->root;
+}
+
+const char *fs_name(const struct fs *fs)
+{
+	return fs->cfg.source.fsname;
+}
+
+const char *fs_instance(const struct fs *fs)
+{
+	return fs->instance;
+}
+
+const uint8_t *fs_uuid(const struct fs *fs)
+{
+	return fs->uuid;
+}
+
+/* ---- newest times seen ----
+ *
+ * A setattr by path may reach the MDS before the close that tells it of the last write. The MDS
+ * then must not let the older write's time win, so it is told what this client saw. One slot for
+ * several files is enough: a lost entry matters only if an OST's clock is ahead of the MDS's. */
+
+static struct mtime_seen *mtime_slot(struct fs *fs, uint64_t ino)
+{
+	return &fs->mtimes[(ino * 0x9e3779b97f4a7c15ULL >> 40) % MTIME_CACHE];
+}
+
+void fs_mtime_note(struct fs *fs, const struct fid *fid, int64_t mtime)
+{
+	uint64_t ino = fid_to_ino(fid);
+	struct mtime_seen *m = mtime_slot(fs, ino);
+
+	fs_lock(fs);
+	if (m->ino != ino || m->mtime < mtime)
+		*m = (struct mtime_seen){ino, mtime};
+	fs_unlock(fs);
+}
+
+int64_t fs_mtime_get(struct fs *fs, const struct fid *fid)
+{
+	uint64_t ino = fid_to_ino(fid);
+	const struct mtime_seen *m = mtime_slot(fs, ino);
+	int64_t mtime;
+
+	fs_lock(fs);
+	mtime = m->ino == ino ? m->mtime : 0;
+	fs_unlock(fs);
+	return mtime;
+}

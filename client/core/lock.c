@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lock.c - fcntl and flock locks: the MDS decides, this side remembers what it was given.
+ *
+ * A waiting call can be cancelled: the cancel is a request of its own, sent by the same lane, which
+ * names the waiting one by its xid. If the MDS grants the lock at that very moment, the grant wins.
+ */
+#include "client/core/core.h"
+#include "common/log.h"
+#include <fcntl.h>
+#include <stdlib.h>
+
+int fs_co_getlk(struct lane *ln, const struct fid *fid, struct fs_lock *lk)
+{
+	struct mds_getlk_req q = {
+		.fid = *fid,
+		.space = lk->space,
+		.owner = lk->owner,
+		.pid = lk->pid,
+		.type = lk->type,
+		.start = lk->start,
+		.end = lk->end,
+	};
+	struct mds_getlk_rep p;
+	RPC_CALL(call);
+	int rc = mds_co_getlk(ln->mdt->imp, &call, &q, &p);
+
+	if (rc)
+		return rc;
+	lk->type = p.type;
+	lk->start = p.start;
+	lk->end = p.end;
+	lk->pid = p.pid;
+	return 0;
+}
+
+/* ---- cancelling ---- */
+
+struct cancel {
+	struct lane *ln;
+	uint64_t xid;
+};
+
+static void cancel_run(void *arg)
+{
+	struct cancel *c = arg;
+	struct mds_cancel_req q = {.xid = c->xid};
+	struct mds_cancel_rep p;
+	RPC_CALL(call);
+
+	/* -ENOENT: it was answered meanwhile. */
+	if (mds_co_cancel(c->ln->mdt->imp, &call, &q, &p))
+		log_dbg("nothing to cancel");
+	free(c);
+}
+
+static void cancel_send(struct fs_lock_wait *w)
+{
+	struct cancel *c = malloc(sizeof(*c));
+
+	if (!c) {
+		log_err("out of memory: a lock request cannot be interrupted");
+		return;
+	}
+	*c = (struct cancel){w->ln, w->xid};
+	lane_background(w->ln, cancel_run, c);
+}
+
+static void lock_sent(void *arg, uint64_t xid)
+{
+	struct fs_lock_wait *w = arg;
+
+	w->xid = xid;
+}
+
+void fs_lock_cancel(struct fs_lock_wait *w)
+{
+	if (w->cancelled)
+		return;
+	w->cancelled = true;
+	if (w->xid)
+		cancel_send(w);
+}
+
+/* ---- taking ---- */
+
+static struct held_lock held(const struct lane *ln, const struct fid *fid, const struct fs_lock *lk)
+{
+	return (struct held_lock){
+		.fid = *fid,
+		.space = lk->space,
+		.type = lk->type,
+		.pid = lk->pid,
+		.lane = ln->index,
+		.owner = lk->owner,
+		.start = lk->start,
+		.end = lk->end,
+	};
+}
+
+static void remember(struct lane *ln, const struct held_lock *h)
+{
+	int rc;
+
+	fs_lock(ln->fs);
+	rc = locktab_set(&ln->fs->locks, h);
+	fs_unlock(ln->fs);
+	if (rc)
+		log_err("out of memory: a file lock would be lost if the MDS restarted");
+}
+
+int fs_co_setlk(struct lane *ln, const struct fid *fid, const struct fs_lock *lk, bool wait,
+		struct fs_lock_wait *w)
+{
+	struct mds_setlk_req q = {
+		.fid = *fid,
+		.space = lk->space,
+		.owner = lk->owner,
+		.pid = lk->pid,
+		.type = lk->type,
+		.start = lk->start,
+		.end = lk->end,
+		.wait = wait,
+	};
+	struct held_lock h = held(ln, fid, lk);
+	struct mds_setlk_rep p;
+	RPC_CALL(call);
+	int rc;
+	OP_TIMER(ln, flock);
+
+	if (lk->start > lk->end)
+		return -EINVAL;
+	if (w) {
+		w->ln = ln;
+		if (w->cancelled)
+			return -EINTR;
+		call.on_sent = lock_sent;
+		call.on_sent_arg = w;
+	}
+	/* What is given back is forgotten first: a FLUSH on another lane at worst asks in vain. */
+	rc = mds_co_setlk(ln->mdt->imp, &call, &q, &p);
+	if (rc == 0)
+		remember(ln, &h);
+	return rc;
+}
+
+int fs_co_flush(struct lane *ln, const struct fid *fid, uint64_t owner)
+{
+	struct fs_lock all = {.space = LOCK_POSIX, .type = F_UNLCK, .owner = owner,
+			      .end = UINT64_MAX};
+	bool has;
+
+	fs_lock(ln->fs);
+	has = locktab_has(&ln->fs->locks, fid, LOCK_POSIX, owner);
+	fs_unlock(ln->fs);
+	return has ? fs_co_setlk(ln, fid, &all, false, NULL) : 0;
+}
+
+/* ---- after a restart of the MDS ---- */
+
+static struct held_lock *locks_of_lane(struct lane *ln, uint32_t *n)
+{
+	const struct held_lock *l;
+	struct held_lock *list;
+
+	*n = 0;
+	fs_lock(ln->fs);
+	list = malloc((ln->fs->locks.n + 1) * sizeof(*list));
+	if (list)
+		for (l = locktab_next(&ln->fs->locks, NULL); l;
+		     l = locktab_next(&ln->fs->locks, l))
+			if (l->lane == ln->index)
+				list[(*n)++] = *l;
+	fs_unlock(ln->fs);
+	if (!list)
+		log_err("out of memory: file locks are not taken again");
+	return list;
+}
+
+void lock_co_reclaim(struct lane *ln)
+{
+	uint32_t i, n;
+	struct held_lock *list = locks_of_lane(ln, &n);
+
+	for (i = 0; i < n; i++) {
+		const struct held_lock *l = &list[i];
+		struct mds_setlk_req q = {l->fid,  l->space, l->owner, l->pid,
+					  l->type, l->start, l->end,   0};
+		struct mds_setlk_rep p;
+		char buf[FID_STRLEN];
+		RPC_CALL(call);
+		int rc;
+
+		call.flags = RPC_CALL_RECLAIM;
+		rc = mds_co_setlk(ln->mdt->imp, &call, &q, &p);
+		if (rc)
+			log_err("a lock on %s was lost when the MDS restarted: %s",
+				fid_str(&l->fid, buf), err_str(rc));
+	}
+	free(list);
+}

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* locktab.c - ranges of held locks by FID; see locktab.h. It decides nothing: conflicts are the
+ * business of the MDS, this only remembers what was granted. */
+#include "client/core/locktab.h"
+#include <fcntl.h>
+#include <stdlib.h>
+
+static uint32_t hash(const struct fid *f)
+{
+	uint64_t h = (f->seq * 0x9e3779b97f4a7c15ULL) ^ f->oid * 0xff51afd7ed558ccdULL;
+
+	return (uint32_t)(h >> 32) % LOCKTAB_HASH;
+}
+
+void locktab_init(struct locktab *t)
+{
+	for (int i = 0; i < LOCKTAB_HASH; i++)
+		LIST_INIT(&t->head[i]);
+	t->n = 0;
+}
+
+static void drop(struct locktab *t, struct held_lock *l)
+{
+	LIST_REMOVE(l, link);
+	t->n--;
+	free(l);
+}
+
+void locktab_fini(struct locktab *t)
+{
+	for (int i = 0; i < LOCKTAB_HASH; i++)
+		while (!LIST_EMPTY(&t->head[i]))
+			drop(t, LIST_FIRST(&t->head[i]));
+}
+
+static bool same_owner(const struct held_lock *a, const struct held_lock *b)
+{
+	return a->owner == b->owner && a->space == b->space && fid_eq(&a->fid, &b->fid);
+}
+
+/* a ends right before b starts. */
+static bool touches(const struct held_lock *a, const struct held_lock *b)
+{
+	return a->end != UINT64_MAX && a->end + 1 == b->start;
+}
+
+static struct held_lock *copy_of(const struct held_lock *l)
+{
+	struct held_lock *c = malloc(sizeof(*c));
+
+	if (c)
+		*c = *l;
+	return c;
+}
+
+int locktab_set(struct locktab *t, const struct held_lock *want)
+{
+	struct held_lock *l, *next, *fresh, *tail;
+	uint32_t h = hash(&want->fid);
+
+	assert(want->start <= want->end);
+	/* At most one range is added and at most one is split in two: both allocated before anything changes. */
+	fresh = copy_of(want);
+	tail = copy_of(want);
+	if (!fresh || !tail) {
+		free(fresh);
+		free(tail);
+		return -ENOMEM;
+	}
+	for (l = LIST_FIRST(&t->head[h]); l; l = next) {
+		next = LIST_NEXT(l, link);
+		if (!same_owner(l, want))
+			continue;
+		if (l->type == want->type &&
+		    (touches(l, fresh) || touches(fresh, l) ||
+		     (l->start <= fresh->end && fresh->start <= l->end))) {
+			fresh->start = min_u64(fresh->start, l->start);
+			fresh->end = max_u64(fresh->end, l->end);
+			drop(t, l);
+			continue;
+		}
+		if (l->end < want->start || l->start > want->end)
+			continue;
+		if (l->start < want->start && l->end > want->end) {
+			assert(tail); /* ranges of one owner do not overlap: only one contains want */
+			*tail = *l;
+			tail->start = want->end + 1;
+			LIST_INSERT_HEAD(&t->head[h], tail, link);
+			t->n++;
+			tail = NULL;
+			l->end = want->start - 1;
+		} else if (l->start < want->start) {
+			l->end = want->start - 1;
+		} else if (l->end > want->end) {
+			l->start = want->end + 1;
+		} else {
+			drop(t, l);
+		}
+	}
+	free(tail);
+	if (want->type == F_UNLCK) {
+		free(fresh);
+		return 0;
+	}
+	LIST_INSERT_HEAD(&t->head[h], fresh, link);
+	t->n++;
+	return 0;
+}
+
+bool locktab_has(const struct locktab *t, const struct fid *fid, uint8_t space, uint64_t owner)
+{
+	const struct held_lock *l;
+
+	if (!t->n)
+		return false;
+	LIST_FOREACH(l, &t->head[hash(fid)], link)
+		if (l->owner == owner && l->space == space && fid_eq(&l->fid, fid))
+			return true;
+	return false;
+}
+
+const struct held_lock *locktab_next(const struct locktab *t, const struct held_lock *prev)
+{
+	uint32_t i = 0;
+
+	if (prev) {
+		if (LIST_NEXT(prev, link))
+			return LIST_NEXT(prev, link);
+		i = hash(&prev->fid) + 1;
+	}
+	for (; i < LOCKTAB_HASH; i++)
+		if (!LIST_EMPTY(&t->head[i]))
+			return LIST_FIRST(&t->head[i]);
+	return NULL;
+}

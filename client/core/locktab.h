@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* locktab.h - the file locks that this client holds.
+ *
+ * Needed for two things: to answer FLUSH (close of a descriptor) without asking the MDS when there is
+ * nothing to give back, and to take the locks again after the MDS has restarted. The rules are POSIX's:
+ * a new range of an owner replaces what the owner had there; neighbours of one type are joined.
+ *
+ * Pure; the owner of a struct locktab locks it.
+ */
+#pragma once
+#include "common/fid.h"
+#include <sys/queue.h>
+
+enum { LOCKTAB_HASH = 256 };
+
+struct held_lock {
+	struct fid fid;
+	uint8_t space; /* enum lock_space */
+	uint8_t type;  /* F_RDLCK or F_WRLCK */
+	uint32_t pid;
+	uint32_t lane; /* that asked for it and takes it again */
+	uint64_t owner, start, end; /* end inclusive */
+	LIST_ENTRY(held_lock) link;
+};
+
+struct locktab {
+	LIST_HEAD(, held_lock) head[LOCKTAB_HASH];
+	uint32_t n;
+};
+
+void locktab_init(struct locktab *t);
+void locktab_fini(struct locktab *t);
+/* The MDS granted l: type F_UNLCK removes. -ENOMEM leaves the table as it was. */
+must_check int locktab_set(struct locktab *t, const struct held_lock *l);
+bool locktab_has(const struct locktab *t, const struct fid *fid, uint8_t space, uint64_t owner);
+/* All of them in no order; prev NULL starts. */
+const struct held_lock *locktab_next(const struct locktab *t, const struct held_lock *prev);

@@ -1,0 +1,500 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* openfile.c - open files: open, create, release, and what is known of their objects.
+ *
+ * An open file is shared by all lanes of the mount; its mutex is held for a few instructions only.
+ * What the replies of writes say about the objects is kept, so that the close can tell the MDS
+ * the final size without asking anybody, if this client alone wrote; whether it did is for the MDS
+ * to know (open_seq). All open files hang in a table by FID: a truncation by this client makes
+ * what they know void, and a restart of the MDS makes them be opened again.
+ */
+#include "client/core/core.h"
+#include "common/log.h"
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#define OPEN_SEQ_UNKNOWN UINT64_MAX /* makes the MDS measure the file itself */
+
+static uint32_t file_hash(const struct fid *f)
+{
+	return (uint32_t)(fid_to_ino(f) * 0x9e3779b97f4a7c15ULL >> 40) % 1024;
+}
+
+const struct fid *file_fid(const struct file *f)
+{
+	return &f->fid;
+}
+
+static uint32_t open_flags_of(int flags)
+{
+	uint32_t o = 0;
+
+	switch (flags & O_ACCMODE) {
+	case O_RDONLY:
+		o = OPEN_READ;
+		break;
+	case O_WRONLY:
+		o = OPEN_WRITE;
+		break;
+	default:
+		o = OPEN_READ | OPEN_WRITE;
+	}
+	if (flags & O_EXCL)
+		o |= OPEN_EXCL;
+	if (flags & O_TRUNC)
+		o |= OPEN_TRUNC;
+	if (flags & O_APPEND)
+		o |= OPEN_APPEND;
+	if (flags & FASYNC) /* what the kernel leaves of O_LOV_DELAY_CREATE */
+		o |= OPEN_DELAY_LAYOUT;
+	return o;
+}
+
+static struct file *file_create(struct lane *ln, int flags)
+{
+	struct file *f = calloc(1, sizeof(*f));
+
+	if (!f)
+		return NULL;
+	f->fs = ln->fs;
+	f->flags = flags;
+	f->lane = ln->index;
+	pthread_mutex_init(&f->lock, NULL);
+	fs_lock(ln->fs);
+	f->open_id = ln->fs->next_open_id++;
+	fs_unlock(ln->fs);
+	return f;
+}
+
+static void file_destroy(struct file *f)
+{
+	layout_free((struct layout *)(uintptr_t)f->layout);
+	layout_free((struct layout *)(uintptr_t)f->layout_old);
+	objs_fini(&f->objs);
+	pthread_mutex_destroy(&f->lock);
+	free(f);
+}
+
+/* The MDS has opened it: the file joins the table. */
+static int file_opened(struct file *f, const struct fid *fid, const struct attr *attr,
+		       struct span blob, uint64_t open_seq)
+{
+	struct layout *l = NULL;
+	int rc = 0;
+
+	f->fid = *fid;
+	f->open_seq = open_seq;
+	f->trunc_gen = attr->trunc_gen;
+	f->mode = attr->mode;
+	f->attr_flags = attr->flags;
+	if (blob.len)
+		rc = layout_dec(blob, &l);
+	if (rc == 0 && l) {
+		f->layout = l;
+		rc = objs_init(&f->objs, l);
+	}
+	if (rc)
+		return rc == -EBADMSG ? -EIO : rc;
+	fs_lock(f->fs);
+	LIST_INSERT_HEAD(&f->fs->files[file_hash(fid)], f, link);
+	fs_unlock(f->fs);
+	return 0;
+}
+
+static int close_rpc(struct lane *ln, const struct mds_close_req *q)
+{
+	struct mds_close_rep p;
+	RPC_CALL(call);
+
+	return mds_co_close(ln->mdt->imp, &call, q, &p);
+}
+
+/* The MDS has it open but this client cannot use it. */
+static int open_failed(struct lane *ln, struct file *f, const struct fid *fid, int rc)
+{
+	struct mds_close_req q = {.fid = *fid, .open_id = f->open_id, .open_seq = f->open_seq};
+
+	if (close_rpc(ln, &q))
+		log_warn("cannot close a file that could not be opened");
+	file_destroy(f);
+	return rc;
+}
+
+int fs_co_open(struct lane *ln, const struct fid *fid, int flags, struct file **out,
+	       struct attr *attr)
+{
+	struct mds_open_req q = {.fid = *fid,
+				 .open_flags = open_flags_of(flags & ~(O_EXCL | O_CREAT))};
+	struct file *f = file_create(ln, flags);
+	struct mds_open_rep p;
+	RPC_CALL(call);
+	int rc;
+	OP_TIMER(ln, open);
+
+	if (!f)
+		return -ENOMEM;
+	q.open_id = f->open_id;
+	rc = mds_co_open(ln->mdt->imp, &call, &q, &p);
+	if (rc) {
+		file_destroy(f);
+		return rc;
+	}
+	if (flags & O_TRUNC) {
+		f->fresh = true;
+		file_apply_attr(ln->fs, fid, &p.attr, true);
+	}
+	rc = file_opened(f, fid, &p.attr, p.layout, p.open_seq);
+	if (rc)
+		return open_failed(ln, f, fid, rc);
+	if (attr) {
+		rc = attr_co_finish(ln, fid, p.layout, &p.attr);
+		if (rc) {
+			fs_co_release(ln, f);
+			return rc;
+		}
+		*attr = p.attr;
+	}
+	*out = f;
+	return 0;
+}
+
+static int create_open(struct lane *ln, const struct fid *dir, struct span name, int flags,
+		       uint32_t mode, const struct cred *cred, struct entry *out,
+		       struct file **file)
+{
+	struct mds_create_req q = {
+		.parent = *dir,
+		.name = name,
+		.mode = (mode & 07777) | S_IFREG,
+		.umask = cred->umask,
+		.uid = cred->uid,
+		.gid = cred->gid,
+		.open_flags = open_flags_of(flags),
+	};
+	struct file *f = file_create(ln, flags & ~(O_CREAT | O_EXCL));
+	struct mds_create_rep p;
+	RPC_CALL(call);
+	int rc;
+	OP_TIMER(ln, create);
+
+	if (!f)
+		return -ENOMEM;
+	q.open_id = f->open_id;
+	rc = seq_co_fid(ln, &q.fid);
+	if (rc == 0)
+		rc = mds_co_create(ln->mdt->imp, &call, &q, &p);
+	if (rc) {
+		file_destroy(f);
+		return rc;
+	}
+	f->fresh = fid_eq(&p.fid, &q.fid) || (flags & O_TRUNC);
+	if (!fid_eq(&p.fid, &q.fid) && (flags & O_TRUNC))
+		file_apply_attr(ln->fs, &p.fid, &p.attr, true);
+	rc = file_opened(f, &p.fid, &p.attr, p.layout, p.open_seq);
+	if (rc)
+		return open_failed(ln, f, &p.fid, rc);
+	if (fid_eq(&p.fid, &q.fid)) /* new: nothing to ask its objects */
+		p.attr.flags &= ~(uint32_t)ATTR_SIZE_UNSURE;
+	rc = attr_co_finish(ln, &p.fid, p.layout, &p.attr);
+	if (rc) {
+		fs_co_release(ln, f);
+		return rc;
+	}
+	*out = (struct entry){p.fid, p.attr};
+	*file = f;
+	return 0;
+}
+
+int fs_co_create(struct lane *ln, const struct fid *dir, struct span name, int flags, uint32_t mode,
+		 const struct cred *cred, struct entry *out, struct file **file)
+{
+	int rc = name_check(name);
+
+	return rc ? rc : create_open(ln, dir, name, flags, mode, cred, out, file);
+}
+
+int fs_co_tmpfile(struct lane *ln, const struct fid *dir, int flags, uint32_t mode,
+		  const struct cred *cred, struct entry *out, struct file **file)
+{
+	return create_open(ln, dir, SPAN_NONE, flags & ~(O_TRUNC | O_EXCL), mode, cred, out, file);
+}
+
+/* ---- close ---- */
+
+/* Fills in what the MDS wants to know after writes. Asks the objects that are not known. */
+static void close_co_facts(struct lane *ln, struct file *f, struct mds_close_req *q)
+{
+	const struct layout *l;
+	struct objs o = {0};
+	bool fresh;
+	int rc = 0;
+
+	q->flags |= CLOSE_WROTE;
+	pthread_mutex_lock(&f->lock);
+	l = f->layout;
+	fresh = f->fresh;
+	if (l && f->objs.n)
+		rc = objs_init(&o, l);
+	if (rc == 0 && o.n)
+		memcpy(o.at, f->objs.at, o.n * sizeof(*o.at));
+	pthread_mutex_unlock(&f->lock);
+	if (rc == 0 && o.n) {
+		if (fresh)
+			objs_rest_empty(&o);
+		rc = attr_co_learn(ln, &f->fid, l, &o);
+	}
+	if (rc == 0 && o.n) {
+		q->size = objs_size(&o, l);
+		q->blocks = objs_blocks(&o);
+		q->mtime = objs_mtime(&o);
+	} else {
+		q->open_seq = OPEN_SEQ_UNKNOWN;
+	}
+	objs_fini(&o);
+}
+
+void fs_co_release(struct lane *ln, struct file *f)
+{
+	struct mds_close_req q = {.fid = f->fid, .open_id = f->open_id};
+	bool wrote;
+	int rc;
+	OP_TIMER(ln, close);
+
+	pthread_mutex_lock(&f->lock);
+	q.open_seq = f->open_seq;
+	wrote = f->wrote;
+	if (f->did_read && !f->fs->cfg.noatime) {
+		q.flags |= CLOSE_READ;
+		q.atime = loop_realtime(ln->loop);
+	}
+	pthread_mutex_unlock(&f->lock);
+	if (wrote) {
+		close_co_facts(ln, f, &q);
+		fs_mtime_note(f->fs, &f->fid, f->mtime);
+	}
+	rc = close_rpc(ln, &q);
+	if (rc && rc != -ENOTCONN) {
+		char buf[FID_STRLEN];
+
+		log_warn("close of %s: %s", fid_str(&f->fid, buf), err_str(rc));
+	}
+	fs_lock(f->fs);
+	LIST_REMOVE(f, link);
+	fs_unlock(f->fs);
+	file_destroy(f);
+}
+
+/* ---- layout and knowledge ---- */
+
+static const struct layout *layout_get(struct file *f)
+{
+	const struct layout *l;
+
+	pthread_mutex_lock(&f->lock);
+	l = f->layout && layout_has_objects(f->layout) ? f->layout : NULL;
+	pthread_mutex_unlock(&f->lock);
+	return l;
+}
+
+int file_co_layout(struct lane *ln, struct file *f, bool instantiate, const struct layout **out)
+{
+	struct mds_layout_req q = {.fid = f->fid, .instantiate = instantiate};
+	struct mds_layout_rep p;
+	struct layout *l = NULL;
+	RPC_CALL(call);
+	int rc;
+
+	*out = layout_get(f);
+	if (*out)
+		return 0;
+	rc = mds_co_layout(ln->mdt->imp, &call, &q, &p);
+	if (rc == 0 && p.layout.len)
+		rc = layout_dec(p.layout, &l);
+	if (rc)
+		return rc == -EBADMSG ? -EIO : rc;
+	if (!l || !layout_has_objects(l)) {
+		layout_free(l);
+		return instantiate ? -EIO : 0;
+	}
+	pthread_mutex_lock(&f->lock);
+	if (!f->layout || !layout_has_objects(f->layout)) {
+		rc = objs_init(&f->objs, l);
+		if (rc == 0) {
+			f->layout_old = f->layout; /* another lane may be looking at it */
+			f->layout = l;
+			l = NULL;
+		}
+	}
+	pthread_mutex_unlock(&f->lock);
+	layout_free(l); /* another lane was faster */
+	*out = layout_get(f);
+	return rc;
+}
+
+uint32_t file_trunc_gen(struct file *f)
+{
+	uint32_t gen;
+
+	pthread_mutex_lock(&f->lock);
+	gen = f->trunc_gen;
+	pthread_mutex_unlock(&f->lock);
+	return gen;
+}
+
+int file_co_refresh(struct lane *ln, struct file *f)
+{
+	struct mds_getattr_req q = {.fid = f->fid};
+	struct mds_getattr_rep p;
+	RPC_CALL(call);
+	int rc = mds_co_getattr(ln->mdt->imp, &call, &q, &p);
+
+	if (rc == 0)
+		file_apply_attr(f->fs, &f->fid, &p.attr, false);
+	return rc;
+}
+
+void file_note(struct file *f, uint32_t comp, uint32_t stripe, const struct obj_state *s,
+	       bool wrote)
+{
+	pthread_mutex_lock(&f->lock);
+	objs_note(&f->objs, objs_index(f->layout, comp, stripe), s);
+	if (wrote) {
+		f->wrote = true;
+		if (s->mtime > f->mtime)
+			f->mtime = s->mtime;
+	} else {
+		f->did_read = true;
+	}
+	pthread_mutex_unlock(&f->lock);
+}
+
+static void apply_attr(struct file *f, const struct attr *attr, bool truncated)
+{
+	pthread_mutex_lock(&f->lock);
+	if (truncated || (int32_t)(attr->trunc_gen - f->trunc_gen) > 0) {
+		objs_forget(&f->objs);
+		f->fresh = false;
+	}
+	if ((int32_t)(attr->trunc_gen - f->trunc_gen) > 0)
+		f->trunc_gen = attr->trunc_gen;
+	f->mode = attr->mode;
+	f->attr_flags = attr->flags;
+	f->priv_killed = false;
+	pthread_mutex_unlock(&f->lock);
+}
+
+void file_apply_attr(struct fs *fs, const struct fid *fid, const struct attr *attr, bool truncated)
+{
+	struct file *f;
+
+	fs_lock(fs);
+	LIST_FOREACH(f, &fs->files[file_hash(fid)], link)
+		if (fid_eq(&f->fid, fid))
+			apply_attr(f, attr, truncated);
+	fs_unlock(fs);
+}
+
+int64_t file_newest_mtime(struct fs *fs, const struct fid *fid)
+{
+	int64_t mtime = fs_mtime_get(fs, fid);
+	struct file *f;
+
+	fs_lock(fs);
+	LIST_FOREACH(f, &fs->files[file_hash(fid)], link) {
+		if (!fid_eq(&f->fid, fid))
+			continue;
+		pthread_mutex_lock(&f->lock);
+		mtime = f->mtime > mtime ? f->mtime : mtime;
+		pthread_mutex_unlock(&f->lock);
+	}
+	fs_unlock(fs);
+	return mtime;
+}
+
+bool file_takes_kill_priv(struct file *f)
+{
+	bool yes;
+
+	pthread_mutex_lock(&f->lock);
+	yes = !f->priv_killed && ((f->mode & S_ISUID) || (f->mode & (S_ISGID | S_IXGRP)) ==
+				  (S_ISGID | S_IXGRP) || (f->attr_flags & ATTR_HAS_ACL));
+	f->priv_killed = true;
+	pthread_mutex_unlock(&f->lock);
+	return yes;
+}
+
+/* ---- after a restart of the MDS ---- */
+
+struct reopen {
+	struct fid fid;
+	uint64_t open_id;
+	uint32_t flags;
+};
+
+/* What lane `lane` opened; the caller frees it. */
+static struct reopen *reopen_list(struct fs *fs, uint32_t lane, uint32_t *n)
+{
+	struct reopen *list = NULL, *more;
+	uint32_t cap = 0, i;
+	struct file *f;
+
+	*n = 0;
+	fs_lock(fs);
+	for (i = 0; i < 1024; i++)
+		LIST_FOREACH(f, &fs->files[i], link) {
+			if (f->lane != lane)
+				continue;
+			if (*n == cap) {
+				cap = cap ? cap * 2 : 64;
+				more = realloc(list, cap * sizeof(*list));
+				if (!more) {
+					log_err("out of memory: not all files are opened again");
+					fs_unlock(fs);
+					return list;
+				}
+				list = more;
+			}
+			list[(*n)++] = (struct reopen){f->fid, f->open_id,
+						       open_flags_of(f->flags) &
+							       (OPEN_READ | OPEN_WRITE)};
+		}
+	fs_unlock(fs);
+	return list;
+}
+
+static void reopened(struct fs *fs, const struct reopen *r, uint64_t open_seq)
+{
+	struct file *f;
+
+	fs_lock(fs);
+	LIST_FOREACH(f, &fs->files[file_hash(&r->fid)], link)
+		if (f->open_id == r->open_id) {
+			pthread_mutex_lock(&f->lock);
+			f->open_seq = open_seq;
+			pthread_mutex_unlock(&f->lock);
+		}
+	fs_unlock(fs);
+}
+
+void file_co_reopen_all(struct lane *ln)
+{
+	uint32_t i, n;
+	struct reopen *list = reopen_list(ln->fs, ln->index, &n);
+
+	for (i = 0; i < n; i++) {
+		struct mds_reopen_req q = {list[i].fid, list[i].flags, list[i].open_id};
+		struct mds_reopen_rep p;
+		char buf[FID_STRLEN];
+		RPC_CALL(call);
+		int rc;
+
+		call.flags = RPC_CALL_RECLAIM;
+		rc = mds_co_reopen(ln->mdt->imp, &call, &q, &p);
+		if (rc == 0)
+			reopened(ln->fs, &list[i], p.open_seq);
+		else
+			log_warn("%s cannot be opened again: %s", fid_str(&list[i].fid, buf),
+				 err_str(rc));
+	}
+	free(list);
+}

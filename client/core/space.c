@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* space.c - operations on the extents of an open file: fsync, fallocate, seek for data and holes, copy.
+ * All of them go to every object at once and put the answers together. */
+#include "client/core/core.h"
+#include "common/log.h"
+#include <fcntl.h>
+#include <linux/falloc.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { STALE_TRIES = 64, COPY_CHUNK = 1 << 20, COPY_MAX = 16 << 20 };
+
+struct fan_objs {
+	struct lane *ln;
+	struct file *f;
+	const struct layout *l;
+	uint32_t n; /* objects */
+	bool datasync;
+	int mode;
+	uint64_t off, end;
+	int whence;
+	uint64_t found;
+};
+
+static int object_at(const struct fan_objs *a, uint32_t i, const struct layout_comp **c,
+		     uint32_t *comp, uint32_t *stripe, struct target **t)
+{
+	objs_place(a->l, i, comp, stripe);
+	*c = &a->l->comp[*comp];
+	return target_co_ost(a->ln, (*c)->ost[*stripe], t);
+}
+
+/* ---- fsync ---- */
+
+static int sync_one(void *arg, uint32_t i)
+{
+	struct fan_objs *a = arg;
+	struct oss_sync_req q = {.fid = a->f->fid};
+	struct oss_sync_rep p;
+	const struct layout_comp *c;
+	struct target *t;
+	uint32_t comp;
+	RPC_CALL(call);
+	int rc;
+
+	if (i == a->n) {
+		struct mds_sync_req mq = {.fid = a->f->fid};
+		struct mds_sync_rep mp;
+
+		return mds_co_sync(a->ln->mdt->imp, &call, &mq, &mp);
+	}
+	rc = object_at(a, i, &c, &comp, &q.stripe, &t);
+	if (rc)
+		return rc;
+	q.comp = c->id;
+	return oss_co_sync(t->imp, &call, &q, &p);
+}
+
+/* Every object, not only those that were written through this descriptor: fsync is about the file. */
+int fs_co_fsync(struct lane *ln, struct file *f, bool datasync)
+{
+	struct fan_objs a = {.ln = ln, .f = f, .datasync = datasync};
+	int rc;
+	OP_TIMER(ln, fsync);
+
+	rc = file_co_layout(ln, f, false, &a.l);
+	if (rc)
+		return rc;
+	a.n = a.l ? objs_count(a.l) : 0;
+	/* The MDS too for fsync: names and attributes; sizes can be had from the objects. */
+	if (a.n + !datasync == 0)
+		return 0;
+	return lane_co_fan(ln, a.n + !datasync, sync_one, &a);
+}
+
+/* ---- fallocate ---- */
+
+static int falloc_one(void *arg, uint32_t i)
+{
+	struct fan_objs *a = arg;
+	struct oss_fallocate_req q = {
+		.fid = a->f->fid,
+		.mode = (uint32_t)a->mode,
+		.trunc_gen = file_trunc_gen(a->f),
+	};
+	struct oss_fallocate_rep p;
+	const struct layout_comp *c;
+	struct obj_state s;
+	struct target *t;
+	uint32_t comp;
+	RPC_CALL(call);
+	int rc;
+
+	rc = object_at(a, i, &c, &comp, &q.stripe, &t);
+	if (rc)
+		return rc;
+	if (!objs_range(c, q.stripe, a->off, a->end, &q.off, &q.len))
+		return 0;
+	q.comp = c->id;
+	rc = oss_co_fallocate(t->imp, &call, &q, &p);
+	if (rc)
+		return rc;
+	s = (struct obj_state){true, p.size, p.blocks, p.mtime, p.version};
+	file_note(a->f, comp, q.stripe, &s, true);
+	return 0;
+}
+
+static bool falloc_mode_ok(int mode)
+{
+	return mode == 0 || mode == FALLOC_FL_KEEP_SIZE ||
+	       mode == (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE) ||
+	       mode == FALLOC_FL_ZERO_RANGE ||
+	       mode == (FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE);
+}
+
+int fs_co_fallocate(struct lane *ln, struct file *f, int mode, uint64_t off, uint64_t len)
+{
+	struct fan_objs a = {.ln = ln, .f = f, .mode = mode, .off = off};
+	int rc, tries;
+	OP_TIMER(ln, fallocate);
+
+	if (!falloc_mode_ok(mode))
+		return -EOPNOTSUPP;
+	if (!len)
+		return -EINVAL;
+	if (off > MAX_FILE_SIZE || len > MAX_FILE_SIZE - off)
+		return -EFBIG;
+	a.end = off + len;
+	rc = file_co_layout(ln, f, true, &a.l);
+	for (tries = 0; rc == 0 && tries < STALE_TRIES; tries++) {
+		rc = lane_co_fan(ln, objs_count(a.l), falloc_one, &a);
+		if (rc != -ESTALE)
+			return rc;
+		rc = file_co_refresh(ln, f);
+	}
+	return rc ? rc : -EIO;
+}
+
+/* ---- seek ---- */
+
+/* Lowers a->found to what this object has at or behind a->off. */
+static int seek_one(void *arg, uint32_t i)
+{
+	struct fan_objs *a = arg;
+	struct oss_seek_req q = {.fid = a->f->fid, .whence = (uint32_t)a->whence};
+	struct oss_seek_rep p;
+	const struct layout_comp *c;
+	struct target *t;
+	uint32_t comp;
+	uint64_t len, at;
+	RPC_CALL(call);
+	int rc;
+
+	rc = object_at(a, i, &c, &comp, &q.stripe, &t);
+	if (rc)
+		return rc;
+	if (!objs_range(c, q.stripe, a->off, a->end, &q.off, &len))
+		return 0;
+	q.comp = c->id;
+	rc = oss_co_seek(t->imp, &call, &q, &p);
+	if (rc == -ENXIO && a->whence == SEEK_DATA)
+		return 0;
+	if (rc && rc != -ENXIO)
+		return rc;
+	/* Behind the end of an object there is a hole, wherever the file ends. */
+	at = layout_file_off(c, q.stripe, rc ? q.off : p.off);
+	a->found = min_u64(a->found, max_u64(at, a->off));
+	return 0;
+}
+
+int64_t fs_co_lseek(struct lane *ln, struct file *f, uint64_t off, int whence)
+{
+	struct fan_objs a = {.ln = ln, .f = f, .off = off, .whence = whence, .found = UINT64_MAX};
+	struct attr attr;
+	int rc;
+	OP_TIMER(ln, seek);
+
+	if (whence != SEEK_DATA && whence != SEEK_HOLE)
+		return -EINVAL;
+	rc = fs_co_getattr(ln, &f->fid, &attr);
+	if (rc == 0 && off >= attr.size)
+		rc = -ENXIO;
+	if (rc == 0)
+		rc = file_co_layout(ln, f, false, &a.l);
+	if (rc)
+		return rc;
+	a.end = attr.size;
+	if (a.l)
+		rc = lane_co_fan(ln, objs_count(a.l), seek_one, &a);
+	else if (whence == SEEK_HOLE)
+		return (int64_t)off;
+	if (rc)
+		return rc;
+	if (whence == SEEK_HOLE)
+		return (int64_t)min_u64(a.found, attr.size);
+	return a.found < attr.size ? (int64_t)a.found : -ENXIO;
+}
+
+/* ---- copy ---- */
+
+ssize_t fs_co_copy_range(struct lane *ln, struct file *in, uint64_t in_off, struct file *out,
+			 uint64_t out_off, size_t len)
+{
+	uint8_t *buf = malloc(COPY_CHUNK);
+	size_t done = 0;
+	ssize_t n = 0;
+
+	if (!buf)
+		return -ENOMEM;
+	if (len > COPY_MAX)
+		len = COPY_MAX; /* a short count: the caller goes on */
+	while (done < len) {
+		uint64_t to = out_off + done;
+		size_t want = min_u64(len - done, COPY_CHUNK);
+
+		n = fs_co_read(ln, in, buf, want, in_off + done);
+		if (n <= 0)
+			break;
+		n = fs_co_write(ln, out, buf, (size_t)n, &to, false, true);
+		if (n <= 0)
+			break;
+		done += (size_t)n;
+	}
+	free(buf);
+	return done ? (ssize_t)done : n;
+}
