@@ -24,7 +24,8 @@ WORK=$(mktemp -d "${TMPDIR:-/tmp}/sheen-test-$NAME.XXXXXX")
 chmod 755 "$WORK"
 MOUNTS=()	# mount points we made
 CLUSTERS=()	# directories of clusters we started
-PIDS=()		# background processes we started
+PIDS=()		# background processes we started, ended before mounts go
+SERVERS=()	# daemons we started by hand, ended after
 IMAGES=()	# loop-mounted file systems
 FAILED=0
 CHECKS=0
@@ -265,6 +266,12 @@ cleanup() {
 		for p in $(pids_of "" "$i"); do
 			kill -9 "$p" 2>/dev/null
 		done
+	done
+	for i in ${SERVERS[@]+"${SERVERS[@]}"}; do
+		kill "$i" 2>/dev/null
+	done
+	for i in ${SERVERS[@]+"${SERVERS[@]}"}; do
+		until_true 10 gone "$i" || kill -9 "$i" 2>/dev/null
 	done
 	for ((i = ${#IMAGES[@]} - 1; i >= 0; i--)); do
 		umount "${IMAGES[$i]}" 2>/dev/null || umount -l "${IMAGES[$i]}" 2>/dev/null
