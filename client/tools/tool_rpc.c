@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* tool_rpc.c - see tool_rpc.h. Every call makes its own connection: tools call rarely. */
 #include "client/tools/tool_rpc.h"
+#include <poll.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -68,6 +69,36 @@ void tool_co_close(struct tool_import *ti)
 {
 	rpc_import_co_destroy(ti->imp, CLOSE_MS);
 	ti->imp = NULL;
+}
+
+/* 0 when a connection can be made. */
+static int probe(const struct nid *n, uint32_t timeout_ms)
+{
+	int fd = socket(n->addr.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	socklen_t len = sizeof(int);
+	struct pollfd p = {.fd = fd, .events = POLLOUT};
+	int rc = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (connect(fd, (const struct sockaddr *)&n->addr, n->addr_len) && errno != EINPROGRESS)
+		rc = -errno;
+	else if (poll(&p, 1, (int)timeout_ms) != 1)
+		rc = -ETIMEDOUT;
+	else if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &rc, &len))
+		rc = -errno;
+	close(fd);
+	return rc > 0 ? -rc : rc;
+}
+
+bool tool_refused(const struct nid_list *nids, uint32_t timeout_ms)
+{
+	uint32_t i;
+
+	for (i = 0; i < nids->n; i++)
+		if (probe(&nids->nid[i], timeout_ms) == 0)
+			return false;
+	return true;
 }
 
 struct call {

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lctl_main.c - lctl, the administrators' tool: devices, addresses, parameters. */
+#include "client/tools/lctl.h"
+#include "common/log.h"
+
+static const struct tool_cmd cmds[] = {
+	{"dl", lctl_dl, "list the devices: what runs here and what it is connected to", lctl_dl_usage},
+	{"device_list", lctl_dl, "the same as dl", lctl_dl_usage},
+	{"list_nids", lctl_list_nids, "addresses of this machine", lctl_list_nids_usage},
+	{"ping", lctl_ping, "is a server there?", lctl_ping_usage},
+	{"which_nid", lctl_which_nid, "the first address of a list that answers",
+	 lctl_which_nid_usage},
+	{"get_param", lctl_get_param, "show counters and tunables", lctl_get_param_usage},
+	{"set_param", lctl_set_param, "change tunables", lctl_set_param_usage},
+	{"list_param", lctl_list_param, "names of counters and tunables", lctl_list_param_usage},
+	{NULL, NULL, NULL, NULL},
+};
+
+int main(int argc, char **argv)
+{
+	log_init("lctl", false);
+	log_set_level(LOG_LVL_ERROR); /* errors of connections are told by the commands */
+	return tool_cmd_main("lctl", cmds, argc, argv);
+}
