@@ -92,15 +92,15 @@ static void reap(struct disk *d)
 		co_wake_one(&d->room);
 }
 
-/* Both are the calling thread's: the ring's issuer and the pool of workers. */
+/* Both are the calling thread's: the ring's issuer and the pool of workers. (The shared library of
+ * liburing 2.3 lacks io_uring_enable_rings.) */
 static void ring_enable(struct disk *d)
 {
 	unsigned workers[2] = {WORKERS, WORKERS};
-	int rc = io_uring_enable_rings(&d->ring);
 
 	d->enabled = true;
-	if (rc < 0)
-		log_err("disk: io_uring_enable_rings: %s", err_str(rc));
+	if (syscall(SYS_io_uring_register, d->ring.ring_fd, IORING_REGISTER_ENABLE_RINGS, NULL, 0))
+		log_err("disk: the ring cannot be enabled: %s", err_str(errno));
 	if (io_uring_register_iowq_max_workers(&d->ring, workers) < 0)
 		log_dbg("disk: the number of io workers is not limited");
 }

@@ -125,7 +125,7 @@ static bool uneven(const struct alloc *a, const uint32_t *pos, uint32_t n)
 		lo = min_u64(lo, a->ost[pos[i]].avail);
 		hi = max_u64(hi, a->ost[pos[i]].avail);
 	}
-	return hi && (hi - lo) / 100 * 100 > hi / 100 * a->threshold_rr;
+	return hi - lo > hi / 100 * a->threshold_rr;
 }
 
 static uint32_t pick_rr(struct alloc *a, const uint32_t *pos, uint32_t n, uint32_t count,

@@ -2,6 +2,7 @@
 /* striping.c - see striping.h. Arithmetic is layout.c's, the choice of OSTs alloc.c's. */
 #include "mds/striping.h"
 #include "common/lov.h"
+#include "common/proto/proto.h"
 #include "mds/attr.h"
 #include <stdlib.h>
 #include <sys/stat.h>

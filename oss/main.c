@@ -9,6 +9,7 @@
  */
 #include "common/log.h"
 #include "common/mgs_link.h"
+#include "common/rpc_msg.h"
 #include "common/server.h"
 #include "oss/oss.h"
 #include <pthread.h>
@@ -120,6 +121,7 @@ static void *target_main(void *arg)
 	loop_run(t->loop);
 	ost_destroy(t->ost);
 	fiber_pool_drain();
+	rpc_frame_drain();
 	loop_destroy(t->loop);
 	return NULL;
 }
@@ -360,6 +362,7 @@ static void free_server(struct server *s)
 	router_destroy(s->router);
 	params_destroy(s->params);
 	fiber_pool_drain();
+	rpc_frame_drain();
 	loop_destroy(s->loop);
 	for (uint32_t i = 0; i < s->ntargets; i++)
 		server_dir_close(&s->dirs[i]);

@@ -24,11 +24,16 @@ static const uint8_t stat_of[] = {
 
 static int serve(struct rpc_op *op, const void *req, void *rep)
 {
-	struct ost *ost = ost_session_of(op)->ost;
+	struct ost_session *ses = ost_session_of(op);
 	uint32_t at = op->desc->nr - FIRST_NR;
-	uint64_t start = loop_clock(ost->cfg.loop);
+	struct ost *ost;
+	uint64_t start;
 	int rc;
 
+	if (!ses) /* ended a moment ago */
+		return -ESTALE;
+	ost = ses->ost;
+	start = loop_clock(ost->cfg.loop);
 	assert(handler_table[at].nr == op->desc->nr);
 	ost->running++;
 	rc = handler_table[at].fn(op, req, rep);

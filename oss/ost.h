@@ -39,7 +39,7 @@ struct ost {
 	struct stat_counter stats[OST_NSTATS];
 };
 
-/* rpc_session.priv */
+/* rpc_session.priv; may be gone after a suspension. */
 struct ost_session {
 	struct ost *ost;
 	struct bulk_user *reads;

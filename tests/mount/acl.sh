@@ -9,7 +9,7 @@ cd "$A" || exit 1
 echo secret >f
 chmod 600 f
 check "setfacl adds a user" setfacl -m u:1234:rw f
-is "the other mount shows it" "$(getfacl -cn "$B/f" 2>/dev/null | tr '\n' ' ')" \
+is "the other mount shows it" "$(getfacl -cnp "$B/f" 2>/dev/null | grep . | tr '\n' ' ')" \
 	"user::rw- user:1234:rw- group::--- mask::rw- other::--- "
 check "that user reads" as_user -u 1234 cat "$A/f"
 check "and writes" as_user -u 1234 sh -c "echo more >>'$B/f'"
@@ -23,17 +23,17 @@ check_fails any "the user no longer reads" as_user -u 1234 cat "$A/f"
 mkdir d
 check "a default ACL is set" setfacl -d -m u:1234:rwx,g:4321:r-x d
 (umask 077; echo x >d/new; mkdir d/sub)
-like "a new file inherits" "$(getfacl -cn "$B/d/new" | tr '\n' ' ')" '^user::rw- user:1234:rwx.*group:4321:r-x.*mask::rw- other::r--'
-like "a new directory inherits both" "$(getfacl -cn "$B/d/sub" | tr '\n' ' ')" 'default:user:1234:rwx .*default:group:4321:r-x'
+like "a new file inherits" "$(getfacl -cnp "$B/d/new" | tr '\n' ' ')" '^user::rw- user:1234:rwx.*group:4321:r-x.*mask::rw- other::r--'
+like "a new directory inherits both" "$(getfacl -cnp "$B/d/sub" | tr '\n' ' ')" 'default:user:1234:rwx .*default:group:4321:r-x'
 check "the user works below it" as_user -u 1234 sh -c "echo y >'$A/d/sub/y'"
 
 check "cp -a keeps ACLs" cp -a d "$WORK/copy"
-is "copied ACLs are equal" "$(cd "$WORK/copy" && getfacl -Rcn . 2>/dev/null)" "$(cd "$B/d" && getfacl -Rcn . 2>/dev/null)"
+is "copied ACLs are equal" "$(cd "$WORK/copy" && getfacl -Rcnp . 2>/dev/null)" "$(cd "$B/d" && getfacl -Rcnp . 2>/dev/null)"
 check "cp -a brings them back" cp -a "$WORK/copy" back
-is "ACLs are as before" "$(cd "$B/back" && getfacl -Rcn .)" "$(cd "$B/d" && getfacl -Rcn .)"
+is "ACLs are as before" "$(cd "$B/back" && getfacl -Rcnp .)" "$(cd "$B/d" && getfacl -Rcnp .)"
 check "tar takes them out" tar --acls --xattrs -cf "$WORK/t.tar" -C "$B" d
 mkdir t
 check "and in" tar --acls --xattrs -xpf "$WORK/t.tar" -C "$A/t"
-is "ACLs came through tar" "$(cd "$B/t/d" && getfacl -Rcn .)" "$(cd "$A/d" && getfacl -Rcn .)"
+is "ACLs came through tar" "$(cd "$B/t/d" && getfacl -Rcnp .)" "$(cd "$A/d" && getfacl -Rcnp .)"
 cd /
 finish

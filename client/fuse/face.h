@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* face.h - the kernel's face of the client: /dev/fuse on one side, fs.h on the other.
+ *
+ * A struct face is one mount; a struct flane is one of its threads: loop, lane of the core, its reads from the
+ * device, its buffers. A request is read, served in a fiber and answered on one thread. libfuse
+ * decodes requests and encodes replies; reading, writing and threads are ours.
+ *
+ * A handler learns its flane by flane_here(), which is valid until the handler first suspends.
+ */
+#pragma once
+#define FUSE_USE_VERSION 314
+#include "client/core/fs.h"
+#include "client/fuse/options.h"
+#include "common/buf.h"
+#include "common/co.h"
+#include "common/loop_fd.h"
+#include <fuse_lowlevel.h>
+#include <linux/fuse.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+#define REQ_MAX_WRITE (1U << 20)
+#define REQ_HEAD 80 /* fuse_in_header + fuse_write_in: what stands before the bytes of a WRITE */
+#define REQ_SMALL 8192 /* requests up to this are copied away from the big buffer */
+#define LANE_INFLIGHT 512
+#define LANE_BIG 72 /* big buffers of a lane: WRITEs in flight */
+#define LANE_READ_BYTES (160ULL << 20)
+#define ACL_CACHE 1024
+
+struct face {
+	struct options opt;
+	struct fs *fs;
+	struct fuse_session *se;
+	int fd;	      /* /dev/fuse */
+	int end_fd;   /* eventfd: the session is over */
+	atomic_bool ended;
+	atomic_uint acl_gen; /* counts own changes of xattrs */
+	uint32_t nlanes;
+	struct flane *lane[64];
+};
+
+/* A request that is being served. */
+struct serve {
+	struct flane *fl;
+	struct serve *next;
+	bool big;
+	uint32_t len;
+	uint8_t *data; /* fuse_in_header and what follows */
+};
+
+struct acl_seen { /* an inode that had no ACL a moment ago */
+	uint64_t ino, until_ns;
+	uint32_t gen;
+};
+
+struct flane {
+	struct face *face;
+	uint32_t index;
+	pthread_t thread;
+	struct loop *loop;
+	struct lane *ln;
+	struct loop_fd *dev;
+	bool watching;
+	uint32_t inflight, nbig;
+	struct serve *free_small, *free_big;
+	struct buf_pool *pool; /* for replies to READ */
+	struct co_waitq mem_q, idle_q;
+	struct acl_seen acl[ACL_CACHE];
+	struct loop_work serve_work, stop_work;
+	/* how starting went, told to the main thread */
+	pthread_mutex_t lock;
+	pthread_cond_t cond;
+	bool started, stopped;
+	int rc;
+	char why[512];
+};
+
+/* ---- flane.c ---- */
+must_check int flane_create(struct face *f, uint32_t index, struct flane **out);
+/* Runs the thread and waits until the lane has started; text in why. */
+must_check int flane_start(struct flane *fl, char *why, size_t why_len);
+/* From now on it reads the device. */
+void flane_serve(struct flane *fl);
+/* Waits for requests in flight, stops the lane, ends the thread. -ETIMEDOUT: it hangs. */
+must_check int flane_stop(struct flane *fl, uint32_t timeout_s);
+void flane_destroy(struct flane *fl);
+struct flane *flane_here(void);
+const struct serve *serve_here(void);
+/* The body of the request behind its header, if it has that many bytes; else NULL. */
+const void *serve_body(const struct serve *s, size_t len);
+static inline const struct fuse_in_header *serve_head(const struct serve *s)
+{
+	return (const struct fuse_in_header *)s->data;
+}
+/* Memory for a reply to READ; waits for it. */
+struct buf *flane_co_buf(struct flane *fl, uint32_t len);
+
+/* ---- fast.c ---- */
+/* Requests that need no server are answered right where they are read. True: it was one. */
+bool fast_serve(struct flane *fl, const struct serve *s);
+/* Writes a reply by hand. */
+int raw_reply(struct face *f, uint64_t unique, int rc, const void *body, size_t len);
+
+/* ---- session.c ---- */
+must_check int session_create(struct face *f);
+void session_destroy(struct face *f);
+/* No more requests will come; wakes main. Any thread. */
+void face_end(struct face *f);
+
+/* ---- reply.c ---- */
+must_check int face_fid(const struct face *f, fuse_ino_t node, struct fid *out);
+uint64_t face_node(const struct face *f, const struct fid *fid);
+void reply_stat(const struct fid *fid, const struct attr *a, struct stat *st);
+void reply_entry_param(struct flane *fl, const struct entry *e, struct fuse_entry_param *p);
+void reply_entry(struct flane *fl, fuse_req_t req, int rc, const struct entry *e);
+void reply_attr(struct flane *fl, fuse_req_t req, int rc, const struct fid *fid,
+		const struct attr *a);
+void reply_rc(fuse_req_t req, int rc);
+void reply_open_out(const struct face *f, struct file *file, struct fuse_open_out *o);
+void reply_entry_out(struct flane *fl, const struct entry *e, struct fuse_entry_out *o);
+struct cred reply_cred(fuse_req_t req);
+static inline struct file *fi_file(const struct fuse_file_info *fi)
+{
+	return (struct file *)(uintptr_t)fi->fh;
+}
+/* The inode had no ACL and no security attribute when its attributes were got just now. */
+void acl_note(struct flane *fl, const struct fid *fid, const struct attr *a);
+bool acl_none(struct flane *fl, const struct fid *fid);
+
+/* ---- handlers ---- */
+#define FACE_OPS(X)                                                                        \
+	X(lookup) X(getattr) X(setattr) X(readlink) X(mknod) X(mkdir) X(unlink) X(rmdir)   \
+	X(symlink) X(rename) X(link) X(open) X(read) X(write) X(flush) X(release) X(fsync) \
+	X(readdir) X(readdirplus) X(fsyncdir) X(statfs) X(setxattr) X(getxattr)            \
+	X(listxattr) X(removexattr) X(create) X(getlk) X(setlk) X(flock) X(fallocate)      \
+	X(lseek) X(copy_file_range) X(ioctl)
+void ops_name(struct fuse_lowlevel_ops *o);
+void ops_dir(struct fuse_lowlevel_ops *o);
+void ops_file(struct fuse_lowlevel_ops *o);
+void ops_xattr(struct fuse_lowlevel_ops *o);
+void ops_lock(struct fuse_lowlevel_ops *o);
+void ops_ioctl(struct fuse_lowlevel_ops *o);
+/* FUSE_TMPFILE, which libfuse 3.14 does not know. */
+void tmpfile_co_serve(struct flane *fl, const struct serve *s);
+
+/* ---- channel.c ---- the attributes that tools read */
+bool channel_is_name(const char *name);
+ssize_t channel_co_get(struct flane *fl, const char *name, char *buf, size_t len);
+int channel_set(struct flane *fl, const char *name, struct span value, uint32_t uid);

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* options.h - the command line of `sheen`, as a person, mount.fuse3 or mount.sheen writes it.
+ *
+ * Every -o option stands once in MOUNT_OPTIONS below. What mount(8) leaves for programs to ignore is ignored,
+ * anything else that is not in the list is refused by its name. Pure; no side effects.
+ */
+#pragma once
+#include "common/base.h"
+#include "common/nid.h"
+
+enum lock_mode { LOCKS_FLOCK, LOCKS_LOCAL, LOCKS_NONE };
+
+struct options {
+	const char *source_text, *mountpoint;
+	struct mount_source source;
+	unsigned long ms_flags; /* MS_RDONLY, ... for mount(2) */
+	bool foreground, help, version, verbose;
+	int debug; /* enum log_level */
+	bool noatime;
+	enum lock_mode locks;
+	uint32_t lanes;	     /* 0: by the number of processors */
+	uint32_t retry;	     /* tries after the first */
+	uint32_t timeout_s;  /* for the MGS and the MDT to answer at mount */
+	uint32_t dir_ms;     /* kernel may keep names and attributes of directories this long */
+	uint32_t file_ms;    /* the same for everything else */
+	uint32_t read_ahead_kb;
+	char set_param[8][256]; /* param=NAME=VALUE */
+	uint32_t nset_param;
+};
+
+/* name, what it does (for --help and the manual). A name with '=' takes a value. */
+/* clang-format off */
+#define MOUNT_OPTIONS(O) \
+	O(rw, "rw", "read and write (default)") \
+	O(ro, "ro", "read only") \
+	O(suid, "suid", "honour set-id bits (default for root's mounts)") \
+	O(nosuid, "nosuid", "ignore set-id bits") \
+	O(dev, "dev", "honour device files") \
+	O(nodev, "nodev", "ignore device files") \
+	O(exec, "exec", "allow programs to be run (default)") \
+	O(noexec, "noexec", "allow no program to be run") \
+	O(sync, "sync", "write synchronously") \
+	O(async, "async", "do not (default)") \
+	O(dirsync, "dirsync", "change directories synchronously") \
+	O(atime, "atime", "keep times of reading") \
+	O(noatime, "noatime", "do not keep times of reading") \
+	O(relatime, "relatime", "keep times of reading when older than the last change (default)") \
+	O(strictatime, "strictatime", "as atime") \
+	O(diratime, "diratime", "keep times of reading of directories") \
+	O(nodiratime, "nodiratime", "do not") \
+	O(flock, "flock", "file locks hold on all clients (default)") \
+	O(localflock, "localflock", "file locks hold on this client only: faster") \
+	O(noflock, "noflock", "file locks are refused") \
+	O(user_xattr, "user_xattr", "extended attributes for users (default)") \
+	O(lanes, "lanes=", "threads that serve the mount (default: processors, 4 at most)") \
+	O(retry, "retry=", "try so many times more when no server answers") \
+	O(mount_timeout, "mount_timeout=", "seconds to wait for the servers at mount (default 30)") \
+	O(cache_ms, "cache_ms=", "milliseconds for which the kernel may keep names and attributes (default 10 for directories, 0 else)") \
+	O(read_ahead_kb, "read_ahead_kb=", "read-ahead of mapped files (default 4096)") \
+	O(param, "param=", "NAME=VALUE: set a parameter as lctl set_param does") \
+	O(fsname, "fsname=", "ignored: mount.fuse3 gives it") \
+	O(subtype, "subtype=", "ignored: mount.fuse3 gives it")
+/* clang-format on */
+
+void options_init(struct options *o);
+/* argv as main() gets it; why (why_len bytes) is text for people. 0, -EINVAL. */
+must_check int options_parse(struct options *o, int argc, char **argv, char *why, size_t why_len);
+/* One -o string: "a,b=c". Changes nothing that text points to. */
+must_check int options_parse_list(struct options *o, const char *text, char *why, size_t why_len);
+void options_help(void);

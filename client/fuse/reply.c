@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* reply.c - from FIDs and attributes to node ids, struct stat and replies; how long the kernel may
+ * believe them. The node id is the inode number of the FID, so there is no table of inodes and nothing to
+ * forget; only the root of the mount has the id 1 whatever its FID is. */
+#include "client/fuse/face.h"
+#include <sys/stat.h>
+
+enum { BLKSIZE_FILE = 1 << 20, BLKSIZE_OTHER = 4096 };
+
+int face_fid(const struct face *f, fuse_ino_t node, struct fid *out)
+{
+	if (node == FUSE_ROOT_ID) {
+		*out = *fs_root(f->fs);
+		return 0;
+	}
+	return fid_from_ino(node, out);
+}
+
+uint64_t face_node(const struct face *f, const struct fid *fid)
+{
+	return fid_eq(fid, fs_root(f->fs)) ? FUSE_ROOT_ID : fid_to_ino(fid);
+}
+
+static struct timespec ts_of(int64_t ns)
+{
+	struct timespec ts = {ns / NSEC_PER_SEC, ns % NSEC_PER_SEC};
+
+	if (ts.tv_nsec < 0) { /* before 1970 */
+		ts.tv_nsec += NSEC_PER_SEC;
+		ts.tv_sec--;
+	}
+	return ts;
+}
+
+void reply_stat(const struct fid *fid, const struct attr *a, struct stat *st)
+{
+	memset(st, 0, sizeof(*st));
+	st->st_ino = fid_to_ino(fid);
+	st->st_mode = a->mode;
+	st->st_nlink = a->nlink;
+	st->st_uid = a->uid;
+	st->st_gid = a->gid;
+	st->st_rdev = (dev_t)a->rdev;
+	st->st_size = (off_t)a->size;
+	st->st_blocks = (blkcnt_t)a->blocks;
+	st->st_blksize = S_ISREG(a->mode) ? BLKSIZE_FILE : BLKSIZE_OTHER;
+	st->st_atim = ts_of(a->atime);
+	st->st_mtim = ts_of(a->mtime);
+	st->st_ctim = ts_of(a->ctime);
+}
+
+static uint32_t cache_ms(const struct face *f, uint32_t mode)
+{
+	return S_ISDIR(mode) ? f->opt.dir_ms : f->opt.file_ms;
+}
+
+void reply_entry_param(struct flane *fl, const struct entry *e, struct fuse_entry_param *p)
+{
+	uint32_t ms = cache_ms(fl->face, e->attr.mode);
+
+	*p = (struct fuse_entry_param){
+		.ino = face_node(fl->face, &e->fid),
+		.attr_timeout = ms / 1e3,
+		.entry_timeout = ms / 1e3,
+	};
+	reply_stat(&e->fid, &e->attr, &p->attr);
+}
+
+void reply_entry(struct flane *fl, fuse_req_t req, int rc, const struct entry *e)
+{
+	struct fuse_entry_param p;
+
+	if (rc) {
+		reply_rc(req, rc);
+		return;
+	}
+	acl_note(fl, &e->fid, &e->attr);
+	reply_entry_param(fl, e, &p);
+	fuse_reply_entry(req, &p);
+}
+
+void reply_attr(struct flane *fl, fuse_req_t req, int rc, const struct fid *fid,
+		const struct attr *a)
+{
+	struct stat st;
+
+	if (rc) {
+		reply_rc(req, rc);
+		return;
+	}
+	acl_note(fl, fid, a);
+	reply_stat(fid, a, &st);
+	fuse_reply_attr(req, &st, cache_ms(fl->face, a->mode) / 1e3);
+}
+
+/* The kernel takes ENOSYS as "never ask again": no server may switch an operation off. */
+void reply_rc(fuse_req_t req, int rc)
+{
+	int err = rc < 0 ? -rc : rc;
+
+	if (err == ENOSYS)
+		err = EOPNOTSUPP;
+	if (err > 511)
+		err = EIO;
+	fuse_reply_err(req, err);
+}
+
+void reply_open_out(const struct face *f, struct file *file, struct fuse_open_out *o)
+{
+	*o = (struct fuse_open_out){
+		.fh = (uintptr_t)file,
+		.open_flags = FOPEN_DIRECT_IO | FOPEN_PARALLEL_DIRECT_WRITES,
+	};
+	/* FLUSH gives back fcntl locks; without them nobody needs it. */
+	if (f->opt.locks != LOCKS_FLOCK)
+		o->open_flags |= FOPEN_NOFLUSH;
+}
+
+void reply_entry_out(struct flane *fl, const struct entry *e, struct fuse_entry_out *o)
+{
+	uint32_t ms = cache_ms(fl->face, e->attr.mode);
+	struct stat st;
+
+	reply_stat(&e->fid, &e->attr, &st);
+	*o = (struct fuse_entry_out){
+		.nodeid = face_node(fl->face, &e->fid),
+		.entry_valid = ms / 1000,
+		.attr_valid = ms / 1000,
+		.entry_valid_nsec = ms % 1000 * 1000000,
+		.attr_valid_nsec = ms % 1000 * 1000000,
+		.attr = {
+			.ino = st.st_ino,
+			.size = (uint64_t)st.st_size,
+			.blocks = (uint64_t)st.st_blocks,
+			.atime = (uint64_t)st.st_atim.tv_sec,
+			.mtime = (uint64_t)st.st_mtim.tv_sec,
+			.ctime = (uint64_t)st.st_ctim.tv_sec,
+			.atimensec = (uint32_t)st.st_atim.tv_nsec,
+			.mtimensec = (uint32_t)st.st_mtim.tv_nsec,
+			.ctimensec = (uint32_t)st.st_ctim.tv_nsec,
+			.mode = st.st_mode,
+			.nlink = (uint32_t)st.st_nlink,
+			.uid = st.st_uid,
+			.gid = st.st_gid,
+			.rdev = (uint32_t)st.st_rdev,
+			.blksize = (uint32_t)st.st_blksize,
+		},
+	};
+}
+
+struct cred reply_cred(fuse_req_t req)
+{
+	const struct fuse_ctx *c = fuse_req_ctx(req);
+
+	return (struct cred){c->uid, c->gid, (uint32_t)c->pid, c->umask};
+}
+
+/* ---- who has no ACL ----
+ *
+ * With default_permissions the kernel asks for the ACL of every directory it walks through, right after its
+ * attributes; these already said whether there is one. */
+
+static struct acl_seen *acl_slot(struct flane *fl, uint64_t ino)
+{
+	return &fl->acl[(ino * 0x9e3779b97f4a7c15ULL >> 40) % ACL_CACHE];
+}
+
+void acl_note(struct flane *fl, const struct fid *fid, const struct attr *a)
+{
+	uint64_t ino = fid_to_ino(fid);
+	uint32_t ms = fl->face->opt.dir_ms;
+
+	if (!ms || (a->flags & ATTR_HAS_ACL))
+		return;
+	*acl_slot(fl, ino) = (struct acl_seen){ino, loop_now(fl->loop) + ms * NSEC_PER_MSEC,
+					       atomic_load(&fl->face->acl_gen)};
+}
+
+bool acl_none(struct flane *fl, const struct fid *fid)
+{
+	uint64_t ino = fid_to_ino(fid);
+	const struct acl_seen *s = acl_slot(fl, ino);
+
+	return s->ino == ino && loop_now(fl->loop) < s->until_ns &&
+	       s->gen == atomic_load(&fl->face->acl_gen);
+}

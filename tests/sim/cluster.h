@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cluster.h - a whole Sheen in one process: MGS, MDS, two OSS with two OSTs each, two clients.
+ *
+ * Every server and every lane of a client has a loop of its own; OSTs have one each, apart from
+ * their server's. The harness calls these functions between steps; cluster_call() is how it runs
+ * something that suspends.
+ */
+#pragma once
+#include "client/core/fs.h"
+#include "common/loop.h"
+
+enum {
+	CLUSTER_OSS = 2,
+	CLUSTER_OSTS_PER_OSS = 2,
+	CLUSTER_OSTS = CLUSTER_OSS * CLUSTER_OSTS_PER_OSS,
+	CLUSTER_CLIENTS = 2,
+	CLUSTER_LANES = 2, /* at most, of one client */
+};
+
+/* Nodes (machines). */
+enum { NODE_MGS = 1, NODE_MDS = 2, NODE_OSS = 3, NODE_CLIENT = NODE_OSS + CLUSTER_OSS };
+
+struct cluster;
+
+struct cluster_client {
+	struct fs *fs;
+	uint32_t nlanes;
+	struct loop *loop[CLUSTER_LANES];
+	struct lane *lane[CLUSTER_LANES];
+};
+
+/* Starts everything; dir is an empty directory for the databases. On error sim_fail() has said
+ * why. */
+must_check int cluster_start(const char *dir, uint32_t lanes, struct cluster **out);
+struct cluster_client *cluster_client(struct cluster *c, uint32_t k);
+/* Waits until removed files' objects are gone. */
+must_check int cluster_drain(struct cluster *c);
+/* What the MDS finds wrong with its tables goes to sim_fail(). */
+void cluster_check_mds(struct cluster *c);
+/* Disk name of an OST, for sim_disk_each(). */
+const char *cluster_ost_dir(struct cluster *c, uint32_t ost);
+must_check int cluster_unmount(struct cluster *c);
+/* Stops and frees everything. */
+must_check int cluster_stop(struct cluster *c);
+
+/* Runs fn(arg) in a fiber of l and steps the world until it has returned; -ETIMEDOUT after 600 s of
+ * virtual time, -EDEADLK. */
+typedef int cluster_fn(void *arg);
+must_check int cluster_call(struct loop *l, cluster_fn *fn, void *arg);
