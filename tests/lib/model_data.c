@@ -2,7 +2,7 @@
 /* model_data.c - bytes, locks and extended attributes of the model file system.
  *
  * Bytes are in 4 KiB pages, allocated as a local file system would, so that the blocks of a file
- * are exact too. Locks are kept byte by byte ("cells") for every owner: no ranges to split or merge.
+ * are exact too. Locks are kept cell by cell for every owner: no ranges to split or merge.
  */
 #include "tests/lib/model_data.h"
 #include <fcntl.h>

@@ -369,7 +369,7 @@ void play_start(struct play *p, struct cluster *cl, uint32_t index, uint64_t see
 
 bool play_done(const struct play *p)
 {
-	return p->phase == PLAY_DONE && !p->hop.queued;
+	return p->phase == PLAY_DONE && !p->hop.queued && !p->releases;
 }
 
 void play_fini(struct play *p)

@@ -36,6 +36,7 @@ struct play {
 	struct handle handle[PLAY_HANDLES];
 	struct fid stale[PLAY_STALE]; /* of files that are gone */
 	uint8_t *buf, *want;
+	uint32_t releases; /* closes under way, as after close(2) */
 	struct loop_work hop;
 	/* of the operation that runs */
 	void (*fn)(struct play *p);

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* play_file.c - a player's operations on open files; see play.h. */
 #include "tests/sim/play.h"
+#include "common/fiber.h"
 #include <fcntl.h>
 #include <linux/falloc.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -144,6 +146,33 @@ static void drop_locks(struct play *p, struct handle *h)
 	}
 }
 
+struct release {
+	struct play *p;
+	struct lane *ln;
+	struct file *f;
+};
+
+static void release_run(void *arg)
+{
+	struct release r = *(struct release *)arg;
+
+	free(arg);
+	fs_co_release(r.ln, r.f);
+	r.p->releases--;
+}
+
+/* As the kernel does it: nobody waits for the last close. */
+static void release_later(struct play *p, struct file *f)
+{
+	struct release *r = malloc(sizeof(*r));
+
+	assert(r);
+	*r = (struct release){p, p->ln, f};
+	p->releases++;
+	if (fiber_spawn(lane_loop(p->ln), release_run, r))
+		release_run(r);
+}
+
 void play_close(struct play *p, struct handle *h)
 {
 	struct model_node *n = h->n;
@@ -151,7 +180,10 @@ void play_close(struct play *p, struct handle *h)
 	trace("p%u c%u close #%u", p->index, p->client, n->id);
 	if (last_of_client(p, h))
 		drop_locks(p, h);
-	fs_co_release(p->ln, h->f);
+	if (play_one_in(p, 2))
+		fs_co_release(p->ln, h->f);
+	else
+		release_later(p, h->f);
 	h->f = NULL;
 	model_pin(n);
 	model_close(p->m, n);
@@ -255,7 +287,7 @@ void play_read_all(struct play *p, struct model_node *n)
 		read_at(p, &h, at, 60000);
 		next = at + 60000;
 	}
-	fs_co_release(p->ln, h.f);
+	release_later(p, h.f);
 }
 
 void play_write(struct play *p)

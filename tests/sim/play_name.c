@@ -297,7 +297,8 @@ void play_list(struct play *p, struct model_node *dir, bool plus)
 		d->seen = false;
 	while (!eof && !rc && !sim_failed()) {
 		l.left = 1 + (uint32_t)play_below(p, 12);
-		rc = fs_co_readdir(p->ln, &dir->fid, l.cookie, plus, list_one, &l, &eof);
+		rc = fs_co_readdir_some(p->ln, &dir->fid, l.cookie, plus,
+					(uint32_t)play_below(p, 2000), list_one, &l, &eof);
 		if (++calls > 1000)
 			sim_fail("player %u: readdir #%u never ends", p->index, dir->id);
 	}

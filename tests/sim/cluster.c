@@ -1,0 +1,464 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cluster.c - see cluster.h. What the main() of each daemon does, without processes, labels and
+ * signals. Ports are the defaults, addresses those of the simulated nodes. */
+#include "tests/sim/cluster.h"
+#include "common/log.h"
+#include "common/param.h"
+#include "common/rpc_msg.h"
+#include "mds/mds.h"
+#include "mgs/mgs.h"
+#include "oss/oss.h"
+#include "tests/sim/sim.h"
+#include "tests/sim/sim_net.h"
+#include "tests/sim/trace.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#define CALL_MAX_NS (600 * NSEC_PER_SEC)
+enum { STOP_MS = 10000, BOOT_ID = 77 };
+
+struct ost_host {
+	struct loop *loop;
+	struct ost *ost;
+	char dir[64];
+	char why[256];
+};
+
+struct oss_host {
+	struct cluster *c;
+	uint32_t index;
+	struct loop *loop;
+	struct params *params;
+	struct router *router;
+	struct rpc_client_cfg client;
+	struct mgs_link *link;
+	struct ost_host ost[CLUSTER_OSTS_PER_OSS];
+};
+
+struct cluster {
+	char dir[256], mgs_dir[300], mds_dir[300];
+	struct loop *mgs_loop, *mds_loop;
+	struct params *mgs_params, *mds_params;
+	struct mgs *mgs;
+	struct mds *mds;
+	struct oss_host oss[CLUSTER_OSS];
+	struct cluster_client client[CLUSTER_CLIENTS];
+	bool mounted;
+};
+
+/* ------------------------------------------------------------------ running a fiber */
+
+struct call {
+	struct loop *l;
+	cluster_fn *fn;
+	void *arg;
+	int rc;
+	bool done;
+	struct loop_work w;
+};
+
+static void call_fiber(void *arg)
+{
+	struct call *c = arg;
+
+	c->rc = c->fn(c->arg);
+	c->done = true;
+}
+
+static void call_begin(void *arg)
+{
+	struct call *c = arg;
+
+	if (fiber_spawn(c->l, call_fiber, c)) {
+		c->rc = -ENOMEM;
+		c->done = true;
+	}
+}
+
+static bool call_done(void *arg)
+{
+	return ((struct call *)arg)->done;
+}
+
+int cluster_call(struct loop *l, cluster_fn *fn, void *arg)
+{
+	struct call c = {.l = l, .fn = fn, .arg = arg};
+	int rc;
+
+	c.w = (struct loop_work){.fn = call_begin, .arg = &c};
+	loop_post(l, &c.w);
+	rc = sim_run_until(call_done, &c, CALL_MAX_NS);
+	return rc ? rc : c.rc;
+}
+
+static int failed(const char *what, int rc)
+{
+	if (rc)
+		sim_fail("%s: %s", what, err_str(rc));
+	return rc;
+}
+
+static void uuid_of(uint8_t uuid[UUID_LEN], uint8_t kind, uint8_t index)
+{
+	memset(uuid, 0, UUID_LEN);
+	uuid[0] = kind;
+	uuid[1] = index;
+	uuid[15] = 1;
+}
+
+static struct nid_list mgs_nids(void)
+{
+	struct nid_list l = {.n = 1};
+
+	sim_net_nid(NODE_MGS, PORT_MGS, &l.nid[0]);
+	return l;
+}
+
+/* ------------------------------------------------------------------ MGS, MDS */
+
+static int mgs_up(struct cluster *c)
+{
+	struct mgs_cfg cfg = {.dir = c->mgs_dir, .boot_id = BOOT_ID, .nosync = true};
+	struct nid at;
+	char why[512] = "";
+	int rc;
+
+	sim_set_node(NODE_MGS);
+	rc = loop_create(&c->mgs_loop);
+	if (!rc)
+		rc = params_create(&c->mgs_params);
+	cfg.loop = c->mgs_loop;
+	cfg.params = c->mgs_params;
+	if (!rc)
+		rc = mgs_create(&cfg, &c->mgs, why, sizeof(why));
+	sim_net_nid(NODE_MGS, PORT_MGS, &at);
+	if (!rc)
+		rc = rpc_service_listen(c->mgs->svc, &at);
+	if (rc)
+		sim_fail("MGS: %s %s", why, err_str(rc));
+	return rc;
+}
+
+static void mds_fatal(void *arg, int rc)
+{
+	(void)arg;
+	sim_fail("the store of the MDS failed: %s", err_str(rc));
+}
+
+static int mds_begin(void *arg)
+{
+	struct cluster *c = arg;
+	struct nid at;
+
+	sim_net_nid(NODE_MDS, PORT_MDS, &at);
+	return mds_co_start(c->mds, &at, "");
+}
+
+static int mds_up(struct cluster *c)
+{
+	struct mds_cfg cfg = {
+		.dir = c->mds_dir,
+		.fsname = "lustre",
+		.boot_id = BOOT_ID,
+		.mgs = mgs_nids(),
+		/* small, so that it has to grow */
+		.map_size = 262144ULL << sim_below(SIM_WORK, 8),
+		.nosync = true,
+		.on_fatal = mds_fatal,
+	};
+	struct nid at;
+	int rc;
+
+	sim_set_node(NODE_MDS);
+	uuid_of(cfg.uuid, TARGET_MDT, 0);
+	rc = loop_create(&c->mds_loop);
+	if (!rc)
+		rc = params_create(&c->mds_params);
+	cfg.loop = c->mds_loop;
+	cfg.params = c->mds_params;
+	if (!rc)
+		rc = mds_create(&cfg, &c->mds);
+	sim_net_nid(NODE_MDS, PORT_MDS, &at);
+	if (!rc)
+		rc = rpc_service_listen(mds_service(c->mds), &at);
+	if (!rc)
+		rc = cluster_call(c->mds_loop, mds_begin, c);
+	return failed("MDS", rc);
+}
+
+/* ------------------------------------------------------------------ OSS */
+
+static int ost_begin(void *arg)
+{
+	struct ost_host *h = arg;
+
+	return ost_co_start(h->ost, h->why, sizeof(h->why));
+}
+
+static int ost_up(struct oss_host *o, uint32_t k)
+{
+	struct ost_host *h = &o->ost[k];
+	struct ost_cfg cfg = {
+		.dir = h->dir,
+		.fsname = "lustre",
+		.index = o->index * CLUSTER_OSTS_PER_OSS + k,
+		.params = o->params,
+		.boot_id = BOOT_ID,
+		/* few, so that objects are opened again */
+		.max_open_objects = 4 + (uint32_t)sim_below(SIM_WORK, 60),
+	};
+	int rc;
+
+	snprintf(h->dir, sizeof(h->dir), "/ost%u", cfg.index);
+	uuid_of(cfg.uuid, TARGET_OST, (uint8_t)cfg.index);
+	rc = loop_create(&h->loop);
+	cfg.loop = h->loop;
+	if (!rc)
+		rc = ost_create(&cfg, &h->ost);
+	if (!rc)
+		rc = cluster_call(h->loop, ost_begin, h);
+	if (!rc)
+		rc = router_add(o->router, h->ost);
+	if (rc)
+		sim_fail("OST %u: %s %s", cfg.index, h->why, err_str(rc));
+	return rc;
+}
+
+static int oss_register(void *arg)
+{
+	struct oss_host *o = arg;
+	int rc = 0;
+
+	for (uint32_t k = 0; !rc && k < CLUSTER_OSTS_PER_OSS; k++) {
+		struct mgs_register r = {.type = TARGET_OST, .servicenode = ""};
+
+		r.index = o->index * CLUSTER_OSTS_PER_OSS + k;
+		uuid_of(r.uuid, TARGET_OST, (uint8_t)r.index);
+		sim_net_nid(NODE_OSS + o->index, PORT_OSS, &r.listen);
+		rc = mgs_link_co_register(o->link, &r, NULL);
+	}
+	return rc ? rc : mgs_link_co_start(o->link, 0);
+}
+
+static int oss_up(struct cluster *c, uint32_t index)
+{
+	struct oss_host *o = &c->oss[index];
+	struct router_cfg cfg = {.boot_id = BOOT_ID};
+	struct mgs_link_cfg link = {.client = &o->client, .mgs = mgs_nids(), .fsname = "lustre"};
+	struct nid at;
+	int rc;
+
+	sim_set_node(NODE_OSS + index);
+	o->c = c;
+	o->index = index;
+	rc = loop_create(&o->loop);
+	if (!rc)
+		rc = params_create(&o->params);
+	cfg.loop = o->loop;
+	cfg.params = o->params;
+	if (!rc)
+		rc = router_create(&cfg, &o->router);
+	for (uint32_t k = 0; !rc && k < CLUSTER_OSTS_PER_OSS; k++)
+		rc = ost_up(o, k);
+	sim_net_nid(NODE_OSS + index, PORT_OSS, &at);
+	if (!rc)
+		rc = rpc_service_listen(router_service(o->router), &at);
+	o->client = (struct rpc_client_cfg){.loop = o->loop, .kind = PEER_OST, .name = "oss"};
+	uuid_of(o->client.uuid, TARGET_OST, (uint8_t)(100 + index));
+	link.params = o->params;
+	if (!rc)
+		rc = mgs_link_create(&link, &o->link);
+	if (!rc)
+		rc = cluster_call(o->loop, oss_register, o);
+	return failed("OSS", rc);
+}
+
+const char *cluster_ost_dir(struct cluster *c, uint32_t ost)
+{
+	return c->oss[ost / CLUSTER_OSTS_PER_OSS].ost[ost % CLUSTER_OSTS_PER_OSS].dir;
+}
+
+static int ost_end(void *arg)
+{
+	struct ost_host *h = arg;
+
+	ost_co_stop(h->ost, STOP_MS);
+	return 0;
+}
+
+static int oss_end(void *arg)
+{
+	struct oss_host *o = arg;
+
+	mgs_link_co_destroy(o->link);
+	router_co_stop(o->router, STOP_MS);
+	return 0;
+}
+
+static int oss_down(struct oss_host *o)
+{
+	int rc = cluster_call(o->loop, oss_end, o);
+
+	for (uint32_t k = 0; !rc && k < CLUSTER_OSTS_PER_OSS; k++)
+		rc = cluster_call(o->ost[k].loop, ost_end, &o->ost[k]);
+	if (rc)
+		return failed("end of an OSS", rc);
+	for (uint32_t k = 0; k < CLUSTER_OSTS_PER_OSS; k++)
+		ost_destroy(o->ost[k].ost);
+	router_destroy(o->router);
+	params_destroy(o->params);
+	return 0;
+}
+
+/* ------------------------------------------------------------------ clients */
+
+static int lane_begin(void *arg)
+{
+	char why[512] = "";
+	int rc = lane_co_start(arg, why, sizeof(why));
+
+	if (rc)
+		sim_fail("mount: %s (%s)", why, err_str(rc));
+	return rc;
+}
+
+static int mount_client(struct cluster *c, uint32_t k, uint32_t lanes)
+{
+	struct cluster_client *cl = &c->client[k];
+	struct fs_cfg *cfg = calloc(1, sizeof(*cfg)); /* too big for a stack */
+	char name[32];
+	int rc;
+
+	assert(cfg);
+	sim_set_node(NODE_CLIENT + k);
+	snprintf(name, sizeof(name), "client%u", k);
+	snprintf(cfg->source.fsname, sizeof(cfg->source.fsname), "lustre");
+	cfg->source.mgs = mgs_nids();
+	cfg->name = name;
+	cfg->flock = true;
+	cfg->timeout_ms = 300000;
+	rc = fs_create(cfg, &cl->fs);
+	free(cfg);
+	for (uint32_t i = 0; !rc && i < lanes; i++) {
+		rc = loop_create(&cl->loop[i]);
+		if (!rc)
+			rc = lane_create(cl->fs, cl->loop[i], i, &cl->lane[i]);
+		if (!rc)
+			rc = cluster_call(cl->loop[i], lane_begin, cl->lane[i]);
+		cl->nlanes++;
+	}
+	return failed("client", rc);
+}
+
+struct cluster_client *cluster_client(struct cluster *c, uint32_t k)
+{
+	return &c->client[k];
+}
+
+static int lane_end(void *arg)
+{
+	lane_co_stop(arg);
+	return 0;
+}
+
+int cluster_unmount(struct cluster *c)
+{
+	int rc = 0;
+
+	for (uint32_t k = 0; !rc && k < CLUSTER_CLIENTS; k++) {
+		struct cluster_client *cl = &c->client[k];
+
+		for (uint32_t i = cl->nlanes; !rc && i-- > 0;)
+			rc = cluster_call(cl->loop[i], lane_end, cl->lane[i]);
+		if (!rc)
+			fs_destroy(cl->fs);
+	}
+	return failed("unmount", rc);
+}
+
+/* ------------------------------------------------------------------ the whole */
+
+int cluster_start(const char *dir, uint32_t lanes, struct cluster **out)
+{
+	struct cluster *c = calloc(1, sizeof(*c));
+	int rc;
+
+	assert(c);
+	*out = c;
+	snprintf(c->dir, sizeof(c->dir), "%s", dir);
+	snprintf(c->mgs_dir, sizeof(c->mgs_dir), "%s/mgs", c->dir);
+	snprintf(c->mds_dir, sizeof(c->mds_dir), "%s/mds", c->dir);
+	if (mkdir(c->mgs_dir, 0700) || mkdir(c->mds_dir, 0700))
+		return failed(c->dir, -errno);
+	rc = mgs_up(c);
+	if (!rc)
+		rc = mds_up(c);
+	for (uint32_t i = 0; !rc && i < CLUSTER_OSS; i++)
+		rc = oss_up(c, i);
+	for (uint32_t k = 0; !rc && k < CLUSTER_CLIENTS; k++)
+		rc = mount_client(c, k, lanes);
+	return rc;
+}
+
+void cluster_check_mds(struct cluster *c)
+{
+	int n = mds_check(c->mds);
+
+	if (n)
+		sim_fail("the MDS finds %d breaches of its invariants", n);
+}
+
+static int mds_end(void *arg)
+{
+	struct cluster *c = arg;
+
+	mds_co_stop(c->mds, STOP_MS);
+	return 0;
+}
+
+static int mgs_end(void *arg)
+{
+	struct cluster *c = arg;
+
+	mgs_co_stop(c->mgs, STOP_MS);
+	return 0;
+}
+
+static void loops_destroy(struct cluster *c)
+{
+	for (uint32_t k = 0; k < CLUSTER_CLIENTS; k++)
+		for (uint32_t i = 0; i < c->client[k].nlanes; i++)
+			loop_destroy(c->client[k].loop[i]);
+	for (uint32_t i = 0; i < CLUSTER_OSS; i++) {
+		for (uint32_t k = 0; k < CLUSTER_OSTS_PER_OSS; k++)
+			loop_destroy(c->oss[i].ost[k].loop);
+		loop_destroy(c->oss[i].loop);
+	}
+	loop_destroy(c->mds_loop);
+	loop_destroy(c->mgs_loop);
+}
+
+int cluster_stop(struct cluster *c)
+{
+	int rc = failed("end of the MDS", cluster_call(c->mds_loop, mds_end, c));
+
+	for (uint32_t i = 0; !rc && i < CLUSTER_OSS; i++)
+		rc = oss_down(&c->oss[i]);
+	if (!rc)
+		rc = failed("end of the MGS", cluster_call(c->mgs_loop, mgs_end, c));
+	if (rc)
+		return rc;
+	mds_destroy(c->mds);
+	mgs_destroy(c->mgs);
+	params_destroy(c->mds_params);
+	params_destroy(c->mgs_params);
+	sim_run_for(NSEC_PER_SEC);
+	if (fiber_count())
+		sim_fail("%u fibers have not ended", fiber_count());
+	loops_destroy(c);
+	fiber_pool_drain();
+	rpc_frame_drain();
+	free(c);
+	return 0;
+}

@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* main.c - the simulator's command line: runs seeds, each in a process of its own.
+ *
+ * A seed decides everything: what the tasks do, when messages arrive, which loop runs next. Modes:
+ * serial (one player, everything exact), crowd (several players side by side and the shared files),
+ * shared (only those), each also with "+faults": connections break at random. "mixed" takes one of
+ * these by the seed. A failure prints the last operations and how to repeat the run.
+ */
+#include "common/log.h"
+#include "tests/lib/tmpdir.h"
+#include "tests/sim/orphans.h"
+#include "tests/sim/play.h"
+#include "tests/sim/shared.h"
+#include "tests/sim/sim.h"
+#include "tests/sim/sim_disk.h"
+#include "tests/sim/sim_net.h"
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { CROWD = 4, MIXED_MODES = 6 };
+#define RUN_MAX_NS (4 * 3600 * NSEC_PER_SEC)
+
+struct mode {
+	const char *name;
+	uint32_t players;
+	bool shared, faults;
+};
+
+/* The first MIXED_MODES are what "mixed" chooses from. */
+static const struct mode modes[] = {
+	{"serial", 1, false, false},	  {"crowd", CROWD, true, false},
+	{"serial+faults", 1, false, true}, {"crowd+faults", CROWD, true, true},
+	{"crowd", CROWD, true, false},	  {"serial", 1, false, false},
+	{"shared", 0, true, false},	  {"shared+faults", 0, true, true},
+};
+
+struct options {
+	const char *mode;
+	const char *list; /* file of seeds */
+	uint32_t steps;
+	uint64_t n;
+	bool trace, here, verbose, twice;
+};
+
+struct run {
+	uint64_t seed;
+	const struct mode *mode;
+	uint32_t steps;
+	struct cluster *cl;
+	struct play play[CROWD];
+	uint32_t nplay;
+	struct shared *shared;
+};
+
+static const struct mode *mode_of(const char *name, uint64_t seed)
+{
+	if (strcmp(name, "mixed") == 0)
+		return &modes[seed % MIXED_MODES];
+	for (size_t i = 0; i < ARRAY_SIZE(modes); i++)
+		if (strcmp(modes[i].name, name) == 0)
+			return &modes[i];
+	fprintf(stderr, "sim: no mode '%s'\n", name);
+	exit(2);
+}
+
+/* ------------------------------------------------------------------ one run */
+
+static void set_faults(bool on)
+{
+	struct sim_net *n = sim_net();
+	struct sim_disk *d = sim_disk();
+
+	n->drop_per_million = on ? 200 + (uint32_t)sim_below(SIM_FAULT, 8000) : 0;
+	n->refuse_per_million = on ? 100000 : 0;
+	n->slow_per_million = on ? 5000 : 0;
+	d->slow_per_million = on ? 2000 : 0;
+}
+
+static bool work_done(void *arg)
+{
+	struct run *r = arg;
+
+	if (sim_failed())
+		return true;
+	for (uint32_t i = 0; i < r->nplay; i++)
+		if (!play_done(&r->play[i]))
+			return false;
+	return !r->shared || shared_done(r->shared);
+}
+
+static void work(struct run *r)
+{
+	uint32_t steps = r->steps;
+	int rc = 0;
+
+	/* Some runs have a slow network, some a fast one. */
+	sim_net()->delay_max_ns = 20000ULL << sim_below(SIM_NET, 8);
+	sim_disk()->delay_max_ns = 10000ULL << sim_below(SIM_DISK, 8);
+	sim_net()->window_bytes = 65536U << sim_below(SIM_NET, 6);
+	if (r->mode->faults)
+		set_faults(true);
+	if (r->mode->shared)
+		rc = shared_start(r->cl, sim_random(SIM_WORK), 4 + steps / 60, &r->shared);
+	if (rc)
+		return;
+	r->nplay = r->mode->players;
+	for (uint32_t i = 0; i < r->nplay; i++)
+		play_start(&r->play[i], r->cl, i, sim_random(SIM_WORK), steps / r->nplay);
+	rc = sim_run_until(work_done, r, RUN_MAX_NS);
+	if (rc)
+		sim_fail("the work does not end: %s", rc == -EDEADLK ? "nothing happens any more"
+								      : strerror(-rc));
+	set_faults(false);
+}
+
+static void finish(struct run *r)
+{
+	int rc = 0;
+
+	if (r->shared)
+		shared_check(r->shared);
+	if (!sim_failed() && r->shared && r->seed % 2)
+		shared_clean(r->shared);
+	if (!sim_failed())
+		rc = orphans_check(r->cl, NULL);
+	if (!sim_failed() && !rc)
+		cluster_check_mds(r->cl);
+	if (!sim_failed() && !rc)
+		rc = cluster_unmount(r->cl);
+	if (!sim_failed() && !rc)
+		rc = cluster_stop(r->cl);
+	if (sim_failed() || rc)
+		return;
+	for (uint32_t i = 0; i < r->nplay; i++)
+		play_fini(&r->play[i]);
+	shared_free(r->shared);
+	sim_net_end();
+	sim_disk_end();
+	sim_end();
+}
+
+/* True if all was well; then *digest says what happened. */
+static bool run_here(uint64_t seed, const struct options *o, uint64_t *digest)
+{
+	struct run r = {.seed = seed, .mode = mode_of(o->mode, seed), .steps = o->steps};
+	char dir[TMPDIR_LEN];
+	int rc;
+
+	log_init("sim", false);
+	log_set_level(o->verbose ? LOG_LVL_DEBUG : LOG_LVL_ERROR);
+	tmpdir_make(dir);
+	sim_begin(seed);
+	sim_net_begin();
+	sim_disk_begin();
+	trace_begin(o->trace);
+	rc = cluster_start(dir, 1 + (uint32_t)sim_below(SIM_WORK, CLUSTER_LANES), &r.cl);
+	if (!rc)
+		work(&r);
+	*digest = sim_digest();
+	if (!rc && !sim_failed())
+		finish(&r);
+	tmpdir_remove(dir);
+	if (!sim_failed())
+		return true;
+	trace_dump();
+	fprintf(stderr, "sim: failed at step %" PRIu64 "\n", sim_steps());
+	return false;
+}
+
+/* ------------------------------------------------------------------ many runs */
+
+/* In a process of its own, so that a crash is a failure of one seed. */
+static bool run_forked(uint64_t seed, const struct options *o, uint64_t *digest)
+{
+	int fd[2], status = 0;
+	bool told;
+	pid_t pid;
+
+	if (pipe(fd))
+		die("pipe: %s", err_str(errno));
+	fflush(NULL);
+	pid = fork();
+	if (pid < 0)
+		die("fork: %s", err_str(errno));
+	if (pid == 0) {
+		close(fd[0]);
+		if (!run_here(seed, o, digest))
+			_exit(1);
+		if (write(fd[1], digest, sizeof(*digest)) != sizeof(*digest))
+			_exit(1);
+		exit(0); /* the leak checker runs */
+	}
+	close(fd[1]);
+	told = read(fd[0], digest, sizeof(*digest)) == sizeof(*digest);
+	close(fd[0]);
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	if (WIFSIGNALED(status))
+		fprintf(stderr, "sim: ended by signal %d\n", WTERMSIG(status));
+	return told && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+static bool run_seed(uint64_t seed, const struct options *o)
+{
+	uint64_t digest = 0, again = 0;
+	bool ok;
+
+	if (o->here) {
+		ok = run_here(seed, o, &digest);
+	} else {
+		ok = run_forked(seed, o, &digest);
+		if (ok && o->twice && (!run_forked(seed, o, &again) || again != digest)) {
+			fprintf(stderr, "sim: seed %" PRIu64 ": two runs differ: %016" PRIx64
+				" and %016" PRIx64 "\n", seed, digest, again);
+			ok = false;
+		}
+	}
+	if (!ok)
+		fprintf(stderr, "sim: to repeat: sim -m %s -s %u %" PRIu64 "\n",
+			mode_of(o->mode, seed)->name, o->steps, seed);
+	if (ok && o->n == 1)
+		printf("seed %" PRIu64 " %s: digest %016" PRIx64 "\n", seed,
+		       mode_of(o->mode, seed)->name, digest);
+	return ok;
+}
+
+/* "SEED MODE STEPS what it was": a line for each run that once failed. */
+static void run_list(struct options *o, uint32_t *passed, uint32_t *failed)
+{
+	FILE *f = fopen(o->list, "r");
+	char line[512], mode[64];
+	uint64_t seed;
+
+	if (!f)
+		die("%s: %s", o->list, err_str(errno));
+	while (fgets(line, sizeof(line), f)) {
+		if (line[0] == '#' || line[0] == '\n')
+			continue;
+		if (sscanf(line, "%" SCNu64 " %63s %u", &seed, mode, &o->steps) != 3)
+			die("%s: cannot read: %s", o->list, line);
+		o->mode = mode;
+		if (run_seed(seed, o))
+			++*passed;
+		else
+			++*failed;
+	}
+	fclose(f);
+}
+
+static const char usage[] =
+	"usage: sim [OPTION]... SEED\n"
+	"Run a whole Sheen on virtual time; the same seed is the same run.\n"
+	"  -n N      run N seeds from SEED on (1)\n"
+	"  -s STEPS  operations of the players together (600)\n"
+	"  -m MODE   serial, crowd or shared, each with or without +faults; or mixed (mixed)\n"
+	"  -l FILE   run the seeds listed in FILE instead\n"
+	"  -2        run each seed twice and compare the digests\n"
+	"  -t        print every operation   -v  print all log lines\n"
+	"  -1        do not fork, for a debugger\n";
+
+int main(int argc, char **argv)
+{
+	struct options o = {.mode = "mixed", .steps = 600, .n = 1};
+	uint32_t passed = 0, failed = 0;
+	uint64_t first = 1;
+	int c;
+
+	while ((c = getopt(argc, argv, "n:s:m:l:2tv1h")) != -1) {
+		switch (c) {
+		case 'n': o.n = strtoull(optarg, NULL, 10); break;
+		case 's': o.steps = (uint32_t)strtoul(optarg, NULL, 10); break;
+		case 'm': o.mode = optarg; break;
+		case 'l': o.list = optarg; break;
+		case '2': o.twice = true; break;
+		case 't': o.trace = true; break;
+		case 'v': o.verbose = true; break;
+		case '1': o.here = true; break;
+		case 'h': fputs(usage, stdout); return 0;
+		default: fputs(usage, stderr); return 2;
+		}
+	}
+	if (optind < argc)
+		first = strtoull(argv[optind], NULL, 10);
+	if (o.list) {
+		run_list(&o, &passed, &failed);
+	} else {
+		for (uint64_t k = 0; k < o.n; k++) {
+			if (run_seed(first + k, &o))
+				passed++;
+			else
+				failed++;
+		}
+	}
+	printf("%u passed, %u failed\n", passed, failed);
+	return failed ? 1 : 0;
+}
