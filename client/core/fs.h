@@ -132,6 +132,8 @@ int fs_co_setlk(struct lane *ln, const struct fid *fid, const struct fs_lock *lk
 void fs_lock_cancel(struct fs_lock_wait *w);
 /* close(2) of a descriptor: drops the owner's POSIX locks on the file. No RPC when there are none. */
 int fs_co_flush(struct lane *ln, const struct fid *fid, uint64_t owner);
+/* POSIX locks of this owner on this file, as far as this client knows: without any, flush does nothing. Any thread. */
+bool fs_holds_locks(struct fs *fs, const struct fid *fid, uint64_t owner);
 
 /* ---- xattrs ---- value length or -errno; len 0 asks for the length */
 ssize_t fs_co_getxattr(struct lane *ln, const struct fid *fid, const char *name, void *buf, size_t len);

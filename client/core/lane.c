@@ -55,7 +55,7 @@ int lane_create(struct fs *fs, struct loop *l, uint32_t index, struct lane **out
 	co_waitq_init(&ln->background_q);
 	co_mutex_init(&ln->seq_lock);
 	ln->refresh = (struct loop_work){.fn = lane_refresh, .arg = ln};
-	if (index == 0) {
+	if (index == 0 && !fs->instance[0]) { /* not when starting again */
 		draw_identity(fs, l);
 		rc = param_add_fs(fs);
 		if (rc) {

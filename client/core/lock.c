@@ -143,16 +143,22 @@ int fs_co_setlk(struct lane *ln, const struct fid *fid, const struct fs_lock *lk
 	return rc;
 }
 
+bool fs_holds_locks(struct fs *fs, const struct fid *fid, uint64_t owner)
+{
+	bool has;
+
+	fs_lock(fs);
+	has = locktab_has(&fs->locks, fid, LOCK_POSIX, owner);
+	fs_unlock(fs);
+	return has;
+}
+
 int fs_co_flush(struct lane *ln, const struct fid *fid, uint64_t owner)
 {
 	struct fs_lock all = {.space = LOCK_POSIX, .type = F_UNLCK, .owner = owner,
 			      .end = UINT64_MAX};
-	bool has;
 
-	fs_lock(ln->fs);
-	has = locktab_has(&ln->fs->locks, fid, LOCK_POSIX, owner);
-	fs_unlock(ln->fs);
-	return has ? fs_co_setlk(ln, fid, &all, false, NULL) : 0;
+	return fs_holds_locks(ln->fs, fid, owner) ? fs_co_setlk(ln, fid, &all, false, NULL) : 0;
 }
 
 /* ---- after a restart of the MDS ---- */

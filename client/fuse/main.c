@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* main.c - the program `sheen`: mounts a file system and serves it until it is unmounted.
+ *
+ * The process that was started waits on a pipe until the mount works (the root was looked at) or
+ * failed, and exits with 0 or with one line of error and 32, as mount(8) wants it. The child does
+ * everything: lanes first, so that wrong names and absent servers are errors before anything is mounted,
+ * then mount(2), then the device. It ends when the kernel says so (umount) or on SIGTERM.
+ */
+#include "client/fuse/face.h"
+#include "client/fuse/mount.h"
+#include "common/daemon.h"
+#include "common/log.h"
+#include "common/param.h"
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { EXIT_USAGE = 1, EXIT_MOUNT = 32, STOP_TIMEOUT_S = 10 };
+
+struct mounted {
+	struct face face;
+	char path[PATH_MAX], name[160], why[1024];
+	int status_fd; /* the starter's pipe, or -1 */
+	bool attached;
+};
+
+/* ---- telling the starter ---- */
+
+static void say_failed(const struct options *o, int rc, const char *why)
+{
+	const char *hint = NULL;
+
+	fprintf(stderr, "mount.sheen: mount %s at %s failed: %s\n",
+		o->source_text ? o->source_text : "?", o->mountpoint ? o->mountpoint : "?",
+		err_str(rc));
+	if (why[0])
+		fprintf(stderr, "%s\n", why);
+	switch (rc) {
+	case -ENOENT:
+		hint = "Is the MGS specification correct?\nIs the filesystem name correct?";
+		break;
+	case -EIO:
+	case -ETIMEDOUT:
+	case -ECONNREFUSED:
+		hint = "Is the MGS running?";
+		break;
+	default:
+		break;
+	}
+	if (hint)
+		fprintf(stderr, "%s\n", hint);
+	fflush(stderr);
+}
+
+/* The child's standard error is still the starter's: the text goes there, the verdict to the pipe. */
+static void tell_starter(struct mounted *m, uint8_t status)
+{
+	if (m->status_fd < 0)
+		return;
+	if (write(m->status_fd, &status, 1) != 1)
+		log_warn("whoever started this is gone");
+	close(m->status_fd);
+	m->status_fd = -1;
+}
+
+static void to_background(void)
+{
+	int fd = open("/dev/null", O_RDWR);
+
+	if (fd < 0)
+		return;
+	dup2(fd, 0);
+	dup2(fd, 1);
+	dup2(fd, 2);
+	if (fd > 2)
+		close(fd);
+}
+
+/* In the starter: never returns. In the child: the pipe. */
+static int fork_child(void)
+{
+	uint8_t status;
+	int p[2], wst;
+	pid_t pid;
+	ssize_t n;
+
+	if (pipe2(p, O_CLOEXEC))
+		die("cannot make a pipe: %s", err_str(errno));
+	pid = fork();
+	if (pid < 0)
+		die("cannot fork: %s", err_str(errno));
+	if (pid == 0) {
+		close(p[0]);
+		setsid();
+		return p[1];
+	}
+	close(p[1]);
+	do
+		n = read(p[0], &status, 1);
+	while (n < 0 && errno == EINTR);
+	if (n == 1)
+		_exit(status);
+	if (waitpid(pid, &wst, 0) == pid && WIFSIGNALED(wst))
+		fprintf(stderr, "mount.sheen: the client was killed by signal %d\n", WTERMSIG(wst));
+	_exit(EXIT_MOUNT);
+}
+
+/* ---- start ---- */
+
+static uint32_t lane_count(const struct options *o)
+{
+	long n = sysconf(_SC_NPROCESSORS_ONLN);
+
+	if (o->lanes)
+		return o->lanes;
+	return n < 1 ? 1 : n > 4 ? 4 : (uint32_t)n;
+}
+
+static int start_lanes(struct mounted *m)
+{
+	struct face *f = &m->face;
+	uint32_t i, n = lane_count(&f->opt);
+	int rc = 0;
+
+	for (i = 0; i < n && rc == 0; i++) {
+		rc = flane_create(f, i, &f->lane[i]);
+		if (rc) {
+			snprintf(m->why, sizeof(m->why), "cannot start lane %u: %s", i, err_str(rc));
+			break;
+		}
+		f->nlanes = i + 1;
+		rc = flane_start(f->lane[i], m->why, sizeof(m->why));
+	}
+	return rc;
+}
+
+static int apply_params(struct mounted *m)
+{
+	struct options *o = &m->face.opt;
+	struct wbuf w;
+	uint32_t i;
+	int rc = 0;
+
+	for (i = 0; i < o->nset_param && rc == 0; i++) {
+		char *eq = strchr(o->set_param[i], '=');
+
+		*eq = 0;
+		wbuf_init(&w, MAX_PARAM_TEXT);
+		rc = params_set(fs_params(m->face.fs), o->set_param[i], eq + 1, &w);
+		wbuf_fini(&w);
+		if (rc)
+			snprintf(m->why, sizeof(m->why), "parameter %s: %s", o->set_param[i],
+				 err_str(rc));
+	}
+	return rc;
+}
+
+static int start_core(struct mounted *m)
+{
+	const struct options *o = &m->face.opt;
+	char host[64] = "localhost";
+	struct fs_cfg cfg = {
+		.source = o->source,
+		.read_only = o->ms_flags & 1,
+		.noatime = o->noatime,
+		.flock = o->locks == LOCKS_FLOCK,
+		.timeout_ms = o->timeout_s * 1000,
+		.name = m->name,
+	};
+	int rc;
+
+	gethostname(host, sizeof(host) - 1);
+	snprintf(m->name, sizeof(m->name), "%s %d", host, (int)getpid());
+	rc = fs_create(&cfg, &m->face.fs);
+	if (rc)
+		return rc;
+	rc = session_create(&m->face);
+	if (rc == 0)
+		rc = start_lanes(m);
+	if (rc == 0)
+		rc = apply_params(m);
+	return rc;
+}
+
+static int start(struct mounted *m)
+{
+	struct face *f = &m->face;
+	uint32_t i;
+	int rc;
+
+	rc = mount_point_check(f->opt.mountpoint, f->opt.source_text, m->path, sizeof(m->path),
+			       m->why, sizeof(m->why));
+	if (rc)
+		return rc;
+	f->fd = mount_device_open(m->why, sizeof(m->why));
+	if (f->fd < 0)
+		return f->fd;
+	rc = start_core(m);
+	if (rc == 0)
+		rc = mount_attach(&f->opt, m->path, f->fd, REQ_MAX_WRITE, m->why, sizeof(m->why));
+	if (rc)
+		return rc;
+	m->attached = true;
+	mount_guard(m->path);
+	for (i = 0; i < f->nlanes; i++)
+		flane_serve(f->lane[i]);
+	return mount_verify(&f->opt, m->path, m->why, sizeof(m->why));
+}
+
+/* ---- stop ---- */
+
+static void stop(struct mounted *m)
+{
+	struct face *f = &m->face;
+	uint32_t i;
+
+	if (m->attached)
+		mount_detach(m->path);
+	atomic_store(&f->ended, true);
+	for (i = f->nlanes; i-- > 0;) {
+		if (flane_stop(f->lane[i], STOP_TIMEOUT_S)) {
+			log_warn("requests are still waiting for servers that do not answer: given up");
+			_exit(m->attached ? 0 : EXIT_MOUNT);
+		}
+	}
+	session_destroy(f);
+	for (i = 0; i < f->nlanes; i++)
+		flane_destroy(f->lane[i]);
+	fs_destroy(f->fs);
+}
+
+static int block_signals(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	return signalfd(-1, &set, SFD_CLOEXEC);
+}
+
+/* Until the session is over. The first SIGTERM unmounts, a second one does not wait for users. */
+static void serve(struct mounted *m, int sig_fd)
+{
+	struct pollfd p[2] = {{.fd = m->face.end_fd, .events = POLLIN},
+			      {.fd = sig_fd, .events = POLLIN}};
+	struct signalfd_siginfo si;
+	int terms = 0;
+
+	while (!(p[0].revents & POLLIN)) {
+		if (poll(p, 2, -1) < 0 && errno != EINTR)
+			return;
+		if (!(p[1].revents & POLLIN) || read(sig_fd, &si, sizeof(si)) != sizeof(si))
+			continue;
+		if (si.ssi_signo == SIGHUP)
+			continue; /* nothing to read again: the configuration is live */
+		if (terms++)
+			return;
+		log_info("unmounting %s", m->path);
+		mount_detach(m->path);
+	}
+}
+
+static int run(struct mounted *m)
+{
+	struct options *o = &m->face.opt;
+	int sig_fd = block_signals();
+	int rc = start(m);
+
+	if (rc) {
+		say_failed(o, rc, m->why);
+		stop(m);
+		tell_starter(m, EXIT_MOUNT);
+		return EXIT_MOUNT;
+	}
+	log_info("%s mounted on %s by %u lanes", o->source_text, m->path, m->face.nlanes);
+	tell_starter(m, 0);
+	if (!o->foreground)
+		to_background();
+	serve(m, sig_fd);
+	stop(m);
+	log_info("%s is unmounted", m->path);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	static struct mounted m = {.status_fd = -1, .face = {.fd = -1, .end_fd = -1}};
+	struct options *o = &m.face.opt;
+	int rc;
+
+	log_init("sheen", false);
+	rc = options_parse(o, argc, argv, m.why, sizeof(m.why));
+	if (rc) {
+		fprintf(stderr, "mount.sheen: %s\nTry 'sheen --help'.\n", m.why);
+		return EXIT_USAGE;
+	}
+	if (o->help || o->version) {
+		if (o->help)
+			options_help();
+		else
+			printf("sheen %s\n", SHEEN_VERSION);
+		return 0;
+	}
+	log_set_level((enum log_level)o->debug);
+	if (!o->foreground) {
+		m.status_fd = fork_child();
+		log_init("sheen", true);
+	}
+	return run(&m);
+}

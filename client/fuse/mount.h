@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* mount.h - the mount itself: /dev/fuse, mount(2), umount(2), tuning of the mounted file system.
+ * Main thread. On error why (why_len bytes) is text for people. */
+#pragma once
+#include "client/fuse/options.h"
+
+/* Canonical path of the directory to mount on; takes away a mount of ours that has died there. */
+must_check int mount_point_check(const char *dir, const char *source, char *path, size_t path_len,
+				 char *why, size_t why_len);
+/* Opens /dev/fuse. The descriptor or -errno. */
+must_check int mount_device_open(char *why, size_t why_len);
+must_check int mount_attach(const struct options *o, const char *path, int fd, uint32_t max_read,
+			    char *why, size_t why_len);
+/* The first use of the mount: its root must answer. Sets the read-ahead. Blocks until lanes answer. */
+must_check int mount_verify(const struct options *o, const char *path, char *why, size_t why_len);
+/* Takes the mount away; a busy one is detached and ends with its last user. */
+void mount_detach(const char *path);
+/* If the process dies by a signal of its own making, no dead mount stays behind. */
+void mount_guard(const char *path);
