@@ -219,12 +219,22 @@ static int check_whole(const struct target_label *l, uint32_t seen, const char *
 	return 0;
 }
 
+/* Exactly eight hexadecimal digits. */
+static int get_crc(const char *s, uint32_t *out)
+{
+	int i;
+
+	*out = 0;
+	for (i = 0; i < 8 && hex_value(s[i]) >= 0; i++)
+		*out = *out << 4 | (uint32_t)hex_value(s[i]);
+	return i == 8 && !s[8] ? 0 : -EINVAL;
+}
+
 /* text is NUL-terminated; the last line is the crc of what stands before it. */
 static int check_crc(char *text, size_t len, const char *path, char *why, size_t why_len)
 {
-	char *last, *end;
-	unsigned long want;
-	uint32_t have;
+	uint32_t have, want;
+	char *last;
 
 	if (len == 0 || text[len - 1] != '\n' || strlen(text) != len)
 		return explain(-EUCLEAN, why, why_len, "%s is damaged: it is not whole text", path);
@@ -232,9 +242,8 @@ static int check_crc(char *text, size_t len, const char *path, char *why, size_t
 	last = strrchr(text, '\n');
 	if (!last || strncmp(last + 1, CRC_KEY, strlen(CRC_KEY)))
 		return explain(-EUCLEAN, why, why_len, "%s is damaged: no checksum at the end", path);
-	want = strtoul(last + 1 + strlen(CRC_KEY), &end, 16);
 	have = crc32c_add(0, text, (size_t)(last + 1 - text));
-	if (*end || end != last + 1 + strlen(CRC_KEY) + 8 || want != have)
+	if (get_crc(last + 1 + strlen(CRC_KEY), &want) || want != have)
 		return explain(-EUCLEAN, why, why_len,
 			       "%s is damaged: its checksum is %08x, the last line says %.16s", path,
 			       have, last + 1 + strlen(CRC_KEY));
