@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <libgen.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -113,11 +114,24 @@ static int refused_option(int opt)
 	}
 }
 
-/* Lustre prints the sub-command twice here; scripts match on the whole line. */
+/* Lustre prints the sub-command twice in these lines ("lfs setstripe setstripe: ..."); scripts match on
+ * the whole line. */
+static int wrong(char **argv, const char *fmt, ...) PRINTF_LIKE(2, 3);
+static int wrong(char **argv, const char *fmt, ...)
+{
+	va_list ap;
+
+	fprintf(stderr, "%s %s: ", tool_cmd_title(), argv[0]);
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fputc('\n', stderr);
+	return CMD_HELP;
+}
+
 static int invalid(char **argv, const char *what, const char *text)
 {
-	tool_say("%s: invalid %s '%s'", argv[0], what, text);
-	return CMD_HELP;
+	return wrong(argv, "invalid %s '%s'", what, text);
 }
 
 static int set_size(struct setstripe *s, char **argv)
@@ -141,13 +155,10 @@ static int set_layout(char **argv)
 {
 	if (!strcmp(optarg, "raid0"))
 		return 0;
-	if (!strcmp(optarg, "mdt")) {
-		tool_say("%s: Invalid pattern: '-L mdt', must be specified with -E", argv[0]);
-		return CMD_HELP;
-	}
-	tool_say("%s: error: layout '%s' is unknown, supported layouts are: 'mdt', 'raid0'",
-		 argv[0], optarg);
-	return CMD_HELP;
+	if (!strcmp(optarg, "mdt"))
+		return wrong(argv, "Invalid pattern: '-L mdt', must be specified with -E");
+	return wrong(argv, "error: layout '%s' is unknown, supported layouts are: 'mdt', 'raid0'",
+		     optarg);
 }
 
 static int one_option(struct setstripe *s, int opt, char **argv)
@@ -230,18 +241,14 @@ static int check_list(struct setstripe *s, char **argv)
 		return 0;
 	if (has_duplicates(l))
 		return refuse("-o", "several stripes on one OST are");
-	if (s->has_count && s->wish.stripe_count > 0 && (uint32_t)s->wish.stripe_count != l->n) {
-		tool_say("%s: stripe count %d does not match the %u OSTs of the list", argv[0],
-			 s->wish.stripe_count, l->n);
-		return CMD_HELP;
-	}
+	if (s->has_count && s->wish.stripe_count > 0 && (uint32_t)s->wish.stripe_count != l->n)
+		return wrong(argv, "stripe count %d does not match the %u OSTs of the list",
+			     s->wish.stripe_count, l->n);
 	if (s->has_index && s->wish.stripe_offset >= 0) {
 		rc = rotate_to(l, (uint32_t)s->wish.stripe_offset);
-		if (rc == -EINVAL) {
-			tool_say("%s: OST %d of -i is not in the list of -o", argv[0],
-				 s->wish.stripe_offset);
-			return CMD_HELP;
-		}
+		if (rc == -EINVAL)
+			return wrong(argv, "OST %d of -i is not in the list of -o",
+				     s->wish.stripe_offset);
 		if (rc)
 			return rc;
 	}
@@ -261,14 +268,10 @@ static int options(struct setstripe *s, int argc, char **argv)
 		if (rc)
 			return rc;
 	}
-	if (optind >= argc) {
-		tool_say("%s: FILE must be specified", argv[0]);
-		return CMD_HELP;
-	}
-	if (s->del && (s->has_count || s->has_size || s->has_index || s->osts.n)) {
-		tool_say("%s: cannot specify -d with other layout options", argv[0]);
-		return CMD_HELP;
-	}
+	if (optind >= argc)
+		return wrong(argv, "FILE must be specified");
+	if (s->del && (s->has_count || s->has_size || s->has_index || s->osts.n))
+		return wrong(argv, "cannot specify -d with other layout options");
 	return check_list(s, argv);
 }
 
