@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* append.c - O_APPEND: the end of the file is decided under a lock that all clients share.
  *
- * The lock is at the MDS (LOCK_APPEND, the whole file). Under it the objects tell the size, then the
- * data is written there. The unlock is sent without waiting for its answer: the next taker waits at
- * the MDS anyway.
+ * The lock is at the MDS (LOCK_APPEND, the whole file). Under it the objects tell the size,
+ * then the data is written there. The unlock is sent without waiting for its answer: the next
+ * taker waits at the MDS anyway.
  */
 #include "client/core/core.h"
 #include "common/log.h"
@@ -86,7 +86,9 @@ ssize_t append_co_write(struct lane *ln, struct file *f, const uint8_t *buf, siz
 			rc = append_co_size(ln, f, &size);
 		if (rc == 0 && size >= MAX_FILE_SIZE)
 			rc = -EFBIG;
-		n = rc ? rc : io_co_write_once(ln, f, buf, min_u64(len, MAX_FILE_SIZE - size), size);
+		n = rc ? rc
+		       : io_co_write_once(ln, f, buf, min_u64(len, MAX_FILE_SIZE - size),
+					  size);
 	}
 	q.type = F_UNLCK;
 	q.wait = 0;

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* fs.h - the client core: POSIX operations on a mounted Sheen, without FUSE.
  *
- * A struct fs is one mount. It has lanes: each lane is one loop (one thread) with its own connections
- * to the MGS, the MDT and every OST, and runs whole operations by itself; lanes share only the configuration, the
- * table of open files and locks' bookkeeping, behind mutexes that are never held while waiting.
- * client/fuse/ and tests/sim/ are the users.
+ * A struct fs is one mount. It has lanes: each lane is one loop (one thread) with its own
+ * connections to the MGS, the MDT and every OST, and runs whole operations by itself; lanes
+ * share only the configuration, the table of open files and locks' bookkeeping, behind mutexes
+ * that are never held while waiting. client/fuse/ and tests/sim/ are the users.
  *
- * All fs_co_ functions suspend the calling fiber, must be called on the lane's loop, and return 0 (or a count) or
+ * All fs_co_ functions suspend the calling fiber, must be called on the lane's loop, and return
+ * 0 (or a count) or
  * -errno as the system call of that name would.
  */
 #pragma once
@@ -66,8 +67,8 @@ int fs_co_getattr(struct lane *ln, const struct fid *fid, struct attr *out);
 int fs_co_setattr(struct lane *ln, const struct fid *fid, struct file *file, uint32_t valid,
 		  const struct attr *want, struct attr *out);
 /* Any type but an opened regular file: mkdir, mknod, symlink (target). */
-int fs_co_make(struct lane *ln, const struct fid *dir, struct span name, uint32_t mode, uint64_t rdev,
-	       struct span target, const struct cred *cred, struct entry *out);
+int fs_co_make(struct lane *ln, const struct fid *dir, struct span name, uint32_t mode,
+	       uint64_t rdev, struct span target, const struct cred *cred, struct entry *out);
 int fs_co_link(struct lane *ln, const struct fid *fid, const struct fid *dir, struct span name,
 	       struct entry *out);
 int fs_co_unlink(struct lane *ln, const struct fid *dir, struct span name, bool rmdir);
@@ -82,8 +83,8 @@ struct fs_dirent {
 	uint8_t dtype;	   /* DT_* */
 	struct span name;  /* valid during the callback */
 };
-/* Calls fn for entries behind cookie (0: from the start; "." and ".." come first) until fn returns non-zero or one reply's
- * worth has been given. *eof is set at the end. */
+/* Calls fn for entries behind cookie (0: from the start; "." and ".." come first) until fn
+ * returns non-zero or one reply's worth has been given. *eof is set at the end. */
 typedef int fs_dirent_fn(void *arg, const struct fs_dirent *d);
 int fs_co_readdir(struct lane *ln, const struct fid *dir, uint64_t cookie, bool plus,
 		  fs_dirent_fn *fn, void *arg, bool *eof);
@@ -98,10 +99,12 @@ int fs_co_create(struct lane *ln, const struct fid *dir, struct span name, int f
 		 const struct cred *cred, struct entry *out, struct file **file);
 int fs_co_tmpfile(struct lane *ln, const struct fid *dir, int flags, uint32_t mode,
 		  const struct cred *cred, struct entry *out, struct file **file);
-/* Last use of the file; waits for the MDS, so the FUSE face answers the kernel before it calls this. */
+/* Last use of the file; waits for the MDS, so the FUSE face answers the kernel before it calls
+ * this. */
 void fs_co_release(struct lane *ln, struct file *file);
 ssize_t fs_co_read(struct lane *ln, struct file *file, void *buf, size_t len, uint64_t off);
-/* append: at the end, atomically with respect to all clients; *off is then set. kill_priv: clear set-id bits. */
+/* append: at the end, atomically with respect to all clients; *off is then set. kill_priv:
+ * clear set-id bits. */
 ssize_t fs_co_write(struct lane *ln, struct file *file, const void *buf, size_t len, uint64_t *off,
 		    bool append, bool kill_priv);
 int fs_co_fsync(struct lane *ln, struct file *file, bool datasync);
@@ -130,13 +133,16 @@ int fs_co_setlk(struct lane *ln, const struct fid *fid, const struct fs_lock *lk
 		struct fs_lock_wait *w);
 /* Same lane: makes the waiting fs_co_setlk end with -EINTR. */
 void fs_lock_cancel(struct fs_lock_wait *w);
-/* close(2) of a descriptor: drops the owner's POSIX locks on the file. No RPC when there are none. */
+/* close(2) of a descriptor: drops the owner's POSIX locks on the file. No RPC when there are
+ * none. */
 int fs_co_flush(struct lane *ln, const struct fid *fid, uint64_t owner);
-/* POSIX locks of this owner on this file, as far as this client knows: without any, flush does nothing. Any thread. */
+/* POSIX locks of this owner on this file, as far as this client knows: without any, flush does
+ * nothing. Any thread. */
 bool fs_holds_locks(struct fs *fs, const struct fid *fid, uint64_t owner);
 
 /* ---- xattrs ---- value length or -errno; len 0 asks for the length */
-ssize_t fs_co_getxattr(struct lane *ln, const struct fid *fid, const char *name, void *buf, size_t len);
+ssize_t fs_co_getxattr(struct lane *ln, const struct fid *fid, const char *name, void *buf,
+		       size_t len);
 ssize_t fs_co_listxattr(struct lane *ln, const struct fid *fid, char *buf, size_t len);
 int fs_co_setxattr(struct lane *ln, const struct fid *fid, const char *name, struct span value,
 		   int flags, const struct cred *cred);
@@ -150,7 +156,8 @@ int fs_co_statfs(struct lane *ln, struct fs_space *out);
 typedef void fs_target_stat_fn(void *arg, const struct mds_target_stat *t);
 /* What statfs is made of: the MDT and every OST. */
 int fs_co_statfs_targets(struct lane *ln, fs_target_stat_fn *fn, void *arg);
-/* n-th path of an inode below the file system's root, without leading slash; buf gets up to len bytes with a NUL. Length or -errno. */
+/* n-th path of an inode below the file system's root, without leading slash; buf gets up to len
+ * bytes with a NUL. Length or -errno. */
 ssize_t fs_co_fid2path(struct lane *ln, const struct fid *fid, uint32_t linkno, char *buf,
 		       size_t len);
 struct wbuf;

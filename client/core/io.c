@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* io.c - reading and writing striped files.
  *
- * A request is cut at multiples of IO_WINDOW; a window is mapped to one run per object, and all runs go
- * out at once, each straight from or into the caller's memory. A window that falls into one object
- * (most do) costs no fiber. How many requests an OST gets at once is bounded in target.c.
+ * A request is cut at multiples of IO_WINDOW; a window is mapped to one run per object, and all
+ * runs go out at once, each straight from or into the caller's memory. A window that falls into
+ * one object (most do) costs no fiber. How many requests an OST gets at once is bounded in
+ * target.c.
  *
- * A read that comes back short met a hole or the end of the file: for one object these are the same,
- * else the sizes of the objects tell. Nothing is cached and nothing is written later.
+ * A read that comes back short met a hole or the end of the file: for one object these are the
+ * same, else the sizes of the objects tell. Nothing is cached and nothing is written later.
  */
 #include "client/core/core.h"
 #include "common/log.h"
@@ -38,6 +39,7 @@ static int part_write(struct io *io, struct io_part *p, struct target *t, uint32
 	RPC_CALL(call);
 	int rc;
 
+	call.flags = t->ost->checksums ? 0 : RPC_CALL_NOCRC;
 	call.out = p->iov;
 	call.out_n = p->niov;
 	rc = oss_co_write(t->imp, &call, &q, &r);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* lane.c - one thread's share of a mount: start, stop, fan-out, scratch memory.
  *
- * Lane 0 also watches the configuration at the MGS and tells the others. Only lane 0 says goodbye to
- * the servers, because all lanes share one session there: it is stopped last.
+ * Lane 0 also watches the configuration at the MGS and tells the others. Only lane 0 says
+ * goodbye to the servers, because all lanes share one session there: it is stopped last.
  */
 #include "client/core/core.h"
 #include "common/log.h"
@@ -121,7 +121,8 @@ static int start_config(struct lane *ln, char *why, size_t why_len)
 		snprintf(why, why_len, "no MGS answered at %s within %u seconds", nids,
 			 fs->cfg.timeout_ms / 1000);
 	else if (rc == -EPROTONOSUPPORT)
-		snprintf(why, why_len, "the MGS at %s speaks another version of the protocol", nids);
+		snprintf(why, why_len, "the MGS at %s speaks another version of the protocol",
+			 nids);
 	else if (rc)
 		snprintf(why, why_len, "configuration from the MGS at %s: %s", nids, err_str(rc));
 	return rc;
@@ -170,8 +171,9 @@ static int start_root(struct lane *ln, char *why, size_t why_len)
 		p += n;
 	}
 	if (rc) {
-		snprintf(why, why_len, "%s%s: %s", *fs->cfg.source.subdir ? "subdirectory " : "root",
-			 fs->cfg.source.subdir, err_str(rc));
+		snprintf(why, why_len, "%s%s: %s",
+			 *fs->cfg.source.subdir ? "subdirectory " : "root", fs->cfg.source.subdir,
+			 err_str(rc));
 		return rc;
 	}
 	fs->root = e.fid;

@@ -59,7 +59,8 @@ int locktab_set(struct locktab *t, const struct held_lock *want)
 	uint32_t h = hash(&want->fid);
 
 	assert(want->start <= want->end);
-	/* At most one range is added and at most one is split in two: both allocated before anything changes. */
+	/* At most one range is added and at most one is split in two: both allocated before
+	 * anything changes. */
 	fresh = copy_of(want);
 	tail = copy_of(want);
 	if (!fresh || !tail) {
@@ -82,7 +83,7 @@ int locktab_set(struct locktab *t, const struct held_lock *want)
 		if (l->end < want->start || l->start > want->end)
 			continue;
 		if (l->start < want->start && l->end > want->end) {
-			assert(tail); /* ranges of one owner do not overlap: only one contains want */
+			assert(tail); /* ranges of an owner do not overlap: only one has want */
 			*tail = *l;
 			tail->start = want->end + 1;
 			LIST_INSERT_HEAD(&t->head[h], tail, link);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* locktab.h - the file locks that this client holds.
  *
- * Needed for two things: to answer FLUSH (close of a descriptor) without asking the MDS when there is
- * nothing to give back, and to take the locks again after the MDS has restarted. The rules are POSIX's:
- * a new range of an owner replaces what the owner had there; neighbours of one type are joined.
+ * Needed for two things: to answer FLUSH (close of a descriptor) without asking the MDS when
+ * there is nothing to give back, and to take the locks again after the MDS has restarted. The
+ * rules are POSIX's: a new range of an owner replaces what the owner had there; neighbours of
+ * one type are joined.
  *
  * Pure; the owner of a struct locktab locks it.
  */

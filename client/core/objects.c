@@ -6,7 +6,9 @@
 
 static uint32_t comp_objects(const struct layout_comp *c)
 {
-	return c->ost && c->stripe_count > 0 ? (uint32_t)c->stripe_count : 0;
+	bool has = (c->flags & LCME_INIT) && c->ost && c->stripe_count > 0;
+
+	return has ? (uint32_t)c->stripe_count : 0;
 }
 
 uint32_t objs_count(const struct layout *l)

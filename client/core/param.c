@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* param.c - counters and tunables of a mount under the names that Lustre's admins know.
  *
- * llite.<fs>-<instance>.*, osc.<target>-osc-<instance>.*, mdc.<target>-mdc-<instance>.*, mgc.*. Getters run on
- * any thread: they take fs->lock to look at lanes and add up what the lanes counted; a sample that
- * is half counted at that moment is harmless. Nothing here makes a request.
+ * llite.<fs>-<instance>.*, osc.<target>-osc-<instance>.*, mdc.<target>-mdc-<instance>.*, mgc.*.
+ * Getters run on any thread: they take fs->lock to look at lanes and add up what the lanes
+ * counted; a sample that is half counted at that moment is harmless. Nothing here makes a
+ * request.
  */
 #include "client/core/core.h"
 #include "common/daemon.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* path.c - from a FID to paths (lfs fid2path). Paths are relative to the root of the mount: in a mount of a
- * subdirectory, what lies outside of it does not exist. */
+/* path.c - from a FID to paths (lfs fid2path). Paths are relative to the root of the mount: in
+ * a mount of a subdirectory, what lies outside of it does not exist. */
 #include "client/core/core.h"
 
 ssize_t fs_co_fid2path(struct lane *ln, const struct fid *fid, uint32_t linkno, char *buf,

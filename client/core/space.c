@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* space.c - operations on the extents of an open file: fsync, fallocate, seek for data and holes, copy.
- * All of them go to every object at once and put the answers together. */
+/* space.c - operations on the extents of an open file: fsync, fallocate, seek for data and
+ * holes, copy. All of them go to every object at once and put the answers together. */
 #include "client/core/core.h"
 #include "common/log.h"
 #include <fcntl.h>
@@ -56,7 +56,8 @@ static int sync_one(void *arg, uint32_t i)
 	return oss_co_sync(t->imp, &call, &q, &p);
 }
 
-/* Every object, not only those that were written through this descriptor: fsync is about the file. */
+/* Every object, not only those that were written through this descriptor: fsync is about the
+ * file. */
 int fs_co_fsync(struct lane *ln, struct file *f, bool datasync)
 {
 	struct fan_objs a = {.ln = ln, .f = f, .datasync = datasync};

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* statfs.c - space of the whole file system, from the MDS, which keeps watch over the OSTs.
  *
- * Blocks are the sum over OSTs. Inodes are the MDT's, but no more can be made than there are objects
- * left. Servers that are down do not stop this: the MDS tells what it knew last.
+ * Blocks are the sum over OSTs. Inodes are the MDT's, but no more can be made than there are
+ * objects left. Servers that are down do not stop this: the MDS tells what it knew last.
  */
 #include "client/core/core.h"
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* target.c - the servers of a mount: from the configuration to an import on every lane.
  *
- * The configuration arrives on lane 0 and goes into fs->osts, which only ever grows. Then every lane
- * is told (loop_post) and makes its own imports. An operation that meets an OST index it has never
- * heard of waits for the configuration: the MDS may hear of a new OST before the client does.
+ * The configuration arrives on lane 0 and goes into fs->osts, which only ever grows. Then every
+ * lane is told (loop_post) and makes its own imports. An operation that meets an OST index it
+ * has never heard of waits for the configuration: the MDS may hear of a new OST before the
+ * client does.
  */
 #include "client/core/core.h"
 #include "common/log.h"
@@ -121,7 +122,7 @@ static void on_restart(void *arg, struct rpc_import *imp, bool evicted)
 
 	(void)imp;
 	if (evicted)
-		log_err("%s has evicted this client: its locks are lost; open files are opened again",
+		log_err("%s has evicted this client: its locks are lost, files are opened again",
 			t->ost->name);
 	if (t->ost->type != TARGET_MDT)
 		return; /* an OST keeps nothing for a client */
@@ -246,7 +247,7 @@ int target_co_ost(struct lane *ln, uint32_t index, struct target **out)
 		if (ln->stopping)
 			return -ENOTCONN;
 		if (co_wait(&ln->config_q, deadline) == -ETIMEDOUT) {
-			log_err("a layout names OST %u, which the configuration does not have", index);
+			log_err("a layout names OST %u, which is not in the configuration", index);
 			return -EIO;
 		}
 	}

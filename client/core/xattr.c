@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* xattr.c - extended attributes: kept by the MDS, except lustre.fid, which is the name of the inode.
- * lustre.lov and trusted.lov are ordinary names here; the MDS knows what they mean. */
+/* xattr.c - extended attributes: kept by the MDS, except lustre.fid, which is the name of the
+ * inode. lustre.lov and trusted.lov are ordinary names here; the MDS knows what they mean. */
 #include "client/core/core.h"
 
 /* xattr calls that ask for the length give no buffer. */

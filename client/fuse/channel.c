@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* channel.c - how lfs and lctl talk to a mounted client: attributes whose names begin with "sheen.", on any
- * file of the mount. They are made up on the spot and never listed.
+/* channel.c - how lfs and lctl talk to a mounted client: attributes whose names begin with
+ * "sheen.", on any file of the mount. They are made up on the spot and never listed.
  *
- * Text that is longer than an attribute may be is given in pieces: "@<skip>" behind the verb says how
- * much the asker has. Reading is for everybody, setting for root.
+ * Text that is longer than an attribute may be is given in pieces: "@<skip>" behind the verb
+ * says how much the asker has. Reading is for everybody, setting for root.
  */
 #include "client/fuse/face.h"
 #include "common/param.h"

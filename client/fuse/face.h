@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* face.h - the kernel's face of the client: /dev/fuse on one side, fs.h on the other.
  *
- * A struct face is one mount; a struct flane is one of its threads: loop, lane of the core, its reads from the
- * device, its buffers. A request is read, served in a fiber and answered on one thread. libfuse
- * decodes requests and encodes replies; reading, writing and threads are ours.
+ * A struct face is one mount; a struct flane is one of its threads: loop, lane of the core, its
+ * reads from the device, its buffers. A request is read, served in a fiber and answered on one
+ * thread. libfuse decodes requests and encodes replies; reading, writing and threads are ours.
  *
  * A handler learns its flane by flane_here(), which is valid until the handler first suspends.
  */

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* fast.c - requests that no server has to hear of, answered without a fiber and without libfuse.
+/* fast.c - requests that no server has to hear of, answered without a fiber and without
+ * libfuse.
  *
- * FORGET: there is no table of inodes. OPENDIR and RELEASEDIR: cookies need no state. FLUSH: matters only to
- * whoever holds fcntl locks on the file. GETXATTR of an ACL that is known not to be there.
+ * FORGET: there is no table of inodes. OPENDIR and RELEASEDIR: cookies need no state. FLUSH:
+ * matters only to whoever holds fcntl locks on the file. GETXATTR of an ACL that is known not
+ * to be there.
  */
 #include "client/fuse/face.h"
 #include "common/log.h"
@@ -47,7 +49,8 @@ static bool fast_getxattr(struct flane *fl, const struct serve *s)
 	const struct fuse_getxattr_in *in = serve_body(s, sizeof(*in) + 1);
 	struct fid fid;
 
-	/* Whoever sends the request ends the name with a NUL; the kernel is trusted with that, as in libfuse. */
+	/* Whoever sends the request ends the name with a NUL; the kernel is trusted with that,
+	 * as in libfuse. */
 	if (!in || s->data[s->len - 1] || !is_acl_name((const char *)(in + 1)))
 		return false;
 	if (face_fid(fl->face, serve_head(s)->nodeid, &fid) || !acl_none(fl, &fid))

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* flane.c - a thread of the mount: reads requests from /dev/fuse and runs each in a fiber.
  *
- * The kernel wants every read to offer room for the largest WRITE. What is read is nearly always small, so
- * it is copied into a small buffer and the big one is read into again: only a large WRITE
- * keeps its big buffer, and the bytes to write stay where the kernel put them until the servers
- * have them. The buffer is placed so that they start on a page.
+ * The kernel wants every read to offer room for the largest WRITE. What is read is nearly
+ * always small, so it is copied into a small buffer and the big one is read into again: only a
+ * large WRITE keeps its big buffer, and the bytes to write stay where the kernel put them until
+ * the servers have them. The buffer is placed so that they start on a page.
  *
  * Back-pressure: with LANE_INFLIGHT requests or LANE_BIG large writes in flight the lane stops
  * reading the device, and the kernel's queue fills up.

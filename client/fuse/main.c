@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* main.c - the program `sheen`: mounts a file system and serves it until it is unmounted.
  *
- * The process that was started waits on a pipe until the mount works (the root was looked at) or
- * failed, and exits with 0 or with one line of error and 32, as mount(8) wants it. The child does
- * everything: lanes first, so that wrong names and absent servers are errors before anything is mounted,
- * then mount(2), then the device. It ends when the kernel says so (umount) or on SIGTERM.
+ * The process that was started waits on a pipe until the mount works (the root was looked at)
+ * or failed, and exits with 0 or with one line of error and 32, as mount(8) wants it. The child
+ * does everything: lanes first, so that wrong names and absent servers are errors before
+ * anything is mounted, then mount(2), then the device. It ends when the kernel says so (umount)
+ * or on SIGTERM.
  */
 #include "client/fuse/face.h"
 #include "client/fuse/mount.h"
@@ -27,21 +28,23 @@ struct mounted {
 	struct face face;
 	char path[PATH_MAX], name[160], why[1024];
 	int status_fd; /* the starter's pipe, or -1 */
+	bool asked; /* servers have been asked: an error may be theirs */
 	bool attached;
 };
 
 /* ---- telling the starter ---- */
 
-static void say_failed(const struct options *o, int rc, const char *why)
+static void say_failed(const struct mounted *m, int rc)
 {
+	const struct options *o = &m->face.opt;
 	const char *hint = NULL;
 
 	fprintf(stderr, "mount.sheen: mount %s at %s failed: %s\n",
 		o->source_text ? o->source_text : "?", o->mountpoint ? o->mountpoint : "?",
 		err_str(rc));
-	if (why[0])
-		fprintf(stderr, "%s\n", why);
-	switch (rc) {
+	if (m->why[0])
+		fprintf(stderr, "%s\n", m->why);
+	switch (m->asked ? rc : 0) {
 	case -ENOENT:
 		hint = "Is the MGS specification correct?\nIs the filesystem name correct?";
 		break;
@@ -58,7 +61,8 @@ static void say_failed(const struct options *o, int rc, const char *why)
 	fflush(stderr);
 }
 
-/* The child's standard error is still the starter's: the text goes there, the verdict to the pipe. */
+/* The child's standard error is still the starter's: the text goes there, the verdict to the
+ * pipe. */
 static void tell_starter(struct mounted *m, uint8_t status)
 {
 	if (m->status_fd < 0)
@@ -131,7 +135,8 @@ static int start_lanes(struct mounted *m)
 	for (i = 0; i < n && rc == 0; i++) {
 		rc = flane_create(f, i, &f->lane[i]);
 		if (rc) {
-			snprintf(m->why, sizeof(m->why), "cannot start lane %u: %s", i, err_str(rc));
+			snprintf(m->why, sizeof(m->why), "cannot start lane %u: %s", i,
+				 err_str(rc));
 			break;
 		}
 		f->nlanes = i + 1;
@@ -201,6 +206,7 @@ static int start(struct mounted *m)
 	f->fd = mount_device_open(m->why, sizeof(m->why));
 	if (f->fd < 0)
 		return f->fd;
+	m->asked = true;
 	rc = start_core(m);
 	if (rc == 0)
 		rc = mount_attach(&f->opt, m->path, f->fd, REQ_MAX_WRITE, m->why, sizeof(m->why));
@@ -225,7 +231,7 @@ static void stop(struct mounted *m)
 	atomic_store(&f->ended, true);
 	for (i = f->nlanes; i-- > 0;) {
 		if (flane_stop(f->lane[i], STOP_TIMEOUT_S)) {
-			log_warn("requests are still waiting for servers that do not answer: given up");
+			log_warn("gave up requests that wait for servers that do not answer");
 			_exit(m->attached ? 0 : EXIT_MOUNT);
 		}
 	}
@@ -277,7 +283,7 @@ static int run(struct mounted *m)
 	int rc = start(m);
 
 	if (rc) {
-		say_failed(o, rc, m->why);
+		say_failed(m, rc);
 		stop(m);
 		tell_starter(m, EXIT_MOUNT);
 		return EXIT_MOUNT;

@@ -70,8 +70,9 @@ int mount_point_check(const char *dir, const char *source, char *path, size_t pa
 		return rc;
 	}
 	if (mounted_source(real, old, sizeof(old)) && strcmp(old, source) == 0) {
-		snprintf(why, why_len, "according to /proc/mounts %.200s is already mounted on %.200s",
-			 source, real);
+		snprintf(why, why_len,
+			 "according to /proc/mounts %.200s is already mounted on %.200s", source,
+			 real);
 		return -EALREADY;
 	}
 	snprintf(path, path_len, "%s", real);

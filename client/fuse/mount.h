@@ -11,7 +11,8 @@ must_check int mount_point_check(const char *dir, const char *source, char *path
 must_check int mount_device_open(char *why, size_t why_len);
 must_check int mount_attach(const struct options *o, const char *path, int fd, uint32_t max_read,
 			    char *why, size_t why_len);
-/* The first use of the mount: its root must answer. Sets the read-ahead. Blocks until lanes answer. */
+/* The first use of the mount: its root must answer. Sets the read-ahead. Blocks until lanes
+ * answer. */
 must_check int mount_verify(const struct options *o, const char *path, char *why, size_t why_len);
 /* Takes the mount away; a busy one is detached and ends with its last user. */
 void mount_detach(const char *path);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ops_dir.c - reading directories. Offsets are the cookies of the MDS, so nothing is kept between calls and
- * an entry is given once however many names come and go. Records that do not fit into the caller's
- * buffer are asked for again from the last one that did. */
+/* ops_dir.c - reading directories. Offsets are the cookies of the MDS, so nothing is kept
+ * between calls and an entry is given once however many names come and go. Records that do not
+ * fit into the caller's buffer are asked for again from the last one that did. */
 #include "client/fuse/face.h"
 #include <sys/stat.h>
 
@@ -25,8 +25,8 @@ static size_t add_plus(struct fill *f, const char *name, const struct fs_dirent 
 {
 	struct fuse_entry_param p = {0};
 
-	/* Without a node id the kernel takes only name and type and asks again for the rest: for "." and
-	 * "..", and where the size would first have to be measured. */
+	/* Without a node id the kernel takes only name and type and asks again for the rest:
+	 * for "." and "..", and where the size would first have to be measured. */
 	if (name[0] == '.' && (!name[1] || (name[1] == '.' && !name[2])))
 		p.attr.st_mode = S_IFDIR;
 	else if (d->e.attr.flags & ATTR_SIZE_UNSURE)
@@ -73,7 +73,8 @@ static void do_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, b
 	}
 	b = flane_co_buf(fl, (uint32_t)f.size);
 	f.buf = (char *)b->ptr;
-	/* The kernel's records with attributes are larger than ours: do not ask for what cannot fit. */
+	/* The kernel's records with attributes are larger than ours: do not ask for what cannot
+	 * fit. */
 	rc = fs_co_readdir_some(fl->ln, &dir, (uint64_t)off, plus,
 				(uint32_t)(plus ? f.size * 3 / 4 : f.size), add_entry, &f, &eof);
 	if (rc)

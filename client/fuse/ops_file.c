@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ops_file.c - FUSE requests on open files.
  *
- * Replies to OPEN and CREATE are put together by hand: libfuse 3.14 has no way to say that writes to one
- * file may go in parallel. A file that the kernel no longer wants when the answer arrives (the caller was
- * interrupted) is closed again here, because no RELEASE will come for it.
+ * Replies to OPEN and CREATE are put together by hand: libfuse 3.14 has no way to say that
+ * writes to one file may go in parallel. A file that the kernel no longer wants when the answer
+ * arrives (the caller was interrupted) is closed again here, because no RELEASE will come for
+ * it.
  */
 #include "client/fuse/face.h"
 #include <fcntl.h>
@@ -207,7 +208,8 @@ void ops_file(struct fuse_lowlevel_ops *o)
 
 /* ---- O_TMPFILE ----
  *
- * libfuse 3.14 has no operation for it, so the lane brings the request here. The body is that of CREATE. */
+ * libfuse 3.14 has no operation for it, so the lane brings the request here. The body is that
+ * of CREATE. */
 
 void tmpfile_co_serve(struct flane *fl, const struct serve *s)
 {

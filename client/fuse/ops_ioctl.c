@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ops_ioctl.c - the two ioctls by which MPI-IO libraries and IOR set and read striping on Lustre.
+/* ops_ioctl.c - the two ioctls by which MPI-IO libraries and IOR set and read striping on
+ * Lustre.
  *
- * Their old numbers say that the argument is 8 bytes long while it is a whole struct lov_user_md, and FUSE
- * copies what the number says. So the structure is read from (and written to) the caller's memory
- * directly; the kernel checks the caller's own right to those pages. The newer numbers say 32 bytes, which is
- * still too short for a pool name or a list of OSTs, and are treated alike.
+ * Their old numbers say that the argument is 8 bytes long while it is a whole struct
+ * lov_user_md, and FUSE copies what the number says. So the structure is read from (and written
+ * to) the caller's memory directly; the kernel checks the caller's own right to those pages.
+ * The newer numbers say 32 bytes, which is still too short for a pool name or a list of OSTs,
+ * and are treated alike.
  */
 #include "client/fuse/face.h"
 #include "common/lov.h"
@@ -92,8 +94,8 @@ static int ioc_setstripe(struct flane *fl, const struct fid *fid, const struct c
 			      cred);
 }
 
-static int ioc_getstripe(struct flane *fl, const struct fid *fid, const struct cred *cred, void *arg,
-			 uint8_t *lum)
+static int ioc_getstripe(struct flane *fl, const struct fid *fid, const struct cred *cred,
+			 void *arg, uint8_t *lum)
 {
 	uint8_t head[LUM_V1];
 	uint32_t room;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ops_lock.c - fcntl and flock locks, and what happens when the waiting process gets a signal.
  *
- * FUSE_INTERRUPT may be read by any lane. libfuse then calls setlk_interrupted() on that thread, which
- * only posts a work to the lane where the request waits; there the wait is cancelled at the MDS. The
- * handler does not return before a posted work has run, because the work lies on its stack.
+ * FUSE_INTERRUPT may be read by any lane. libfuse then calls setlk_interrupted() on that
+ * thread, which only posts a work to the lane where the request waits; there the wait is
+ * cancelled at the MDS. The handler does not return before a posted work has run, because the
+ * work lies on its stack.
  */
 #include "client/fuse/face.h"
 #include <fcntl.h>

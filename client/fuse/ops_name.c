@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ops_name.c - FUSE requests about names and attributes. Each handler turns node ids into FIDs, calls the
- * core, answers. Permissions were checked by the kernel (default_permissions). */
+/* ops_name.c - FUSE requests about names and attributes. Each handler turns node ids into FIDs,
+ * calls the core, answers. Permissions were checked by the kernel (default_permissions). */
 #include "client/fuse/face.h"
 #include <sys/stat.h>
 #include <sys/statvfs.h>

@@ -31,8 +31,9 @@ void options_help(void)
 	size_t i;
 
 	printf("usage: sheen SOURCE MOUNTPOINT [-o OPTION[,OPTION]...] [-f] [-v] [--debug LEVEL]\n"
-	       "Mounts a Sheen file system. SOURCE is MGSNID[,MGSNID][:MGSNID]:/FSNAME[/SUBDIR], for example\n"
-	       "10.0.0.1@tcp:/lustre. Normally called by mount(8).\n\n"
+	       "Mounts a Sheen file system. Normally called by mount(8).\n"
+	       "SOURCE is MGSNID[,MGSNID][:MGSNID]:/FSNAME[/SUBDIR], for example\n"
+	       "10.0.0.1@tcp:/lustre.\n\n"
 	       "  -f, --foreground   stay in the foreground, log to stderr\n"
 	       "  -v, --verbose      say more while mounting\n"
 	       "  -d, --debug LEVEL  error, warn, info (default) or debug\n"
@@ -47,10 +48,11 @@ static bool is_ignored(const char *s)
 {
 	static const char *const names[] = {
 		"defaults", "auto",	 "noauto", "user",	"nouser",     "users",
-		"owner",    "group",	 "_netdev", "nofail",	"allow_other", "default_permissions",
+		"owner",    "group",	 "_netdev", "nofail",	"allow_other", "acl",
 		"lazytime", "nolazytime", "mand",  "nomand",	"silent",     "loud",
 		"iversion", "noiversion", "norelatime", "nostrictatime", "lazystatfs",
-		"encrypt",  "noencrypt", "always_ping", "user_fid2path", "acl",
+		"encrypt",  "noencrypt", "always_ping", "user_fid2path",
+		"default_permissions",
 	};
 	size_t i;
 

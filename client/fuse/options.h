@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* options.h - the command line of `sheen`, as a person, mount.fuse3 or mount.sheen writes it.
  *
- * Every -o option stands once in MOUNT_OPTIONS below. What mount(8) leaves for programs to ignore is ignored,
- * anything else that is not in the list is refused by its name. Pure; no side effects.
+ * Every -o option stands once in MOUNT_OPTIONS below. What mount(8) leaves for programs to
+ * ignore is ignored, anything else that is not in the list is refused by its name. Pure; no
+ * side effects.
  */
 #pragma once
 #include "common/base.h"
@@ -54,8 +55,8 @@ struct options {
 	O(user_xattr, "user_xattr", "extended attributes for users (default)") \
 	O(lanes, "lanes=", "threads that serve the mount (default: processors, 4 at most)") \
 	O(retry, "retry=", "try so many times more when no server answers") \
-	O(mount_timeout, "mount_timeout=", "seconds to wait for the servers at mount (default 30)") \
-	O(cache_ms, "cache_ms=", "milliseconds for which the kernel may keep names and attributes (default 10 for directories, 0 else)") \
+	O(mount_timeout, "mount_timeout=", "wait for servers so long (default 30 s)") \
+	O(cache_ms, "cache_ms=", "how long the kernel keeps attributes (default: directories 10, else 0)") \
 	O(read_ahead_kb, "read_ahead_kb=", "read-ahead of mapped files (default 4096)") \
 	O(param, "param=", "NAME=VALUE: set a parameter as lctl set_param does") \
 	O(fsname, "fsname=", "ignored: mount.fuse3 gives it") \

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* reply.c - from FIDs and attributes to node ids, struct stat and replies; how long the kernel may
- * believe them. The node id is the inode number of the FID, so there is no table of inodes and nothing to
- * forget; only the root of the mount has the id 1 whatever its FID is. */
+/* reply.c - from FIDs and attributes to node ids, struct stat and replies; how long the kernel
+ * may believe them. The node id is the inode number of the FID, so there is no table of inodes
+ * and nothing to forget; only the root of the mount has the id 1 whatever its FID is. */
 #include "client/fuse/face.h"
 #include <sys/stat.h>
 
@@ -157,8 +157,8 @@ struct cred reply_cred(fuse_req_t req)
 
 /* ---- who has no ACL ----
  *
- * With default_permissions the kernel asks for the ACL of every directory it walks through, right after its
- * attributes; these already said whether there is one. */
+ * With default_permissions the kernel asks for the ACL of every directory it walks through,
+ * right after its attributes; these already said whether there is one. */
 
 static struct acl_seen *acl_slot(struct flane *fl, uint64_t ino)
 {

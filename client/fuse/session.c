@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* session.c - the libfuse session on our own descriptor, and what is agreed with the kernel.
  *
- * libfuse 3.14 cannot ask for some things the kernel offers, so the write hook changes its answer to
- * FUSE_INIT on the way out: set-id bits are ours to clear (no getxattr before every write), and
- * files that bypass the page cache may be mapped. All else goes through unchanged.
+ * libfuse 3.14 cannot ask for some things the kernel offers, so the write hook changes its
+ * answer to FUSE_INIT on the way out: set-id bits are ours to clear (no getxattr before every
+ * write), and files that bypass the page cache may be mapped. All else goes through unchanged.
  */
 #include "client/fuse/face.h"
 #include "common/log.h"
