@@ -35,7 +35,7 @@ enum {
 	SUBMIT_NOW = 512 << 10,	   /* bytes of a request that do not wait for the end of the pass */
 	IOV_WINDOW = 64,
 	TRUNCATE_LARGE = 64 << 20, /* freeing more than this takes long */
-	INLINE_WRITE = 32 << 10,
+	INLINE_WRITE = 64 << 10,
 	OP_FTRUNCATE = 55	   /* Linux 6.9; liburing 2.3 does not name it */
 };
 
@@ -176,11 +176,11 @@ static void file_unref(struct disk_file *f)
 
 static int ring_init(struct disk *d)
 {
-	static const unsigned flags[] = {
-		IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_SUBMIT_ALL,
-		IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG | IORING_SETUP_SUBMIT_ALL,
-		0,
-	};
+	/* Not DEFER_TASKRUN: with it the ring's descriptor does not become readable when a worker or
+	 * the device is done (seen with Linux 6.18), and an eventfd costs what it saves. */
+	const unsigned common = IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG |
+				       IORING_SETUP_SUBMIT_ALL;
+	const unsigned flags[] = {IORING_SETUP_SINGLE_ISSUER | common, common, 0};
 	struct io_uring_probe *probe;
 	unsigned i;
 	int rc = -EINVAL;

@@ -114,10 +114,12 @@ static void on_prepare(struct ev_loop *ev, ev_prepare *w, int events)
 	(void)events;
 	for (round = 0; round < MAX_ROUNDS && work_left(l); round++)
 		run_list(STAILQ_EMPTY(&l->deferred) ? &l->before_wait : &l->deferred);
-	if (work_left(l))
+	if (work_left(l)) {
+		run_list(&l->before_wait); /* each pass, whoever yields without end */
 		ev_idle_start(ev, &l->idle); /* poll without waiting */
-	else
+	} else {
 		ev_idle_stop(ev, &l->idle);
+	}
 	arm_timer(l);
 }
 

@@ -192,16 +192,19 @@ static void do_chain(void *arg)
 	loop_defer(l, &chain); /* for ever */
 }
 
-static void work_that_never_ends_does_not_keep_timers_from_firing(void **state)
+static void work_that_never_ends_keeps_nothing_else_from_running(void **state)
 {
 	(void)state;
 	links = 0;
+	work_b = (struct loop_work){.fn = do_b};
+	loop_before_wait(l, &work_b);
 	chain = (struct loop_work){.fn = do_chain};
 	stopper = (struct loop_timer){.fn = stop};
 	loop_defer(l, &chain);
 	loop_timer_start(l, &stopper, 2 * (uint64_t)NSEC_PER_MSEC);
 	loop_run(l);
 	assert_true(links > 100);
+	assert_string_equal(trace, "b");
 }
 
 static void an_idle_loop_uses_no_processor(void **state)
@@ -274,7 +277,7 @@ int main(void)
 		T(a_timer_fires_once_and_not_early),
 		T(timers_fire_in_order_and_stopped_ones_do_not),
 		T(work_posted_by_other_threads_runs_and_none_is_lost),
-		T(work_that_never_ends_does_not_keep_timers_from_firing),
+		T(work_that_never_ends_keeps_nothing_else_from_running),
 		T(an_idle_loop_uses_no_processor),
 		T(descriptors_report_what_was_asked_for),
 		T(signals_arrive_on_the_loop),
