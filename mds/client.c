@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* client.c - sessions of the MDS: what a client has open, and what becomes of it when the client goes.
+ *
+ * A session that ends gives back its locks and opens and is forgotten in table slot. When the server itself stops, nothing
+ * of that happens: clients come back to its next life and say what they have open.
+ */
+#include "mds/slot.h"
+#include "mds/state.h"
+#include <stdlib.h>
+
+int client_session_open(void *arg, struct rpc_session *s, const struct any_connect_req *q)
+{
+	struct mds *m = arg;
+	struct client *c;
+
+	(void)q;
+	if (s->priv)
+		return 0;
+	c = calloc(1, sizeof(*c));
+	if (!c)
+		return -ENOMEM;
+	c->mds = m;
+	c->session = s;
+	c->id = s->id;
+	memcpy(c->uuid, s->uuid, UUID_LEN);
+	LIST_INIT(&c->opens);
+	co_waitq_init(&c->idle_q);
+	s->priv = c;
+	return 0;
+}
+
+struct open_undo {
+	uint64_t session;
+	uint64_t id;
+};
+
+static struct client *client_find(struct mds *m, uint64_t session)
+{
+	struct rpc_session *s = NULL;
+
+	while ((s = rpc_service_session_next(m->svc, s)))
+		if (s->id == session)
+			return s->priv;
+	return NULL;
+}
+
+static void open_undo(struct mds *m, void *arg)
+{
+	const struct open_undo *u = arg;
+	struct client *c = client_find(m, u->session);
+	struct open *o = c ? open_find(m->opens, c, u->id) : NULL;
+
+	if (!o)
+		return;
+	settle_add(m->settle, &o->node->fid);
+	open_del(m->opens, o);
+	c->nopens--;
+}
+
+static int undo_with_batch(struct client *c, uint64_t id)
+{
+	struct open_undo *u = malloc(sizeof(*u));
+
+	if (u)
+		*u = (struct open_undo){c->id, id};
+	return op_undo(c->mds, open_undo, u);
+}
+
+int client_open(struct client *c, const struct client_open *what, uint64_t *open_seq)
+{
+	struct mds *m = c->mds;
+	struct open *o = open_find(m->opens, c, what->id);
+	int rc;
+
+	if (what->id == 0 || (o && !fid_eq(&o->node->fid, &what->fid)))
+		return -EINVAL;
+	if (!o) {
+		rc = open_add(m->opens, c, &c->opens, &what->fid, what->id, what->flags,
+			      what->was_sure, what->fence, &o);
+		if (rc)
+			return rc;
+		c->nopens++;
+		rc = what->in_batch ? undo_with_batch(c, what->id) : 0;
+		if (rc) {
+			open_del(m->opens, o);
+			c->nopens--;
+			return rc;
+		}
+	}
+	*open_seq = o->node->open_seq;
+	return 0;
+}
+
+void client_enter(struct client *c)
+{
+	c->busy++;
+}
+
+int client_leave(struct client *c)
+{
+	if (--c->busy == 0)
+		co_wake_all(&c->idle_q);
+	return c->dead ? -ESTALE : 0;
+}
+
+static void close_opens(struct client *c)
+{
+	struct mds *m = c->mds;
+	struct open *o;
+
+	while ((o = LIST_FIRST(&c->opens))) {
+		settle_add(m->settle, &o->node->fid);
+		open_del(m->opens, o);
+		c->nopens--;
+	}
+}
+
+static void client_free(struct client *c)
+{
+	struct open *o;
+
+	while ((o = LIST_FIRST(&c->opens)))
+		open_del(c->mds->opens, o);
+	free(c);
+}
+
+static void forget_slots(struct client *c)
+{
+	struct txn *t;
+	int rc = store_write(c->mds->store, &t);
+
+	if (rc == 0)
+		rc = slot_del_client(t, c->uuid);
+	if (rc)
+		log_warn("%s: reply slots of %s stay behind: %s", c->mds->name, c->session->name,
+			 err_str(rc));
+}
+
+/* Handlers of the client that wait for something see that it is dead and end; the client is freed after them. */
+void client_session_close(void *arg, struct rpc_session *s, bool evicted)
+{
+	struct mds *m = arg;
+	struct client *c = s->priv;
+
+	if (!c || c->dead)
+		return;
+	log_dbg("%s: %s is gone%s, %u files were open", m->name, s->name,
+		evicted ? " (evicted)" : "", c->nopens);
+	c->dead = true;
+	lock_drop_session(m->locks, c->id, -ESTALE);
+	close_opens(c);
+	if (!m->stopping)
+		forget_slots(c);
+	while (c->busy)
+		(void)!co_wait(&c->idle_q, 0);
+	close_opens(c); /* what a handler made in its last moments */
+	s->priv = NULL;
+	client_free(c);
+}
+
+void client_free_all(struct mds *m)
+{
+	struct rpc_session *s = NULL;
+
+	while ((s = rpc_service_session_next(m->svc, s))) {
+		if (s->priv)
+			client_free(s->priv);
+		s->priv = NULL;
+	}
+}

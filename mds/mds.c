@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* mds.c - puts an MDS together and takes it apart; see mds.h. What it does is in the other files. */
+#include "mds/config.h"
+#include "mds/state.h"
+#include <inttypes.h>
+#include <stdlib.h>
+
+#define RESERVE_BYTES (64 * MIB)
+
+PROTO_SERVE(MDS_RPCS, handlers)
+
+static uint64_t random_of(void *arg)
+{
+	return loop_random(((struct mds *)arg)->loop);
+}
+
+static bool is_open(void *arg, const struct fid *fid)
+{
+	const struct node *n = node_find(((struct mds *)arg)->opens, fid);
+
+	return n && n->nopen;
+}
+
+static void logged(void *arg, uint32_t ost)
+{
+	ost_logged(arg, ost);
+}
+
+static void store_fatal(void *arg, int rc)
+{
+	struct mds *m = arg;
+
+	if (m->cfg.on_fatal)
+		m->cfg.on_fatal(m->cfg.fatal_arg, rc);
+}
+
+static int open_store(struct mds *m)
+{
+	struct store_cfg sc = {
+		.loop = m->loop,
+		.dir = m->dir,
+		.tables = mds_tables,
+		.ntables = MDS_NTABLES,
+		.map_size = m->cfg.map_size,
+		.nosync = m->cfg.nosync,
+		.reserve_bytes = m->cfg.reserve_bytes ? m->cfg.reserve_bytes : RESERVE_BYTES,
+	};
+	struct txn *t;
+	int rc;
+
+	if (m->cfg.reserve_bytes == UINT64_MAX)
+		sc.reserve_bytes = 0;
+	rc = store_open(&sc, &m->store);
+	if (rc)
+		return rc;
+	store_on_fatal(m->store, store_fatal, m);
+	rc = store_write(m->store, &t);
+	return rc ? rc : config_init(t, loop_realtime(m->loop));
+}
+
+static int make_service(struct mds *m)
+{
+	struct rpc_service_cfg sc = {
+		.loop = m->loop,
+		.name = m->name,
+		.handlers = handlers,
+		.nhandlers = ARRAY_SIZE(handlers),
+		.ops = &mds_service_ops,
+		.arg = m,
+		.params = m->params,
+		.boot_id = m->cfg.boot_id,
+		.session_timeout_ms = m->session_timeout_s * 1000,
+	};
+
+	while (!sc.boot_id)
+		sc.boot_id = loop_random(m->loop);
+	return rpc_service_create(&sc, &m->svc);
+}
+
+static void init_memory(struct mds *m)
+{
+#define MD_NAME(n) m->md_stats[MD_##n] = (struct stat_counter){.name = #n, .unit = STAT_USECS};
+	MD_STATS(MD_NAME)
+	TAILQ_INIT(&m->osts);
+	co_waitq_init(&m->osts_q);
+	alloc_init(&m->alloc, random_of, m);
+	m->striping = (struct striping_defaults){STRIPE_SIZE_DEFAULT, 1, -1, 1};
+	m->env = (struct ns_env){&m->alloc, &m->striping, is_open, logged, m};
+	m->started_real_ns = m->stats_since_ns = loop_realtime(m->loop);
+	m->session_timeout_s = m->cfg.session_timeout_ms ? (m->cfg.session_timeout_ms + 999) / 1000 : 30;
+	m->rpc_client = (struct rpc_client_cfg){
+		.loop = m->loop,
+		.kind = PEER_MDT,
+		.name = m->name,
+	};
+	memcpy(m->rpc_client.uuid, m->cfg.uuid, UUID_LEN);
+}
+
+int mdt_create(const struct mds_cfg *cfg, struct mds **out)
+{
+	struct mds *m = calloc(1, sizeof(*m));
+	int rc;
+
+	if (!m)
+		return -ENOMEM;
+	m->cfg = *cfg;
+	m->loop = cfg->loop;
+	m->params = cfg->params;
+	snprintf(m->dir, sizeof(m->dir), "%s", cfg->dir);
+	snprintf(m->name, sizeof(m->name), "%s-MDT%04x", cfg->fsname, cfg->index);
+	init_memory(m);
+	rc = open_table_create(&m->opens);
+	if (rc == 0)
+		rc = lock_mgr_create(&m->locks);
+	if (rc == 0)
+		rc = settle_create(m, &m->settle);
+	if (rc == 0)
+		rc = open_store(m);
+	if (rc == 0)
+		rc = make_service(m);
+	if (rc == 0)
+		rc = mds_params_add(m);
+	if (rc) {
+		mdt_destroy(m);
+		return rc;
+	}
+	settle_start(m->settle);
+	*out = m;
+	return 0;
+}
+
+struct rpc_service *mdt_service(struct mds *m)
+{
+	return m->svc;
+}
+
+const char *mdt_name(const struct mds *m)
+{
+	return m->name;
+}
+
+static void on_config(void *arg, const struct mgs_config *c)
+{
+	ost_update(arg, c);
+}
+
+int mdt_co_start(struct mds *m, const struct nid *listen, const char *servicenode)
+{
+	struct mgs_link_cfg lc = {
+		.client = &m->rpc_client,
+		.mgs = m->cfg.mgs,
+		.on_config = on_config,
+		.arg = m,
+		.params = m->params,
+	};
+	struct mgs_register reg = {
+		.type = TARGET_MDT,
+		.index = m->cfg.index,
+		.servicenode = servicenode ? servicenode : "",
+		.listen = *listen,
+	};
+	int rc;
+
+	memcpy(lc.fsname, m->cfg.fsname, sizeof(lc.fsname));
+	memcpy(reg.uuid, m->cfg.uuid, UUID_LEN);
+	rc = mgs_link_create(&lc, &m->link);
+	if (rc)
+		return rc;
+	rc = mgs_link_co_register(m->link, &reg, NULL);
+	return rc ? rc : mgs_link_co_start(m->link, 0);
+}
+
+void mdt_co_stop(struct mds *m, uint32_t timeout_ms)
+{
+	int rc;
+
+	m->stopping = true;
+	co_wake_all(&m->osts_q);
+	if (m->link)
+		mgs_link_co_destroy(m->link);
+	m->link = NULL;
+	rpc_service_co_stop(m->svc, timeout_ms);
+	settle_co_stop(m->settle);
+	ost_co_stop_all(m);
+	rc = store_co_sync(m->store);
+	if (rc)
+		log_err("%s: the last changes are lost: %s", m->name, err_str(rc));
+}
+
+void mdt_destroy(struct mds *m)
+{
+	if (m->svc)
+		client_free_all(m);
+	if (m->store)
+		store_close(m->store);
+	if (m->svc)
+		rpc_service_destroy(m->svc);
+	mds_params_del(m);
+	if (m->settle)
+		settle_destroy(m->settle);
+	if (m->locks)
+		lock_mgr_destroy(m->locks);
+	if (m->opens)
+		open_table_destroy(m->opens);
+	alloc_fini(&m->alloc);
+	free(m);
+}

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* op.c - what every handler does alike: transactions, the gate, exactly-once; see state.h.
+ *
+ * rpc_op.transno is set by op_read() (only inside a batch with changes that somebody waits for) and op_write(). It is what the
+ * gate and the slot record go by: an operation that has none leaves at once and is not recorded, because executing it
+ * again does no harm.
+ */
+#include "mds/slot.h"
+#include "mds/state.h"
+#include <stdlib.h>
+
+struct mds *op_mds(const struct rpc_op *op)
+{
+	return rpc_service_arg(op->svc);
+}
+
+struct client *op_client(const struct rpc_op *op)
+{
+	return op->session->priv;
+}
+
+int op_read(struct rpc_op *op, struct txn **t)
+{
+	struct store *s = op_mds(op)->store;
+	bool in_batch;
+	int rc = store_read(s, t, &in_batch);
+
+	if (rc == 0 && in_batch)
+		op->transno = store_transno(s);
+	return rc;
+}
+
+int op_write(struct rpc_op *op, struct txn **t)
+{
+	struct store *s = op_mds(op)->store;
+	int rc = store_write(s, t);
+
+	if (rc == 0)
+		op->transno = store_transno(s);
+	return rc;
+}
+
+int op_write_more(struct rpc_op *op, struct txn **t)
+{
+	int rc = store_space_check(op_mds(op)->store);
+
+	return rc ? rc : op_write(op, t);
+}
+
+int op_copy(struct rpc_op *op, struct span *s)
+{
+	uint8_t *mem;
+
+	if (s->len == 0)
+		return 0;
+	mem = rpc_op_alloc(op, s->len);
+	if (!mem)
+		return -ENOMEM;
+	memcpy(mem, s->ptr, s->len);
+	s->ptr = mem;
+	return 0;
+}
+
+struct undo {
+	struct store_waiter w;
+	struct mds *m;
+	void (*fn)(struct mds *m, void *arg);
+	void *arg;
+};
+
+static void undo_run(struct store_waiter *w, int rc)
+{
+	struct undo *u = container_of(w, struct undo, w);
+
+	if (rc)
+		u->fn(u->m, u->arg);
+	free(u->arg);
+	free(u);
+}
+
+int op_undo(struct mds *m, void (*fn)(struct mds *m, void *arg), void *arg)
+{
+	struct undo *u = arg ? malloc(sizeof(*u)) : NULL;
+
+	if (!u) {
+		free(arg);
+		return -ENOMEM;
+	}
+	*u = (struct undo){.w.fn = undo_run, .m = m, .fn = fn, .arg = arg};
+	store_on_end(m->store, &u->w);
+	return 0;
+}
+
+void md_end(struct mds *m, enum md_stat s, uint64_t begin)
+{
+	stat_add(&m->md_stats[s], (loop_clock(m->loop) - begin) / 1000);
+}
+
+int op_reply_attr(struct rpc_op *op, const struct inode_rec *ino, bool with_layout,
+		  struct attr *attr, struct span *layout)
+{
+	*attr = ino->attr;
+	*layout = SPAN_NONE;
+	if (!with_layout && !(ino->attr.flags & ATTR_SIZE_UNSURE))
+		return 0;
+	if (!(ino->attr.flags & ATTR_HAS_LAYOUT))
+		return 0;
+	*layout = ino->layout;
+	return op_copy(op, layout);
+}
+
+/* ---- hooks of the service ---- */
+
+struct gate_wait {
+	struct store_waiter w;
+	struct rpc_op *op;
+};
+
+static void gate_open(struct store_waiter *w, int rc)
+{
+	rpc_op_reply(container_of(w, struct gate_wait, w)->op, rc);
+}
+
+static bool in_open_batch(const struct mds *m, const struct rpc_op *op)
+{
+	return op->transno > store_last_committed(m->store);
+}
+
+/* A close may be answered before it is on disk: if it is lost, the file is measured again. */
+static bool gate(void *arg, struct rpc_op *op)
+{
+	struct mds *m = arg;
+	struct gate_wait *gw;
+
+	if (m->made_open.op == op)
+		m->made_open.op = NULL;
+	if (!in_open_batch(m, op) || op->desc->nr == RPC_mds_close)
+		return false;
+	gw = rpc_op_alloc(op, sizeof(*gw));
+	if (!gw) {
+		rpc_op_reply(op, -ENOMEM);
+		return true;
+	}
+	*gw = (struct gate_wait){.w.fn = gate_open, .op = op};
+	store_on_commit(m->store, &gw->w, true);
+	return true;
+}
+
+static int replay_store(void *arg, struct rpc_op *op, int32_t status, struct span body)
+{
+	struct mds *m = arg;
+	struct slot_rec rec = {
+		.xid = op->hdr->xid,
+		.rpc = op->hdr->rpc,
+		.status = status,
+		.body = body,
+	};
+	struct txn *t;
+	int rc;
+
+	if (!in_open_batch(m, op))
+		return 0;
+	if (m->made_open.op == op) {
+		rec.open_fid = m->made_open.fid;
+		rec.open_id = m->made_open.id;
+		rec.open_flags = m->made_open.flags;
+	}
+	rc = store_write(m->store, &t);
+	return rc ? rc : slot_put(t, op->session->uuid, op->hdr->slot, &rec);
+}
+
+/* The reply says that a file is open; after a restart nobody knows any more. */
+static int replay_open(struct client *c, struct txn *t, const struct slot_rec *rec)
+{
+	struct inode_rec ino;
+	uint64_t seq;
+	int rc;
+
+	if (rec->open_id == 0 || open_find(c->mds->opens, c, rec->open_id))
+		return 0;
+	rc = inode_get(t, &rec->open_fid, &ino);
+	if (rc)
+		return rc == -ENOENT ? 0 : rc; /* gone since: the client will meet that by itself */
+	return client_open(c,
+			   &(struct client_open){
+				   .fid = rec->open_fid,
+				   .id = rec->open_id,
+				   .flags = rec->open_flags,
+				   .fence = ino.attr.ctime,
+			   },
+			   &seq);
+}
+
+static int replay_find(void *arg, struct rpc_op *op, int32_t *status, struct span *body)
+{
+	struct mds *m = arg;
+	struct slot_rec rec;
+	bool in_batch;
+	struct txn *t;
+	int rc = store_read(m->store, &t, &in_batch);
+
+	if (rc == 0)
+		rc = slot_get(t, op->session->uuid, op->hdr->slot, op->hdr->xid, &rec);
+	if (rc == -ENOENT || (rc == 0 && rec.rpc != op->hdr->rpc))
+		return 0;
+	if (rc == 0)
+		rc = replay_open(op_client(op), t, &rec);
+	if (rc)
+		return rc;
+	*status = rec.status;
+	*body = rec.body;
+	return 1;
+}
+
+static uint64_t last_committed(void *arg)
+{
+	return store_last_committed(((struct mds *)arg)->store);
+}
+
+const struct rpc_service_ops mds_service_ops = {
+	.session_open = client_session_open,
+	.session_co_close = client_session_close,
+	.replay_find = replay_find,
+	.replay_store = replay_store,
+	.gate = gate,
+	.last_committed = last_committed,
+};

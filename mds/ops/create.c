@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* create.c - mds_create: mknod, mkdir, symlink, O_TMPFILE, and create with open. */
+#include "mds/orphan.h"
+#include "mds/state.h"
+#include <sys/stat.h>
+
+static enum md_stat stat_of(const struct mds_create_req *q)
+{
+	return S_ISDIR(q->mode) ? MD_mkdir : q->open_id ? MD_open : MD_mknod;
+}
+
+static int reply_open(struct rpc_op *op, const struct mds_create_req *q, bool in_batch,
+		      struct mds_create_rep *p)
+{
+	struct mds *m = op_mds(op);
+	int rc;
+
+	rc = client_open(op_client(op),
+			 &(struct client_open){
+				 .fid = p->fid,
+				 .id = q->open_id,
+				 .flags = q->open_flags,
+				 .was_sure = true,
+				 .fence = p->attr.ctime,
+				 .in_batch = in_batch,
+			 },
+			 &p->open_seq);
+	if (rc)
+		return rc;
+	m->made_open.op = op;
+	m->made_open.fid = p->fid;
+	m->made_open.id = q->open_id;
+	m->made_open.flags = q->open_flags;
+	return 0;
+}
+
+static int create_new(struct rpc_op *op, const struct mds_create_req *q, struct mds_create_rep *p)
+{
+	struct mds *m = op_mds(op);
+	struct ns_created c;
+	struct txn *t;
+	int rc = op_write_more(op, &t);
+
+	if (rc)
+		return rc;
+	rc = ns_create(t, &m->env, q, loop_realtime(m->loop), &c);
+	if (rc == 0) {
+		p->fid = c.fid;
+		p->attr = c.attr;
+		p->layout = wbuf_span(&c.layout);
+		rc = op_copy(op, &p->layout);
+	}
+	wbuf_fini(&c.layout);
+	return rc == 0 && q->open_id ? reply_open(op, q, true, p) : rc;
+}
+
+/* The name was there already: the caller lost a race. It may have the file if it may open it; else
+ * -ESTALE makes the kernel look the name up again and check permissions itself. */
+static int open_existing(struct rpc_op *op, const struct mds_create_req *q, struct mds_create_rep *p)
+{
+	struct mds_open_req oq = {.open_flags = q->open_flags, .open_id = q->open_id};
+	struct mds_open_rep op_rep = {0};
+	struct inode_rec ino;
+	struct txn *t;
+	int rc = op_read(op, &t);
+
+	if (rc == 0)
+		rc = ns_lookup(t, &q->parent, q->name, &oq.fid, &ino);
+	if (rc)
+		return rc;
+	if (!S_ISREG(ino.attr.mode) || !ns_may_open(&ino.attr, q->uid, q->gid, q->open_flags))
+		return -ESTALE;
+	rc = mds_open(op, &oq, &op_rep);
+	if (rc)
+		return rc;
+	p->fid = oq.fid;
+	p->attr = op_rep.attr;
+	p->layout = op_rep.layout;
+	p->open_seq = op_rep.open_seq;
+	return 0;
+}
+
+int mds_create(struct rpc_op *op, const struct mds_create_req *q, struct mds_create_rep *p)
+{
+	struct mds *m = op_mds(op);
+	uint64_t began = md_begin(m);
+	int rc = create_new(op, q, p);
+
+	if (rc == -ENODEV) { /* no OST yet: a file system that is just starting */
+		client_enter(op_client(op));
+		rc = size_co_wait_osts(m);
+		if (client_leave(op_client(op)))
+			rc = -ESTALE;
+		if (rc == 0)
+			rc = create_new(op, q, p);
+	}
+	if (rc == -EEXIST && q->open_id && q->name.len && !(q->open_flags & OPEN_EXCL))
+		rc = open_existing(op, q, p);
+	md_end(m, stat_of(q), began);
+	return rc;
+}

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lock.c - mds_setlk, mds_getlk, mds_cancel. The rules are mds/lock.c's; here is only the waiting. */
+#include "mds/state.h"
+
+struct waiting {
+	struct lock_wait w;
+	struct fiber *fiber;
+	int rc;
+};
+
+static void woken(struct lock_wait *w, int rc)
+{
+	struct waiting *wt = container_of(w, struct waiting, w);
+
+	wt->rc = rc;
+	fiber_wake(wt->fiber);
+}
+
+static int co_wait_lock(struct rpc_op *op, const struct lock_req *r)
+{
+	struct mds *m = op_mds(op);
+	struct client *c = op_client(op);
+	struct waiting wt = {
+		.w = {.req = *r, .xid = op->hdr->xid, .wake = woken},
+		.fiber = fiber_self(),
+	};
+	int rc = lock_wait_add(m->locks, &wt.w);
+
+	if (rc)
+		return rc;
+	client_enter(c);
+	fiber_co_suspend();
+	return client_leave(c) ? -ESTALE : wt.rc;
+}
+
+int mds_setlk(struct rpc_op *op, const struct mds_setlk_req *q, struct mds_setlk_rep *p)
+{
+	struct mds *m = op_mds(op);
+	struct lock_req r = {
+		.fid = q->fid,
+		.space = q->space,
+		.type = q->type,
+		.pid = q->pid,
+		.session = op_client(op)->id,
+		.owner = q->owner,
+		.start = q->start,
+		.end = q->end,
+	}, drop = r;
+	int rc;
+
+	(void)p;
+	rc = lock_set(m->locks, &r);
+	if (rc != -EAGAIN)
+		return rc;
+	if (q->wait)
+		return co_wait_lock(op, &r);
+	if (q->space == LOCK_FLOCK) { /* a conversion that fails has given up the old lock, as flock(2) tells */
+		drop.type = 2;
+		(void)!lock_set(m->locks, &drop);
+	}
+	return rc;
+}
+
+int mds_getlk(struct rpc_op *op, const struct mds_getlk_req *q, struct mds_getlk_rep *p)
+{
+	struct lock_req r = {
+		.fid = q->fid,
+		.space = q->space,
+		.type = q->type,
+		.pid = q->pid,
+		.session = op_client(op)->id,
+		.owner = q->owner,
+		.start = q->start,
+		.end = q->end,
+	}, found;
+
+	if (q->type > 2 || q->start > q->end)
+		return -EINVAL;
+	p->type = 2;
+	if (!lock_test(op_mds(op)->locks, &r, &found))
+		return 0;
+	p->type = found.type;
+	p->start = found.start;
+	p->end = found.end;
+	p->pid = found.pid;
+	return 0;
+}
+
+int mds_cancel(struct rpc_op *op, const struct mds_cancel_req *q, struct mds_cancel_rep *p)
+{
+	(void)p;
+	/* Nobody waits: it was granted meanwhile, and its answer is on the way. */
+	lock_cancel(op_mds(op)->locks, op_client(op)->id, q->xid, -EINTR);
+	return 0;
+}

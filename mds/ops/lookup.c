@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lookup.c - mds_lookup, mds_getattr, mds_readlink, mds_parent, mds_fid2path: what reads one inode. */
+#include "mds/link.h"
+#include "mds/state.h"
+#include <sys/stat.h>
+
+int mds_lookup(struct rpc_op *op, const struct mds_lookup_req *q, struct mds_lookup_rep *p)
+{
+	struct inode_rec ino;
+	struct txn *t;
+	int rc = op_read(op, &t);
+
+	if (rc == 0)
+		rc = ns_lookup(t, &q->parent, q->name, &p->fid, &ino);
+	return rc ? rc : op_reply_attr(op, &ino, false, &p->attr, &p->layout);
+}
+
+int mds_getattr(struct rpc_op *op, const struct mds_getattr_req *q, struct mds_getattr_rep *p)
+{
+	struct mds *m = op_mds(op);
+	uint64_t began = md_begin(m);
+	struct inode_rec ino;
+	struct txn *t;
+	int rc = op_read(op, &t);
+
+	if (rc == 0)
+		rc = ns_get(t, &q->fid, &ino);
+	if (rc == 0)
+		rc = op_reply_attr(op, &ino, false, &p->attr, &p->layout);
+	md_end(m, MD_getattr, began);
+	return rc;
+}
+
+int mds_readlink(struct rpc_op *op, const struct mds_readlink_req *q, struct mds_readlink_rep *p)
+{
+	struct inode_rec ino;
+	struct txn *t;
+	int rc = op_read(op, &t);
+
+	if (rc == 0)
+		rc = ns_get(t, &q->fid, &ino);
+	if (rc == 0 && !S_ISLNK(ino.attr.mode))
+		rc = -EINVAL;
+	if (rc)
+		return rc;
+	p->target = ino.target;
+	return op_copy(op, &p->target);
+}
+
+int mds_parent(struct rpc_op *op, const struct mds_parent_req *q, struct mds_parent_rep *p)
+{
+	struct inode_rec ino;
+	struct txn *t;
+	int rc = op_read(op, &t);
+
+	if (rc == 0)
+		rc = ns_get(t, &q->fid, &ino);
+	if (rc)
+		return rc;
+	p->parent = ino.parent;
+	p->name = ino.name;
+	return op_copy(op, &p->name);
+}
+
+int mds_fid2path(struct rpc_op *op, const struct mds_fid2path_req *q, struct mds_fid2path_rep *p)
+{
+	struct inode_rec ino;
+	struct txn *t;
+	char *buf = rpc_op_alloc(op, MAX_PATH);
+	int rc = buf ? op_read(op, &t) : -ENOMEM;
+
+	if (rc == 0)
+		rc = ns_get(t, &q->fid, &ino);
+	if (rc == 0)
+		rc = path_of(t, &q->fid, &ino, q->linkno, buf);
+	if (rc < 0)
+		return rc;
+	p->path = (struct span){(uint8_t *)buf, (uint32_t)rc};
+	p->nlinks = S_ISDIR(ino.attr.mode) ? 1 : ino.attr.nlink;
+	return 0;
+}

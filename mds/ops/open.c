@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* open.c - mds_open, mds_reopen, mds_close: who has a file open, and the size when the last writer goes. */
+#include "mds/attr.h"
+#include "mds/orphan.h"
+#include "mds/state.h"
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#define DAY_NS (86400 * NSEC_PER_SEC)
+
+static int check_kind(const struct fid *fid, const struct inode_rec *ino)
+{
+	if (ns_is_virtual(fid))
+		return -EACCES;
+	if (S_ISDIR(ino->attr.mode))
+		return -EISDIR;
+	return S_ISREG(ino->attr.mode) ? 0 : -EINVAL;
+}
+
+/* Lets a writer in: objects, and the mark that the size stands at them from now on. */
+static int admit_writer(struct mds *m, struct txn *t, const struct fid *fid, struct inode_rec *ino,
+			uint32_t flags)
+{
+	int rc = 0;
+
+	if (!(flags & OPEN_DELAY_LAYOUT))
+		rc = size_make_objects(m, t, fid, ino, flags & OPEN_APPEND);
+	if (rc || (ino->attr.flags & ATTR_SIZE_UNSURE))
+		return rc;
+	ino->attr.flags |= ATTR_SIZE_UNSURE;
+	rc = unsure_add(t, fid);
+	if (rc == 0)
+		rc = inode_update(t, fid, ino);
+	return rc ? rc : inode_get(t, fid, ino);
+}
+
+/* Does the table have to change for this open? */
+static bool must_write(const struct inode_rec *ino, uint32_t flags)
+{
+	if (!(flags & OPEN_WRITE))
+		return false;
+	return !(ino->attr.flags & ATTR_SIZE_UNSURE) || !(ino->attr.flags & ATTR_HAS_LAYOUT);
+}
+
+static int open_once(struct rpc_op *op, const struct mds_open_req *q, struct mds_open_rep *p)
+{
+	struct mds *m = op_mds(op);
+	struct client_open co = {.fid = q->fid, .id = q->open_id, .flags = q->open_flags};
+	struct inode_rec ino;
+	struct txn *t;
+	int rc = op_read(op, &t);
+
+	if (rc == 0)
+		rc = ns_get(t, &q->fid, &ino);
+	if (rc == 0)
+		rc = check_kind(&q->fid, &ino);
+	if (rc)
+		return rc;
+	co.was_sure = !(ino.attr.flags & ATTR_SIZE_UNSURE);
+	co.fence = ino.attr.ctime;
+	if (must_write(&ino, q->open_flags)) {
+		rc = op_write(op, &t);
+		if (rc == 0)
+			rc = inode_get(t, &q->fid, &ino); /* t may be another transaction now */
+		if (rc == 0)
+			rc = admit_writer(m, t, &q->fid, &ino, q->open_flags);
+		co.in_batch = true;
+	}
+	if (rc == 0)
+		rc = client_open(op_client(op), &co, &p->open_seq);
+	if (rc)
+		return rc;
+	m->made_open.op = op;
+	m->made_open.fid = q->fid;
+	m->made_open.id = q->open_id;
+	m->made_open.flags = q->open_flags;
+	return op_reply_attr(op, &ino, true, &p->attr, &p->layout);
+}
+
+int mds_open(struct rpc_op *op, const struct mds_open_req *q, struct mds_open_rep *p)
+{
+	struct mds *m = op_mds(op);
+	uint64_t began = md_begin(m);
+	struct attr attr;
+	int rc = 0;
+
+	/* A repeated open (its reply was lost) must not cut what was written since. */
+	if ((q->open_flags & OPEN_TRUNC) && !open_find(m->opens, op_client(op), q->open_id))
+		rc = size_co_set(op, &q->fid, 0, NULL, &attr);
+	if (rc == 0)
+		rc = open_once(op, q, p);
+	if (rc == -ENODEV) {
+		client_enter(op_client(op));
+		rc = size_co_wait_osts(m);
+		if (client_leave(op_client(op)))
+			rc = -ESTALE;
+		if (rc == 0)
+			rc = open_once(op, q, p);
+	}
+	md_end(m, MD_open, began);
+	return rc;
+}
+
+int mds_reopen(struct rpc_op *op, const struct mds_reopen_req *q, struct mds_reopen_rep *p)
+{
+	struct mds_open_req oq = {q->fid, q->open_flags & (OPEN_READ | OPEN_WRITE), q->open_id};
+	struct mds_open_rep rep = {0};
+	int rc = open_once(op, &oq, &rep);
+
+	p->open_seq = rep.open_seq;
+	return rc;
+}
+
+/* ---- close ---- */
+
+/* As relatime: an access is noted if it is the first since a change, or a day later. */
+static bool atime_due(const struct attr *a, int64_t atime)
+{
+	if (atime <= a->atime)
+		return false;
+	return a->atime <= a->mtime || a->atime <= a->ctime || atime - a->atime >= DAY_NS;
+}
+
+struct closing {
+	bool last;	/* nobody has the file open any more */
+	bool last_writer;
+	bool alone;	/* nobody else wrote, cut or opened for write between open and close */
+	bool was_sure;
+	int64_t fence;
+};
+
+/* Forgets the open; says what it means for the inode. */
+static void forget_open(struct mds *m, struct client *c, struct open *o,
+			const struct mds_close_req *q, struct closing *cl)
+{
+	struct node *n = o->node;
+	bool writer = o->flags & OPEN_WRITE;
+
+	*cl = (struct closing){
+		.last = n->nopen == 1,
+		.last_writer = writer && n->nwriters == 1,
+		.alone = writer && n->nwriters == 1 && n->open_seq == q->open_seq,
+		.was_sure = n->was_sure,
+		.fence = n->fence,
+	};
+	c->nopens--;
+	open_del(m->opens, o);
+}
+
+/* The size is sure again if the closing writer knows it; else *measure. */
+static int settle_size(struct txn *t, const struct mds_close_req *q, const struct closing *cl,
+		       struct inode_rec *ino, bool *changed, bool *measure)
+{
+	if (!cl->last_writer || !(ino->attr.flags & ATTR_SIZE_UNSURE))
+		return 0;
+	if (!cl->alone || (!(q->flags & CLOSE_WROTE) && !cl->was_sure)) {
+		*measure = true;
+		return 0;
+	}
+	*changed = true;
+	if (q->flags & CLOSE_WROTE)
+		attr_settle(&ino->attr, q->size, q->blocks, q->mtime, cl->fence);
+	ino->attr.flags &= ~(uint32_t)ATTR_SIZE_UNSURE;
+	return unsure_del(t, &q->fid);
+}
+
+static void close_undo(struct mds *m, void *arg)
+{
+	settle_add(m->settle, arg);
+}
+
+/* If the batch is lost, so is the news that nobody has the file open. */
+static int settle_if_lost(struct mds *m, const struct fid *fid)
+{
+	struct fid *copy = malloc(sizeof(*copy));
+
+	if (copy)
+		*copy = *fid;
+	return op_undo(m, close_undo, copy);
+}
+
+static int close_inode(struct rpc_op *op, const struct mds_close_req *q, const struct closing *cl)
+{
+	struct mds *m = op_mds(op);
+	bool changed = false, measure = false;
+	struct inode_rec ino;
+	struct txn *t;
+	bool in_batch;
+	int rc = store_read(m->store, &t, &in_batch);
+
+	if (rc == 0)
+		rc = inode_get(t, &q->fid, &ino);
+	if (rc)
+		return rc == -ENOENT ? 0 : rc;
+	if (ino.attr.nlink == 0 && cl->last) { /* objects are dropped by the settler, not in the way of an answer */
+		settle_add(m->settle, &q->fid);
+		return 0;
+	}
+	changed = (q->flags & CLOSE_READ) && atime_due(&ino.attr, q->atime);
+	if (!changed && !cl->last_writer)
+		return 0;
+	rc = op_write(op, &t);
+	if (rc == 0)
+		rc = inode_get(t, &q->fid, &ino);
+	if (rc)
+		return rc;
+	if (changed)
+		ino.attr.atime = q->atime;
+	rc = settle_size(t, q, cl, &ino, &changed, &measure);
+	if (rc == 0 && changed)
+		rc = inode_update(t, &q->fid, &ino);
+	if (rc == 0)
+		rc = settle_if_lost(m, &q->fid);
+	if (measure)
+		settle_add(m->settle, &q->fid);
+	return rc;
+}
+
+int mds_close(struct rpc_op *op, const struct mds_close_req *q, struct mds_close_rep *p)
+{
+	struct mds *m = op_mds(op);
+	struct client *c = op_client(op);
+	uint64_t began = md_begin(m);
+	struct open *o = open_find(m->opens, c, q->open_id);
+	struct closing cl;
+	int rc;
+
+	(void)p;
+	if (!o)
+		return 0; /* closed before, by a request whose answer was lost */
+	if (!fid_eq(&o->node->fid, &q->fid))
+		return -EINVAL;
+	forget_open(m, c, o, q, &cl);
+	rc = close_inode(op, q, &cl);
+	if (rc)
+		settle_add(m->settle, &q->fid);
+	md_end(m, MD_close, began);
+	return rc;
+}

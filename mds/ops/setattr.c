@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* setattr.c - mds_setattr: everything but the size is one transaction here; the size is size.c's. */
+#include "mds/attr.h"
+#include "mds/state.h"
+#include <sys/stat.h>
+
+#define SETS_MTIME (SETATTR_MTIME | SETATTR_MTIME_NOW)
+
+static int set_plain(struct rpc_op *op, const struct mds_setattr_req *q, struct inode_rec *ino)
+{
+	struct mds *m = op_mds(op);
+	struct node *n = node_find(m->opens, &q->fid);
+	struct txn *t;
+	int rc = ns_is_virtual(&q->fid) ? -EPERM : op_write(op, &t);
+
+	if (rc == 0)
+		rc = inode_get(t, &q->fid, ino);
+	if (rc == 0)
+		rc = attr_set(t, &q->fid, ino, q, loop_realtime(m->loop));
+	if (rc == 0)
+		rc = inode_update(t, &q->fid, ino);
+	if (rc == 0 && n && (q->valid & SETS_MTIME))
+		n->fence = ino->attr.ctime;
+	return rc ? rc : inode_get(t, &q->fid, ino);
+}
+
+int mds_setattr(struct rpc_op *op, const struct mds_setattr_req *q, struct mds_setattr_rep *p)
+{
+	struct mds *m = op_mds(op);
+	uint64_t began = md_begin(m);
+	struct inode_rec ino;
+	struct attr attr;
+	struct txn *t;
+	int rc;
+
+	if (q->valid & SETATTR_SIZE) {
+		rc = ns_is_virtual(&q->fid) ? -EPERM : size_co_set(op, &q->fid, q->size, q, &attr);
+		if (rc == 0)
+			rc = op_read(op, &t);
+		if (rc == 0)
+			rc = inode_get(t, &q->fid, &ino);
+		md_end(m, MD_punch, began);
+	} else {
+		rc = set_plain(op, q, &ino);
+	}
+	if (rc == 0)
+		rc = op_reply_attr(op, &ino, false, &p->attr, &p->layout);
+	md_end(m, MD_setattr, began);
+	return rc;
+}

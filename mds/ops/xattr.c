@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* xattr.c - mds_getxattr, mds_setxattr, mds_listxattr, mds_removexattr; lustre.lov and trusted.lov included. */
+#include "mds/xattr.h"
+#include "mds/state.h"
+#include <stdlib.h>
+#include <sys/stat.h>
+
+/* Internal names of Lustre that archives carry along: taken and dropped, as Lustre does. */
+static bool is_internal(struct span name)
+{
+	static const char *const names[] = {
+		"trusted.lma", "trusted.link", "trusted.fid",	"trusted.lmv",	   "trusted.dmv",
+		"trusted.som", "trusted.hsm",  "trusted.version", "trusted.projid", "trusted.dataver",
+		"trusted.pin", "lustre.fid",
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(names); i++)
+		if (span_eq(name, SPAN_STR(names[i])))
+			return true;
+	return false;
+}
+
+static int get_lov(struct rpc_op *op, const struct fid *fid, const struct inode_rec *ino,
+		   struct span *value)
+{
+	struct wbuf w;
+	int rc;
+
+	wbuf_init(&w, MAX_XATTR_VALUE);
+	rc = striping_xattr_get(fid, ino, &w);
+	if (rc == 0) {
+		*value = wbuf_span(&w);
+		rc = op_copy(op, value);
+	}
+	wbuf_fini(&w);
+	return rc;
+}
+
+int mds_getxattr(struct rpc_op *op, const struct mds_getxattr_req *q, struct mds_getxattr_rep *p)
+{
+	struct mds *m = op_mds(op);
+	uint64_t began = md_begin(m);
+	struct inode_rec ino;
+	struct txn *t;
+	int rc = op_read(op, &t);
+
+	if (rc == 0)
+		rc = ns_get(t, &q->fid, &ino);
+	if (rc == 0 && striping_is_xattr(q->name))
+		rc = get_lov(op, &q->fid, &ino, &p->value);
+	else if (rc == 0)
+		rc = xattr_get(t, &q->fid, &ino, q->name, &p->value);
+	if (rc == 0)
+		rc = op_copy(op, &p->value);
+	md_end(m, MD_getxattr, began);
+	return rc;
+}
+
+static int set_lov(struct mds *m, struct txn *t, const struct mds_setxattr_req *q,
+		   struct inode_rec *ino, int64_t now)
+{
+	/* trusted. is root's; the kernel checks that for its own callers, tools come another way */
+	if (span_eq(q->name, SPAN_STR("trusted.lov")) && !q->priv)
+		return -EPERM;
+	return striping_xattr_set(t, &q->fid, ino, &m->alloc, q->value, now);
+}
+
+int mds_setxattr(struct rpc_op *op, const struct mds_setxattr_req *q, struct mds_setxattr_rep *p)
+{
+	struct mds *m = op_mds(op);
+	uint64_t began = md_begin(m);
+	int64_t now = loop_realtime(m->loop);
+	struct inode_rec ino;
+	struct txn *t;
+	int rc = ns_is_virtual(&q->fid) ? -EPERM : op_write_more(op, &t);
+
+	if (rc == 0)
+		rc = inode_get(t, &q->fid, &ino);
+	if (rc == 0 && striping_is_xattr(q->name))
+		rc = set_lov(m, t, q, &ino, now);
+	else if (rc == 0 && !is_internal(q->name))
+		rc = xattr_set(t, &q->fid, &ino, q->name, q->value, q->flags, now);
+	if (rc == 0)
+		p->attr = ino.attr;
+	md_end(m, MD_setxattr, began);
+	return rc;
+}
+
+int mds_listxattr(struct rpc_op *op, const struct mds_listxattr_req *q, struct mds_listxattr_rep *p)
+{
+	struct inode_rec ino;
+	struct txn *t;
+	struct wbuf w;
+	int rc = op_read(op, &t);
+
+	if (rc == 0)
+		rc = ns_get(t, &q->fid, &ino);
+	if (rc)
+		return rc;
+	wbuf_init(&w, MAX_XATTR_LIST + 64);
+	if (ino.layout.len)
+		wbuf_put(&w, "lustre.lov", sizeof("lustre.lov"));
+	rc = xattr_list(t, &q->fid, &ino, &w);
+	if (rc == 0)
+		rc = w.rc;
+	if (rc == 0) {
+		p->names = wbuf_span(&w);
+		rc = op_copy(op, &p->names);
+	}
+	wbuf_fini(&w);
+	return rc;
+}
+
+static int remove_lov(struct mds *m, struct txn *t, const struct fid *fid, struct inode_rec *ino,
+		      int64_t now)
+{
+	if (!S_ISDIR(ino->attr.mode))
+		return S_ISREG(ino->attr.mode) ? -EPERM : -ENODATA;
+	if (ino->layout.len == 0)
+		return -ENODATA;
+	return striping_xattr_set(t, fid, ino, &m->alloc, SPAN_NONE, now);
+}
+
+int mds_removexattr(struct rpc_op *op, const struct mds_removexattr_req *q,
+		    struct mds_removexattr_rep *p)
+{
+	struct mds *m = op_mds(op);
+	int64_t now = loop_realtime(m->loop);
+	uint64_t began = md_begin(m);
+	struct inode_rec ino;
+	struct txn *t;
+	int rc = ns_is_virtual(&q->fid) ? -EPERM : op_write(op, &t);
+
+	(void)p;
+	if (rc == 0)
+		rc = inode_get(t, &q->fid, &ino);
+	if (rc == 0 && striping_is_xattr(q->name))
+		rc = remove_lov(m, t, &q->fid, &ino, now);
+	else if (rc == 0)
+		rc = xattr_remove(t, &q->fid, &ino, q->name, now);
+	md_end(m, MD_setxattr, began);
+	return rc;
+}

@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* settle.c - background work on files that nobody has open any more.
+ *
+ * A file in the queue is looked at by one of a few fibers: if it has no name it is destroyed, if its size is unsure its
+ * objects are measured and the size stored, provided that no writer came meanwhile. What fails (an OST is away) is tried
+ * again later. After a start, the recovery window gives clients time to say what they have open; then
+ * everything in the tables orphan and unsure is queued, and reply slots of clients that did not come back are dropped.
+ */
+#include "common/layout.h"
+#include "mds/attr.h"
+#include "mds/orphan.h"
+#include "mds/slot.h"
+#include "mds/state.h"
+#include <stdlib.h>
+#include <sys/stat.h>
+
+enum {
+	WORKERS = 8,
+	MEASURE_MS = 10000, /* for the objects of one file */
+	RETRY_S = 5,
+	SCAN = 256,
+};
+
+struct item {
+	struct fid fid;
+	uint64_t not_before_ns;
+	STAILQ_ENTRY(item) link;
+};
+
+struct settle {
+	struct mds *m;
+	STAILQ_HEAD(, item) queue;
+	struct co_waitq idle_q, done_q;
+	uint32_t nqueued, workers, sleeping;
+	bool stopping;
+	struct loop_timer window, retry;
+};
+
+static void retry_fire(void *arg)
+{
+	co_wake_all(&((struct settle *)arg)->idle_q);
+}
+
+static void window_over(void *arg);
+
+int settle_create(struct mds *m, struct settle **out)
+{
+	struct settle *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return -ENOMEM;
+	s->m = m;
+	STAILQ_INIT(&s->queue);
+	co_waitq_init(&s->idle_q);
+	co_waitq_init(&s->done_q);
+	s->window = (struct loop_timer){.fn = window_over, .arg = s};
+	s->retry = (struct loop_timer){.fn = retry_fire, .arg = s};
+	*out = s;
+	return 0;
+}
+
+void settle_destroy(struct settle *s)
+{
+	struct item *it;
+
+	assert(s->workers == 0);
+	loop_timer_stop(s->m->loop, &s->window);
+	loop_timer_stop(s->m->loop, &s->retry);
+	while ((it = STAILQ_FIRST(&s->queue))) {
+		STAILQ_REMOVE_HEAD(&s->queue, link);
+		free(it);
+	}
+	free(s);
+}
+
+static void work_fiber(void *arg);
+
+static void enqueue(struct settle *s, const struct fid *fid, uint64_t not_before_ns)
+{
+	struct item *it;
+
+	if (s->stopping)
+		return; /* the tables remember it for the next life */
+	it = malloc(sizeof(*it));
+	if (!it)
+		return;
+	it->fid = *fid;
+	it->not_before_ns = not_before_ns;
+	STAILQ_INSERT_TAIL(&s->queue, it, link);
+	s->nqueued++;
+	if (s->sleeping) {
+		co_wake_one(&s->idle_q);
+	} else if (s->workers < WORKERS) {
+		s->workers++;
+		if (fiber_spawn(s->m->loop, work_fiber, s))
+			s->workers--;
+	}
+}
+
+void settle_add(struct settle *s, const struct fid *fid)
+{
+	enqueue(s, fid, 0);
+}
+
+uint32_t settle_pending(const struct settle *s)
+{
+	return s->nqueued + s->workers - s->sleeping;
+}
+
+/* ---- one file ---- */
+
+static int destroy_orphan(struct mds *m, const struct fid *fid)
+{
+	struct inode_rec ino;
+	struct node *n = node_find(m->opens, fid);
+	struct txn *t;
+	int rc;
+
+	if (n && n->nopen)
+		return 0;
+	rc = store_write(m->store, &t);
+	if (rc == 0)
+		rc = inode_get(t, fid, &ino);
+	if (rc == -ENOENT)
+		return orphan_del(t, fid);
+	if (rc || ino.attr.nlink)
+		return rc;
+	return ns_destroy(t, &m->env, fid, &ino);
+}
+
+static int store_measured(struct mds *m, const struct fid *fid, const struct objects_sum *sum,
+			  int64_t fence)
+{
+	struct inode_rec ino;
+	struct txn *t;
+	int rc = store_write(m->store, &t);
+
+	if (rc == 0)
+		rc = inode_get(t, fid, &ino);
+	if (rc || !(ino.attr.flags & ATTR_SIZE_UNSURE))
+		return rc == -ENOENT ? 0 : rc;
+	attr_settle(&ino.attr, sum->size, sum->blocks, sum->mtime, fence);
+	rc = unsure_del(t, fid);
+	return rc ? rc : inode_update(t, fid, &ino);
+}
+
+static int measure(struct mds *m, struct node *n, const struct layout *l, int64_t fence)
+{
+	struct objects_sum sum = {0};
+	uint64_t seq = n->open_seq;
+	int rc = 0;
+
+	if (l)
+		rc = objects_co_getattr(m, &n->fid, l, MEASURE_MS, &sum);
+	if (rc)
+		return rc;
+	if (n->nwriters || n->open_seq != seq)
+		return 0; /* whoever came will care for it */
+	return store_measured(m, &n->fid, &sum, fence);
+}
+
+/* Reads what the file needs; *what: 'o' orphan, 'm' measure, 0 nothing. */
+static int look(struct mds *m, struct node *n, char *what, struct layout **l, int64_t *fence)
+{
+	struct inode_rec ino;
+	struct txn *t;
+	bool in_batch;
+	int rc = store_read(m->store, &t, &in_batch);
+
+	*what = 0;
+	if (rc == 0)
+		rc = inode_get(t, &n->fid, &ino);
+	if (rc || !S_ISREG(ino.attr.mode))
+		return rc == -ENOENT ? 0 : rc;
+	if (ino.attr.nlink == 0) {
+		*what = n->nopen ? 0 : 'o';
+		return 0;
+	}
+	if (!(ino.attr.flags & ATTR_SIZE_UNSURE) || n->nwriters)
+		return 0;
+	*what = 'm';
+	/* Without a writer in this life, ctime is all that tells what was set when. */
+	*fence = n->fence ? n->fence : ino.attr.ctime;
+	rc = inode_layout(&n->fid, &ino, l);
+	if (rc == 0 && *l && !striping_made(*l)) {
+		layout_free(*l);
+		*l = NULL;
+	}
+	return rc;
+}
+
+static int settle_one(struct mds *m, const struct fid *fid)
+{
+	CLEANUP(layout_freep) struct layout *l = NULL;
+	struct node *n = node_ref(m->opens, fid);
+	int64_t fence = 0;
+	char what;
+	int rc;
+
+	if (!n)
+		return -ENOMEM;
+	co_mutex_lock(&n->mutex);
+	rc = look(m, n, &what, &l, &fence);
+	if (rc == 0 && what == 'o')
+		rc = destroy_orphan(m, fid);
+	else if (rc == 0 && what == 'm')
+		rc = measure(m, n, l, fence);
+	co_mutex_unlock(&n->mutex);
+	node_unref(m->opens, n);
+	return rc;
+}
+
+/* The first item that may be looked at now; else *wait_ns says when. */
+static struct item *take(struct settle *s, uint64_t *wait_ns)
+{
+	uint64_t now = loop_now(s->m->loop);
+	struct item *it;
+
+	*wait_ns = 0;
+	STAILQ_FOREACH(it, &s->queue, link) {
+		if (it->not_before_ns <= now) {
+			STAILQ_REMOVE(&s->queue, it, item, link);
+			s->nqueued--;
+			return it;
+		}
+		if (!*wait_ns || it->not_before_ns - now < *wait_ns)
+			*wait_ns = it->not_before_ns - now;
+	}
+	return NULL;
+}
+
+static void work_once(struct settle *s, struct item *it)
+{
+	char text[FID_STRLEN];
+	int rc = settle_one(s->m, &it->fid);
+
+	if (rc == -EIO) {
+		log_err("%s: %s cannot be settled: %s", s->m->name, fid_str(&it->fid, text),
+			err_str(rc));
+	} else if (rc) {
+		log_dbg("%s: %s is settled later: %s", s->m->name, fid_str(&it->fid, text),
+			err_str(rc));
+		enqueue(s, &it->fid, loop_now(s->m->loop) + RETRY_S * (uint64_t)NSEC_PER_SEC);
+	}
+	free(it);
+}
+
+static void work_fiber(void *arg)
+{
+	struct settle *s = arg;
+	uint64_t wait_ns;
+	struct item *it;
+
+	while (!s->stopping) {
+		it = take(s, &wait_ns);
+		if (it) {
+			work_once(s, it);
+			continue;
+		}
+		if (wait_ns && !s->retry.due_ns)
+			loop_timer_start(s->m->loop, &s->retry, wait_ns);
+		s->sleeping++;
+		(void)!co_wait(&s->idle_q, 0);
+		s->sleeping--;
+	}
+	if (--s->workers == 0)
+		co_wake_all(&s->done_q);
+}
+
+/* ---- after a start ---- */
+
+static int queue_table(struct settle *s,
+		       int (*list)(struct txn *t, const struct fid *from, struct fid *out, int max))
+{
+	struct fid from = {0}, found[SCAN];
+	struct txn *t;
+	bool in_batch;
+	int i, n;
+
+	do {
+		n = store_read(s->m->store, &t, &in_batch);
+		if (n == 0)
+			n = list(t, &from, found, SCAN);
+		for (i = 0; i < n; i++)
+			settle_add(s, &found[i]);
+		if (n > 0)
+			from = found[n - 1];
+	} while (n == SCAN);
+	return n < 0 ? n : 0;
+}
+
+static bool client_is_here(struct mds *m, const uint8_t uuid[UUID_LEN])
+{
+	struct rpc_session *ses = NULL;
+
+	while ((ses = rpc_service_session_next(m->svc, ses)))
+		if (memcmp(ses->uuid, uuid, UUID_LEN) == 0)
+			return true;
+	return false;
+}
+
+static int drop_slots(struct mds *m)
+{
+	uint8_t uuid[UUID_LEN] = {0}, next[UUID_LEN];
+	struct txn *t;
+	int rc;
+
+	do {
+		rc = store_write(m->store, &t);
+		if (rc == 0)
+			rc = slot_next_client(t, uuid, next);
+		if (rc)
+			break;
+		memcpy(uuid, next, UUID_LEN);
+		if (!client_is_here(m, uuid))
+			rc = slot_del_client(t, uuid);
+	} while (rc == 0);
+	return rc == -ENOENT ? 0 : rc;
+}
+
+static void window_fiber(void *arg)
+{
+	struct settle *s = arg;
+	int rc;
+
+	s->m->recovery_end_ns = 0;
+	rc = queue_table(s, orphan_list);
+	if (rc == 0)
+		rc = queue_table(s, unsure_list);
+	if (rc == 0)
+		rc = drop_slots(s->m);
+	if (rc)
+		log_err("%s: not all of the last life could be settled: %s", s->m->name,
+			err_str(rc));
+}
+
+static void window_over(void *arg)
+{
+	struct settle *s = arg;
+
+	if (fiber_spawn(s->m->loop, window_fiber, s))
+		loop_timer_start(s->m->loop, &s->window, NSEC_PER_SEC);
+}
+
+void settle_start(struct settle *s)
+{
+	uint64_t ns = s->m->session_timeout_s * (uint64_t)NSEC_PER_SEC;
+
+	s->m->recovery_end_ns = loop_now(s->m->loop) + ns;
+	loop_timer_start(s->m->loop, &s->window, ns);
+}
+
+void settle_co_stop(struct settle *s)
+{
+	s->stopping = true;
+	loop_timer_stop(s->m->loop, &s->window);
+	loop_timer_stop(s->m->loop, &s->retry);
+	co_wake_all(&s->idle_q);
+	while (s->workers)
+		(void)!co_wait(&s->done_q, 0);
+}

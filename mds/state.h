@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* state.h - struct mds: what the handlers of one MDT share. Private to mds/.
+ *
+ * How a handler works: op_read() or op_write() gives the transaction; a plain function of ns.h, attr.h, ... does
+ * the work; the reply is filled; the gate (op.c) keeps it until its transaction is on disk. What a handler changes in
+ * memory it changes after the transaction has succeeded, with op_undo() for the case that the batch fails.
+ */
+#pragma once
+#include "common/log.h"
+#include "common/param.h"
+#include "common/rpc.h"
+#include "mds/alloc.h"
+#include "mds/lock.h"
+#include "mds/mds.h"
+#include "mds/ns.h"
+#include "mds/open.h"
+
+/* Counters of mdt.*.md_stats, by Lustre's names. */
+/* clang-format off */
+#define MD_STATS(S) \
+	S(open) S(close) S(mknod) S(link) S(unlink) S(mkdir) S(rmdir) S(rename) S(getattr) S(setattr) \
+	S(getxattr) S(setxattr) S(statfs) S(sync) S(samedir_rename) S(crossdir_rename) S(punch)
+/* clang-format on */
+#define MD_ENUM(n) MD_##n,
+enum md_stat { MD_STATS(MD_ENUM) MD_NSTATS };
+
+struct ost;
+struct settle;
+
+/* A client: hangs at rpc_session.priv. */
+struct client {
+	struct mds *mds;
+	struct rpc_session *session;
+	uint64_t id; /* of the session, for locks */
+	uint8_t uuid[UUID_LEN];
+	struct open_list opens;
+	uint32_t nopens;
+	bool dead;	       /* its session is over; only running handlers still see it */
+	uint32_t busy;	       /* handlers that wait: the client is freed after them */
+	struct co_waitq idle_q;
+};
+
+struct mds {
+	struct mds_cfg cfg;
+	struct loop *loop;
+	char name[MAX_TARGET_NAME];
+	char dir[MAX_PATH];
+	struct store *store;
+	struct params *params;
+	struct rpc_service *svc;
+	struct rpc_client_cfg rpc_client;
+	struct mgs_link *link;
+
+	struct alloc alloc;
+	struct striping_defaults striping;
+	struct ns_env env;
+	struct open_table *opens;
+	struct lock_mgr *locks;
+	struct settle *settle;
+	TAILQ_HEAD(, ost) osts;
+	uint32_t nosts;
+	struct co_waitq osts_q; /* an OST became usable */
+
+	struct stat_counter md_stats[MD_NSTATS];
+	int64_t started_real_ns;
+	int64_t stats_since_ns;
+	uint64_t recovery_end_ns; /* loop time; 0: over */
+	uint32_t session_timeout_s;
+	/* The open that the running handler has made, for its slot record. */
+	struct {
+		const struct rpc_op *op;
+		struct fid fid;
+		uint64_t id;
+		uint32_t flags;
+	} made_open;
+	bool stopping;
+};
+
+/* ---- ops/: one handler for each row of MDS_RPCS ---- */
+#define MDS_HANDLER(nr_, srv, nm, flags_, doc_)                               \
+	int srv##_##nm(struct rpc_op *op, const struct srv##_##nm##_req *q,   \
+		       struct srv##_##nm##_rep *p);
+MDS_RPCS(MDS_HANDLER)
+#undef MDS_HANDLER
+
+/* ---- op.c: transactions and replies of handlers ---- */
+struct mds *op_mds(const struct rpc_op *op);
+struct client *op_client(const struct rpc_op *op);
+must_check int op_read(struct rpc_op *op, struct txn **t);
+must_check int op_write(struct rpc_op *op, struct txn **t);
+/* op_write() for what needs room on the disk: -ENOSPC. */
+must_check int op_write_more(struct rpc_op *op, struct txn **t);
+/* A copy that lives as long as the reply; an empty span stays empty. -ENOMEM. */
+must_check int op_copy(struct rpc_op *op, struct span *s);
+/* fn(arg, rc) runs if the open batch fails. arg is freed with free() in any case. */
+must_check int op_undo(struct mds *m, void (*fn)(struct mds *m, void *arg), void *arg);
+/* Time and count of one md_stats counter: begin with md_begin(), end with md_end(). */
+static inline uint64_t md_begin(struct mds *m)
+{
+	return loop_clock(m->loop);
+}
+void md_end(struct mds *m, enum md_stat s, uint64_t begin);
+/* attr and, when the client needs it, layout of a reply. with_layout: it opens the file. */
+must_check int op_reply_attr(struct rpc_op *op, const struct inode_rec *ino, bool with_layout,
+			     struct attr *attr, struct span *layout);
+extern const struct rpc_service_ops mds_service_ops;
+
+/* ---- client.c: sessions and what they have open ---- */
+int client_session_open(void *arg, struct rpc_session *s, const struct any_connect_req *q);
+void client_session_close(void *arg, struct rpc_session *s, bool evicted);
+struct client_open {
+	struct fid fid;
+	uint64_t id;
+	uint32_t flags; /* OPEN_READ, OPEN_WRITE */
+	bool was_sure;	/* see struct node */
+	int64_t fence;
+	bool in_batch;	/* undone if the open batch fails */
+};
+/* The client has the file open from now on. Opening twice under one id is the same open. -EINVAL, -ENOMEM. */
+must_check int client_open(struct client *c, const struct client_open *what, uint64_t *open_seq);
+/* Around whatever suspends in a handler. leave: -ESTALE when the session ended meanwhile. */
+void client_enter(struct client *c);
+must_check int client_leave(struct client *c);
+void client_free_all(struct mds *m);
+
+/* ---- objects.c: all objects of a file at once ---- */
+struct objects_sum {
+	uint64_t size, blocks; /* of the file */
+	int64_t mtime;	       /* the newest of the objects; 0: none was ever written */
+};
+must_check int objects_co_getattr(struct mds *m, const struct fid *fid, const struct layout *l,
+				  uint32_t deadline_ms, struct objects_sum *out);
+must_check int objects_co_punch(struct mds *m, const struct fid *fid, const struct layout *l,
+				uint64_t size, uint32_t trunc_gen, struct objects_sum *out);
+
+/* ---- size.c: truncation and opening for write ---- */
+/* Sets the size at the MDS and the objects; q (may be NULL) has what else to set. Suspends. */
+must_check int size_co_set(struct rpc_op *op, const struct fid *fid, uint64_t size,
+			   const struct mds_setattr_req *q, struct attr *attr);
+/* Gives a file its objects if it has none yet. ino is read again. -ENODEV, -ENOSPC. */
+must_check int size_make_objects(struct mds *m, struct txn *t, const struct fid *fid,
+				 struct inode_rec *ino, bool append);
+/* Waits a while for the first OST; 0 or -ENODEV. Suspends. */
+must_check int size_co_wait_osts(struct mds *m);
+
+/* ---- settle.c: what is left to do when a file is closed or a client is gone ---- */
+must_check int settle_create(struct mds *m, struct settle **out);
+void settle_destroy(struct settle *s);
+/* Looks at the file soon: measures it if its size is unsure, removes it if it has no name. */
+void settle_add(struct settle *s, const struct fid *fid);
+/* Starts the recovery window: after it, what earlier lives left is settled. */
+void settle_start(struct settle *s);
+void settle_co_stop(struct settle *s);
+/* Files that are queued or worked on. */
+uint32_t settle_pending(const struct settle *s);
+
+/* ---- ost.c: the OSTs of the file system ---- */
+void ost_update(struct mds *m, const struct mgs_config *c);
+struct rpc_import *ost_import(struct mds *m, uint32_t index); /* NULL: unknown */
+void ost_logged(struct mds *m, uint32_t index);
+void ost_co_stop_all(struct mds *m);
+/* Appends mds_target_stat records of all OSTs. */
+void ost_stat_all(struct mds *m, struct wbuf *w);
+
+/* ---- params.c ---- */
+/* printf into a wbuf; w->rc. */
+int text_put(struct wbuf *w, const char *fmt, ...) PRINTF_LIKE(2, 3);
+must_check int mds_params_add(struct mds *m);
+void mds_params_del(struct mds *m);
+struct mdt_space {
+	uint64_t total, free, avail, files, ffree;
+};
+void mds_space(struct mds *m, struct mdt_space *out);
+
+/* ---- path.c ---- */
+/* Path of the n-th name below the root, into buf (MAX_PATH bytes); its length, or -errno. */
+must_check int path_of(struct txn *t, const struct fid *fid, const struct inode_rec *ino, uint32_t n,
+		       char *buf);
