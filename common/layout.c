@@ -148,7 +148,7 @@ int layout_check(const struct layout *l)
 bool layout_has_objects(const struct layout *l)
 {
 	for (uint32_t i = 0; i < l->ncomp; i++)
-		if (l->comp[i].ost)
+		if (l->comp[i].flags & LCME_INIT)
 			return true;
 	return false;
 }
@@ -374,7 +374,8 @@ int layout_map(const struct layout *l, uint64_t off, uint64_t len, struct layout
 
 		if (off >= c->end)
 			continue;
-		if (off < c->start || !c->ost)
+		/* A wish may have a list of OSTs, even without a stripe size. */
+		if (off < c->start || !(c->flags & LCME_INIT))
 			return -ENODATA;
 		rc = map_comp(l, i, off, stop, runs + n, max - n);
 		if (rc < 0)

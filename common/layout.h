@@ -77,7 +77,7 @@ must_check int layout_plain(uint32_t stripe_size, int32_t count, int32_t offset,
 
 /* Every rule about sizes, counts, extents and indexes. -EINVAL. */
 must_check int layout_check(const struct layout *l);
-/* Some component has OSTs (`ost`). */
+/* Some component has objects (LCME_INIT); a wish with a list of OSTs has none. */
 bool layout_has_objects(const struct layout *l);
 
 /* Sheen's own encoding, for the wire and the MDT. dec checks everything: -EBADMSG, -ENOMEM. */

@@ -231,6 +231,14 @@ static void map_needs_a_component_with_objects(void **state)
 	assert_int_equal(layout_map(l, 0, 1, run, 4), -ENODATA);
 	layout_free(l);
 	assert_int_equal(layout_plain(KIB64, 1, -1, NULL, &ost, &l), 0);
+	l->comp[0].flags = 0; /* a wish with a list of OSTs */
+	l->comp[0].stripe_size = 0;
+	assert_int_equal(layout_check(l), 0);
+	assert_false(layout_has_objects(l));
+	assert_int_equal(layout_map(l, 0, 1, run, 4), -ENODATA);
+	l->comp[0].flags = LCME_INIT;
+	l->comp[0].stripe_size = KIB64;
+	assert_true(layout_has_objects(l));
 	l->comp[0].start = 100;
 	l->comp[0].end = 200;
 	assert_int_equal(layout_map(l, 99, 2, run, 4), -ENODATA);
