@@ -622,7 +622,7 @@ void store_inject_failure(struct store *s, uint32_t n, int rc)
 int store_inject_damage(struct store *s, uint32_t table, struct span key)
 {
 	MDB_val k = {key.len, (void *)(uintptr_t)key.ptr}, v, copy;
-	struct txn *t;
+	struct txn *t = NULL;
 	int rc;
 
 	rc = store_write(s, &t);
