@@ -233,7 +233,7 @@ static void close_co_facts(struct lane *ln, struct file *f, struct mds_close_req
 	pthread_mutex_lock(&f->lock);
 	l = f->layout;
 	fresh = f->fresh;
-	if (l && f->objs.n)
+	if (l && f->objs.n && q->open_seq != OPEN_SEQ_UNKNOWN)
 		rc = objs_init(&o, l);
 	if (rc == 0 && o.n)
 		memcpy(o.at, f->objs.at, o.n * sizeof(*o.at));
@@ -373,7 +373,7 @@ static void apply_attr(struct file *f, const struct attr *attr, bool truncated)
 	pthread_mutex_lock(&f->lock);
 	if (truncated || (int32_t)(attr->trunc_gen - f->trunc_gen) > 0) {
 		objs_forget(&f->objs);
-		f->fresh = false;
+		f->open_seq = OPEN_SEQ_UNKNOWN;
 	}
 	if ((int32_t)(attr->trunc_gen - f->trunc_gen) > 0)
 		f->trunc_gen = attr->trunc_gen;

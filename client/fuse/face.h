@@ -42,7 +42,8 @@ struct face {
 /* A request that is being served. */
 struct serve {
 	struct flane *fl;
-	struct serve *next;
+	struct serve *next;	  /* while it is free */
+	TAILQ_ENTRY(serve) link; /* while it is served */
 	bool big;
 	uint32_t len;
 	uint8_t *data; /* fuse_in_header and what follows */
@@ -63,6 +64,7 @@ struct flane {
 	bool watching;
 	uint32_t inflight, nbig;
 	struct serve *free_small, *free_big;
+	TAILQ_HEAD(, serve) serving;
 	struct buf_pool *pool; /* for replies to READ */
 	struct co_waitq mem_q, idle_q;
 	struct acl_seen acl[ACL_CACHE];
@@ -100,6 +102,9 @@ struct buf *flane_co_buf(struct flane *fl, uint32_t len);
 bool fast_serve(struct flane *fl, const struct serve *s);
 /* Writes a reply by hand. */
 int raw_reply(struct face *f, uint64_t unique, int rc, const void *body, size_t len);
+
+/* ---- interrupt.c ---- the caller of request `unique` got a signal */
+void interrupt_ask(struct face *f, uint64_t unique);
 
 /* ---- session.c ---- */
 must_check int session_create(struct face *f);

@@ -131,6 +131,7 @@ static void serve_end(struct serve *s)
 {
 	struct flane *fl = s->fl;
 
+	TAILQ_REMOVE(&fl->serving, s, link);
 	serve_put(s);
 	fl->inflight--;
 	if (!fl->watching && !atomic_load(&fl->face->ended) && fl->dev)
@@ -156,10 +157,13 @@ static void serve_fiber(void *arg)
 static bool serve_inline(struct flane *fl, const struct serve *s)
 {
 	const struct fuse_in_header *h = serve_head(s);
+	const struct fuse_interrupt_in *in = serve_body(s, sizeof(*in));
 	struct fuse_buf fb = {.size = s->len, .mem = s->data};
 
 	if (h->opcode != FUSE_INIT && h->opcode != FUSE_INTERRUPT && h->opcode != FUSE_DESTROY)
 		return fast_serve(fl, s);
+	if (h->opcode == FUSE_INTERRUPT && in)
+		interrupt_ask(fl->face, in->unique);
 	fuse_session_process_buf(fl->face->se, &fb);
 	return true;
 }
@@ -184,6 +188,7 @@ static void dispatch(struct flane *fl, struct serve *big)
 		}
 	}
 	fl->inflight++;
+	TAILQ_INSERT_TAIL(&fl->serving, s, link);
 	if (fiber_spawn(fl->loop, serve_fiber, s)) {
 		log_err("out of memory: a request is refused");
 		raw_reply(fl->face, serve_head(s)->unique, -ENOMEM, NULL, 0);
@@ -311,6 +316,7 @@ int flane_create(struct face *f, uint32_t index, struct flane **out)
 		return -ENOMEM;
 	fl->face = f;
 	fl->index = index;
+	TAILQ_INIT(&fl->serving);
 	co_waitq_init(&fl->mem_q);
 	co_waitq_init(&fl->idle_q);
 	fl->serve_work = (struct loop_work){.fn = on_serve, .arg = fl};

@@ -56,7 +56,7 @@ struct options {
 	O(lanes, "lanes=", "threads that serve the mount (default: processors, 4 at most)") \
 	O(retry, "retry=", "try so many times more when no server answers") \
 	O(mount_timeout, "mount_timeout=", "wait for servers so long (default 30 s)") \
-	O(cache_ms, "cache_ms=", "how long the kernel keeps attributes (default: directories 10, else 0)") \
+	O(cache_ms, "cache_ms=", "how long the kernel keeps attributes (directories 10, else 0)") \
 	O(read_ahead_kb, "read_ahead_kb=", "read-ahead of mapped files (default 4096)") \
 	O(param, "param=", "NAME=VALUE: set a parameter as lctl set_param does") \
 	O(fsname, "fsname=", "ignored: mount.fuse3 gives it") \
