@@ -7,6 +7,8 @@
  */
 #include "client/fuse/face.h"
 #include "common/log.h"
+#include <fuse_opt.h>
+#include <stdio.h>
 #include <sys/eventfd.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -81,9 +83,9 @@ static void op_init(void *userdata, struct fuse_conn_info *conn)
 int session_create(struct face *f)
 {
 	static const struct fuse_custom_io io = {.writev = hook_writev, .read = hook_read};
-	static char prog[] = "sheen";
-	static char *argv[] = {prog, NULL};
-	struct fuse_args args = FUSE_ARGS_INIT(1, argv);
+	char prog[] = "sheen", dash[] = "-o", max_read[32];
+	char *argv[] = {prog, dash, max_read, NULL};
+	struct fuse_args args = FUSE_ARGS_INIT(3, argv);
 	struct fuse_lowlevel_ops ops = {.init = op_init};
 
 	ops_name(&ops);
@@ -92,10 +94,13 @@ int session_create(struct face *f)
 	ops_xattr(&ops);
 	ops_lock(&ops);
 	ops_ioctl(&ops);
+	/* libfuse insists on hearing the same here and in op_init(). */
+	snprintf(max_read, sizeof(max_read), "max_read=%u", REQ_MAX_WRITE);
 	f->end_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (f->end_fd < 0)
 		return -errno;
 	f->se = fuse_session_new(&args, &ops, sizeof(ops), f);
+	fuse_opt_free_args(&args);
 	if (!f->se)
 		return -ENOMEM;
 	return fuse_session_custom_io(f->se, &io, f->fd) ? -EINVAL : 0;
