@@ -11,6 +11,9 @@
 
 struct layout;
 
+/* In attr.flags, above the bits of the wire's contract: the layout has objects, it is no mere wish. */
+enum { INODE_HAS_OBJECTS = 1 << 16 };
+
 /* 0, -ENOENT, -EIO. */
 must_check int inode_get(struct txn *t, const struct fid *fid, struct inode_rec *out);
 /* A new inode, or one that is replaced whole: the spans must not point into the map. */

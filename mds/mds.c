@@ -2,6 +2,7 @@
 /* mds.c - puts an MDS together and takes it apart; see mds.h. What it does is in the other files. */
 #include "mds/config.h"
 #include "mds/state.h"
+#include "mds/unlinklog.h"
 #include <inttypes.h>
 #include <stdlib.h>
 
@@ -137,6 +138,27 @@ struct rpc_service *mdt_service(struct mds *m)
 const char *mdt_name(const struct mds *m)
 {
 	return m->name;
+}
+
+static int any_row(void *arg, const struct unlinklog_key *k, const struct unlinklog_rec *v)
+{
+	(void)k;
+	(void)v;
+	*(bool *)arg = true;
+	return 1;
+}
+
+bool mdt_idle(struct mds *m)
+{
+	bool in_batch, any = false;
+	struct txn *t;
+
+	if (open_table_count(m->opens) || settle_pending(m->settle) || m->recovery_end_ns)
+		return false;
+	if (store_read(m->store, &t, &in_batch) ||
+	    unlinklog_rec_walk(t, &(struct unlinklog_key){.ost = 0}, any_row, &any))
+		return false;
+	return !any;
 }
 
 static void on_config(void *arg, const struct mgs_config *c)

@@ -44,6 +44,8 @@ void mdt_destroy(struct mds *m);
 /* Everything that must hold between the tables. Prints each breach (up to some) to the log;
  * returns how many there are, or -errno. With a txn from a store of mds_tables. */
 must_check int mds_check_invariants(struct txn *t);
-/* The same for a running MDS (the simulator) and for a directory (sheen-mds --check). */
+/* Nothing is left to do: no file open or unsettled, the unlink log empty. */
+bool mdt_idle(struct mds *m);
+/* The same as mds_check_invariants() for a running MDS (the simulator) and for a directory (sheen-mds --check). */
 must_check int mdt_check(struct mds *m);
 must_check int mdt_check_dir(struct loop *l, const char *dir);

@@ -347,7 +347,8 @@ static int create_name_check(struct txn *t, const struct mds_create_req *q, stru
 		return rc;
 	out->fid = q->fid;
 	out->attr = ino.attr;
-	wbuf_put(&out->layout, ino.layout.ptr, ino.layout.len);
+	if (ino.attr.flags & INODE_HAS_OBJECTS)
+		wbuf_put(&out->layout, ino.layout.ptr, ino.layout.len);
 	return out->layout.rc ? out->layout.rc : 1;
 }
 
@@ -376,7 +377,7 @@ int ns_create(struct txn *t, const struct ns_env *env, const struct mds_create_r
 	if (rc)
 		return rc;
 	if (S_ISREG(q->mode) && h.layout)
-		attr.flags |= ATTR_HAS_LAYOUT;
+		attr.flags |= ATTR_HAS_LAYOUT | (striping_made(h.layout) ? INODE_HAS_OBJECTS : 0);
 	rc = put_new_inode(t, q, &attr, &h);
 	if (rc == 0)
 		rc = put_new_name(t, q, &dir, now);
@@ -384,7 +385,7 @@ int ns_create(struct txn *t, const struct ns_env *env, const struct mds_create_r
 		return rc;
 	out->fid = q->fid;
 	out->attr = attr;
-	if (S_ISREG(q->mode)) {
+	if (attr.flags & INODE_HAS_OBJECTS) {
 		out->layout = h.blob;
 		h.blob = (struct wbuf){0};
 	}

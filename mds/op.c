@@ -103,8 +103,8 @@ int op_reply_attr(struct rpc_op *op, const struct inode_rec *ino, bool with_layo
 	*layout = SPAN_NONE;
 	if (!with_layout && !(ino->attr.flags & ATTR_SIZE_UNSURE))
 		return 0;
-	if (!(ino->attr.flags & ATTR_HAS_LAYOUT))
-		return 0;
+	if (!(ino->attr.flags & INODE_HAS_OBJECTS))
+		return 0; /* a wish is nothing a client could read or write by */
 	*layout = ino->layout;
 	return op_copy(op, layout);
 }

@@ -181,12 +181,7 @@ static int look(struct mds *m, struct node *n, char *what, struct layout **l, in
 	*what = 'm';
 	/* Without a writer in this life, ctime is all that tells what was set when. */
 	*fence = n->fence ? n->fence : ino.attr.ctime;
-	rc = inode_layout(&n->fid, &ino, l);
-	if (rc == 0 && *l && !striping_made(*l)) {
-		layout_free(*l);
-		*l = NULL;
-	}
-	return rc;
+	return ino.attr.flags & INODE_HAS_OBJECTS ? inode_layout(&n->fid, &ino, l) : 0;
 }
 
 static int settle_one(struct mds *m, const struct fid *fid)

@@ -30,9 +30,12 @@ int size_make_objects(struct mds *m, struct txn *t, const struct fid *fid, struc
 	CLEANUP(layout_freep) struct layout *wish = NULL, *made = NULL;
 	struct inode_rec dir;
 	struct wbuf w;
-	int rc = inode_layout(fid, ino, &wish);
+	int rc;
 
-	if (rc || striping_made(wish))
+	if (ino->attr.flags & INODE_HAS_OBJECTS)
+		return 0;
+	rc = inode_layout(fid, ino, &wish);
+	if (rc)
 		return rc;
 	if (!wish && inode_get(t, &ino->parent, &dir) == 0 && S_ISDIR(dir.attr.mode))
 		rc = striping_inherited(t, &ino->parent, &dir, &wish);
@@ -43,7 +46,7 @@ int size_make_objects(struct mds *m, struct txn *t, const struct fid *fid, struc
 	wbuf_init(&w, MAX_LAYOUT_BLOB);
 	rc = layout_enc(&w, made);
 	if (rc == 0) {
-		ino->attr.flags |= ATTR_HAS_LAYOUT;
+		ino->attr.flags |= ATTR_HAS_LAYOUT | INODE_HAS_OBJECTS;
 		rc = inode_set_layout(t, fid, ino, wbuf_span(&w));
 	}
 	wbuf_fini(&w);

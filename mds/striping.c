@@ -174,15 +174,12 @@ static int store_wish(struct txn *t, const struct fid *fid, struct inode_rec *in
 int striping_xattr_set(struct txn *t, const struct fid *fid, struct inode_rec *ino,
 		       const struct alloc *a, struct span blob, int64_t now)
 {
-	CLEANUP(layout_freep) struct layout *old = NULL, *l = NULL;
+	CLEANUP(layout_freep) struct layout *l = NULL;
 	int rc;
 
 	if (!S_ISREG(ino->attr.mode) && !S_ISDIR(ino->attr.mode))
 		return -EOPNOTSUPP;
-	rc = inode_layout(fid, ino, &old);
-	if (rc)
-		return rc;
-	if (S_ISREG(ino->attr.mode) && striping_made(old))
+	if (ino->attr.flags & INODE_HAS_OBJECTS)
 		return 0; /* what tar and rsync restore onto a file that has its objects */
 	if (blob.len == 0)
 		return S_ISDIR(ino->attr.mode) ? store_wish(t, fid, ino, NULL, now) : -EINVAL;

@@ -20,6 +20,8 @@ static int layout_once(struct rpc_op *op, const struct mds_layout_req *q, struct
 		rc = size_make_objects(m, t, &q->fid, &ino, false);
 	if (rc)
 		return rc;
+	if (!(ino.attr.flags & INODE_HAS_OBJECTS))
+		return 0;
 	p->layout = ino.layout;
 	return op_copy(op, &p->layout);
 }

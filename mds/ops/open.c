@@ -39,7 +39,7 @@ static bool must_write(const struct inode_rec *ino, uint32_t flags)
 {
 	if (!(flags & OPEN_WRITE))
 		return false;
-	return !(ino->attr.flags & ATTR_SIZE_UNSURE) || !(ino->attr.flags & ATTR_HAS_LAYOUT);
+	return !(ino->attr.flags & ATTR_SIZE_UNSURE) || !(ino->attr.flags & INODE_HAS_OBJECTS);
 }
 
 static int open_once(struct rpc_op *op, const struct mds_open_req *q, struct mds_open_rep *p)
