@@ -272,11 +272,11 @@ static int open_file(struct cache *c, struct object *o, bool create)
 	}
 }
 
-static int load(struct cache *c, struct object *o, bool create)
+static int load(struct cache *c, struct object *o, bool create, uint32_t gen)
 {
 	int rc;
 
-	if (create && o->destroyed)
+	if (create && (o->destroyed || gen < o->trunc_gen))
 		return -ESTALE;
 	rc = open_file(c, o, create);
 	if (rc == -ENOENT && !create) {
@@ -309,9 +309,10 @@ static bool needs_load(const struct object *o, bool create)
 	return !o->loaded || (create && !o->file);
 }
 
-int cache_co_get(struct cache *c, const struct object_id *id, enum cache_mode mode, bool create,
+int cache_co_get(struct cache *c, const struct object_id *id, uint32_t flags, uint32_t gen,
 		 struct object **out)
 {
+	bool create = flags & CACHE_CREATE;
 	struct object *o;
 	int rc = object_id_check(id);
 
@@ -320,7 +321,7 @@ int cache_co_get(struct cache *c, const struct object_id *id, enum cache_mode mo
 	if (rc)
 		return rc;
 	for (;;) {
-		bool alone = mode == CACHE_EXCLUSIVE || needs_load(o, create);
+		bool alone = (flags & CACHE_EXCLUSIVE) || needs_load(o, create);
 
 		if (alone)
 			lock_exclusive(o);
@@ -329,7 +330,7 @@ int cache_co_get(struct cache *c, const struct object_id *id, enum cache_mode mo
 		if (!needs_load(o, create))
 			break;
 		if (alone) {
-			rc = load(c, o, create);
+			rc = load(c, o, create, gen);
 			break;
 		}
 		unlock(o); /* it was destroyed while we waited */
@@ -339,7 +340,7 @@ int cache_co_get(struct cache *c, const struct object_id *id, enum cache_mode mo
 		object_unref(c, o);
 		return rc;
 	}
-	if (o->exclusive && mode == CACHE_SHARED)
+	if (o->exclusive && !(flags & CACHE_EXCLUSIVE))
 		downgrade(o);
 	*out = o;
 	return 0;

@@ -41,7 +41,11 @@ struct object_attr {
 	uint64_t version;
 };
 
-enum cache_mode { CACHE_SHARED, CACHE_EXCLUSIVE };
+enum cache_flags {
+	CACHE_SHARED = 0,
+	CACHE_EXCLUSIVE = 1,
+	CACHE_CREATE = 2, /* make it if it does not exist */
+};
 
 struct cache_stats {
 	uint32_t open, absent;	  /* objects of either kind in memory */
@@ -54,10 +58,11 @@ must_check int cache_create(struct loop *l, struct disk *d, const char *name,
 /* Closes everything; no object may be in use. */
 void cache_destroy(struct cache *c);
 
-/* The object, locked. create: makes it if it does not exist (-ESTALE if it was destroyed).
- * -EINVAL for an impossible id, -EUCLEAN for a damaged record, -ENOSPC, -EIO, -ENOMEM. Suspends. */
-must_check int cache_co_get(struct cache *c, const struct object_id *id, enum cache_mode mode,
-			    bool create, struct object **out);
+/* The object, locked. With CACHE_CREATE gen is the request's generation of truncation: -ESTALE if there
+ * is no object and it was destroyed, or cut later than that. -EINVAL for an impossible id,
+ * -EUCLEAN for a damaged record, -ENOSPC, -EIO, -ENOMEM. Suspends. */
+must_check int cache_co_get(struct cache *c, const struct object_id *id, uint32_t flags,
+			    uint32_t gen, struct object **out);
 /* Unlocks. */
 void cache_put(struct cache *c, struct object *o);
 

@@ -132,18 +132,24 @@ static int session_open(void *arg, struct rpc_session *s, const struct any_conne
 	return 0;
 }
 
-static void session_co_close(void *arg, struct rpc_session *s, bool evicted)
+static void session_free(struct rpc_session *s)
 {
-	struct ost *ost = arg;
 	struct ost_session *ses = s->priv;
 
-	(void)evicted;
-	stat_add(&ost->stats[OST_STAT_disconnect], 1);
 	s->priv = NULL;
 	if (!ses)
 		return;
 	bulk_user_put(ses->reads);
 	free(ses);
+}
+
+static void session_co_close(void *arg, struct rpc_session *s, bool evicted)
+{
+	struct ost *ost = arg;
+
+	(void)evicted;
+	stat_add(&ost->stats[OST_STAT_disconnect], 1);
+	session_free(s);
 }
 
 static int service_bulk_get(void *arg, uint32_t len, struct iovec **iov, uint32_t *n, void **cookie)
@@ -266,12 +272,22 @@ void ost_co_stop(struct ost *ost, uint32_t timeout_ms)
 	co_yield(); /* the last one sends or drops its reply */
 }
 
+static void service_destroy(struct rpc_service *svc)
+{
+	struct rpc_session *s = NULL;
+
+	/* Sessions outlive a stop in the peers' minds; what hangs on them here does not. */
+	while ((s = rpc_service_session_next(svc, s)))
+		session_free(s);
+	rpc_service_destroy(svc);
+}
+
 void ost_destroy(struct ost *ost)
 {
 	if (ost->cfg.params)
 		ost_param_del(ost);
 	if (ost->svc)
-		rpc_service_destroy(ost->svc);
+		service_destroy(ost->svc);
 	if (ost->bulk)
 		bulk_pool_destroy(ost->bulk);
 	if (ost->cache)

@@ -12,7 +12,7 @@ int oss_getattr(struct rpc_op *op, const struct oss_getattr_req *q, struct oss_g
 	struct object *o;
 	int rc;
 
-	rc = cache_co_get(ost->cache, &id, CACHE_SHARED, false, &o);
+	rc = cache_co_get(ost->cache, &id, CACHE_SHARED, 0, &o);
 	if (rc)
 		return rc;
 	rc = cache_attr(o, &a);
@@ -51,7 +51,7 @@ int oss_seek(struct rpc_op *op, const struct oss_seek_req *q, struct oss_seek_re
 
 	if ((q->whence != SEEK_DATA && q->whence != SEEK_HOLE) || q->off > OBJECT_SIZE_MAX)
 		return -EINVAL;
-	rc = cache_co_get(ost->cache, &id, CACHE_SHARED, false, &o);
+	rc = cache_co_get(ost->cache, &id, CACHE_SHARED, 0, &o);
 	if (rc)
 		return rc;
 	rc = seek_object(o, q->off, q->whence, &p->off);
@@ -67,7 +67,7 @@ int oss_sync(struct rpc_op *op, const struct oss_sync_req *q, struct oss_sync_re
 	struct object *o;
 	int rc;
 
-	rc = cache_co_get(ost->cache, &id, CACHE_SHARED, false, &o);
+	rc = cache_co_get(ost->cache, &id, CACHE_SHARED, 0, &o);
 	if (rc)
 		return rc;
 	rc = o->file ? disk_co_sync(o->file) : 0;

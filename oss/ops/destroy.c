@@ -12,7 +12,7 @@ static int destroy_object(struct ost *ost, const struct oss_object *rec)
 	struct object *o;
 	int rc;
 
-	rc = cache_co_get(ost->cache, &id, CACHE_EXCLUSIVE, false, &o);
+	rc = cache_co_get(ost->cache, &id, CACHE_EXCLUSIVE, 0, &o);
 	if (rc == 0) {
 		rc = cache_co_destroy_object(ost->cache, o);
 		cache_put(ost->cache, o);

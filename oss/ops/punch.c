@@ -42,14 +42,14 @@ int oss_punch(struct rpc_op *op, const struct oss_punch_req *q, struct oss_punch
 {
 	struct ost *ost = ost_session_of(op)->ost;
 	struct object_id id = OST_OBJECT_ID(q);
-	bool create = q->extend && q->size > 0;
+	uint32_t create = q->extend && q->size > 0 ? CACHE_CREATE : 0;
 	struct object_attr a;
 	struct object *o;
 	int rc;
 
 	if (q->size > OBJECT_SIZE_MAX)
 		return -EFBIG;
-	rc = cache_co_get(ost->cache, &id, CACHE_EXCLUSIVE, create, &o);
+	rc = cache_co_get(ost->cache, &id, CACHE_EXCLUSIVE | create, q->trunc_gen, &o);
 	if (rc)
 		return rc;
 	rc = punch_object(ost, o, q);
@@ -95,14 +95,14 @@ int oss_fallocate(struct rpc_op *op, const struct oss_fallocate_req *q, struct o
 {
 	struct ost *ost = ost_session_of(op)->ost;
 	struct object_id id = OST_OBJECT_ID(q);
-	bool create = !(q->mode & FALLOC_FL_PUNCH_HOLE);
+	uint32_t create = q->mode & FALLOC_FL_PUNCH_HOLE ? 0 : CACHE_CREATE;
 	struct object_attr a;
 	struct object *o;
 	int rc = fallocate_check(q);
 
 	if (rc)
 		return rc;
-	rc = cache_co_get(ost->cache, &id, CACHE_EXCLUSIVE, create, &o);
+	rc = cache_co_get(ost->cache, &id, CACHE_EXCLUSIVE | create, q->trunc_gen, &o);
 	if (rc)
 		return rc;
 	rc = fallocate_object(ost, o, q);

@@ -43,7 +43,7 @@ int oss_read(struct rpc_op *op, const struct oss_read_req *q, struct oss_read_re
 	b = bulk_co_get(ost->bulk, ses->reads, q->len);
 	if (!b)
 		return -ENOMEM;
-	rc = cache_co_get(ost->cache, &id, CACHE_SHARED, false, &o);
+	rc = cache_co_get(ost->cache, &id, CACHE_SHARED, 0, &o);
 	if (rc == 0) {
 		rc = read_object(ost, o, b, q->off);
 		if (rc == 0)

@@ -39,7 +39,7 @@ int oss_write(struct rpc_op *op, const struct oss_write_req *q, struct oss_write
 		return -EINVAL;
 	if (q->off > OBJECT_SIZE_MAX - op->in_len)
 		return -EFBIG;
-	rc = cache_co_get(ost->cache, &id, CACHE_SHARED, true, &o);
+	rc = cache_co_get(ost->cache, &id, CACHE_SHARED | CACHE_CREATE, q->trunc_gen, &o);
 	if (rc)
 		return rc;
 	rc = write_object(ost, o, op, q, &a);
