@@ -168,7 +168,7 @@ static struct acl_seen *acl_slot(struct flane *fl, uint64_t ino)
 void acl_note(struct flane *fl, const struct fid *fid, const struct attr *a)
 {
 	uint64_t ino = fid_to_ino(fid);
-	uint32_t ms = fl->face->opt.dir_ms;
+	uint32_t ms = cache_ms(fl->face, a->mode);
 
 	if (!ms || (a->flags & ATTR_HAS_ACL))
 		return;
