@@ -56,6 +56,7 @@ struct store {
 	bool reading;		/* rt is renewed */
 	bool wanted;		/* somebody waits for the batch to be on disk */
 	bool closed;		/* only queued works keep the struct alive */
+	LIST_ENTRY(store) closed_link;
 	int batch_rc;		/* first LMDB failure in the batch: it can only be given up */
 	uint64_t batch_id, batch_bytes, committed;
 	struct waiters on_commit; /* called when the batch ends */
@@ -193,14 +194,20 @@ static int open_dir(struct store *s, const char *dir)
 
 static void commit_batch(struct store *s);
 
+/* Closed stores that the loop still has works of. If the loop never runs again they stay for good: there is no way
+ * to take a work back. */
+static _Thread_local LIST_HEAD(, store) closed_stores;
+
 /* True when nothing is left to do: the store is closed, and the last queued work frees the struct. */
 static bool closed_done(struct store *s)
 {
 	if (!s->closed)
 		return false;
 	if (!s->commit_soon.queued && !s->commit_now.queued && !s->lazy_run.queued &&
-	    !s->read_end.queued)
+	    !s->read_end.queued) {
+		LIST_REMOVE(s, closed_link);
 		free(s);
+	}
 	return true;
 }
 
@@ -253,6 +260,7 @@ static void store_free(struct store *s)
 		close(s->dir_fd);
 	free(s->dbi);
 	s->closed = true;
+	LIST_INSERT_HEAD(&closed_stores, s, closed_link);
 	closed_done(s);
 }
 
