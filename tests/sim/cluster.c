@@ -152,7 +152,7 @@ static int mds_begin(void *arg)
 	struct nid at;
 
 	sim_net_nid(NODE_MDS, PORT_MDS, &at);
-	return mds_co_start(c->mds, &at, "");
+	return mdt_co_start(c->mds, &at, "");
 }
 
 static int mds_up(struct cluster *c)
@@ -178,10 +178,10 @@ static int mds_up(struct cluster *c)
 	cfg.loop = c->mds_loop;
 	cfg.params = c->mds_params;
 	if (!rc)
-		rc = mds_create(&cfg, &c->mds);
+		rc = mdt_create(&cfg, &c->mds);
 	sim_net_nid(NODE_MDS, PORT_MDS, &at);
 	if (!rc)
-		rc = rpc_service_listen(mds_service(c->mds), &at);
+		rc = rpc_service_listen(mdt_service(c->mds), &at);
 	if (!rc)
 		rc = cluster_call(c->mds_loop, mds_begin, c);
 	return failed("MDS", rc);
@@ -403,7 +403,7 @@ int cluster_start(const char *dir, uint32_t lanes, struct cluster **out)
 
 void cluster_check_mds(struct cluster *c)
 {
-	int n = mds_check(c->mds);
+	int n = mdt_check(c->mds);
 
 	if (n)
 		sim_fail("the MDS finds %d breaches of its invariants", n);
@@ -413,7 +413,7 @@ static int mds_end(void *arg)
 {
 	struct cluster *c = arg;
 
-	mds_co_stop(c->mds, STOP_MS);
+	mdt_co_stop(c->mds, STOP_MS);
 	return 0;
 }
 
@@ -449,7 +449,7 @@ int cluster_stop(struct cluster *c)
 		rc = failed("end of the MGS", cluster_call(c->mgs_loop, mgs_end, c));
 	if (rc)
 		return rc;
-	mds_destroy(c->mds);
+	mdt_destroy(c->mds);
 	mgs_destroy(c->mgs);
 	params_destroy(c->mds_params);
 	params_destroy(c->mgs_params);

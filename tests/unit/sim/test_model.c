@@ -29,7 +29,7 @@ static uint64_t below(uint64_t n)
 static const char *path_of(const struct model_node *dir, const char *name, char *out)
 {
 	const struct model_node *n = dir;
-	char tail[4096];
+	static char tail[4096];
 
 	snprintf(out, 4096, "/%s", name);
 	for (; n->parent != n; n = n->parent) {
@@ -73,7 +73,7 @@ static int errno_of(int64_t rc)
 static void compare(struct model_node *dir, const char *name)
 {
 	struct model_node *n;
-	char path[4096], why[512];
+	static char path[4096], why[512];
 	struct stat st;
 	struct attr a;
 	int rc = errno_of(lstat(path_of(dir, name, path), &st));
@@ -95,7 +95,7 @@ static void make(struct model_node *dir, const char *name)
 {
 	struct model_new w = {.mode = (uint32_t)below(01000)};
 	struct model_node *n;
-	char path[4096];
+	static char path[4096];
 	int rc, want;
 
 	path_of(dir, name, path);
@@ -127,7 +127,7 @@ static void rename_any(struct model_node *from, const char *a)
 {
 	struct model_node *to = any_dir();
 	const char *b = any_name();
-	char pa[4096], pb[4096];
+	static char pa[4096], pb[4096];
 	uint32_t flags = below(3) ? 0 : 1 + (uint32_t)below(2);
 	int rc;
 
@@ -142,7 +142,7 @@ static void link_any(struct model_node *dir, const char *name)
 {
 	struct model_node *to = any_dir(), *n;
 	const char *b = any_name();
-	char pa[4096], pb[4096];
+	static char pa[4096], pb[4096];
 
 	if (model_lookup(dir, name, &n))
 		return;
@@ -154,7 +154,7 @@ static void link_any(struct model_node *dir, const char *name)
 
 static void remove_any(struct model_node *dir, const char *name)
 {
-	char path[4096];
+	static char path[4096];
 
 	path_of(dir, name, path);
 	if (below(2))
@@ -169,7 +169,7 @@ static void data_any(struct model_node *dir, const char *name)
 	uint64_t off = below(3 * LEN), len = 1 + below(LEN);
 	struct attr a = {.size = off};
 	struct model_node *n;
-	char path[4096];
+	static char path[4096];
 	int fd, whence = below(2) ? SEEK_DATA : SEEK_HOLE;
 
 	if (model_lookup(dir, name, &n) || !S_ISREG(n->a.mode))

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_rpc_sim.c - rpc.h on a network whose connections break all the time: every call ends with its
- * own reply, modifying requests are executed exactly once, bulk data is whole. */
+/* test_rpc_sim.c - rpc.h on a network whose connections break all the time: every call ends with
+ * its own reply, modifying requests are executed exactly once, bulk data is whole. */
 #include "common/log.h"
 #include "common/rpc.h"
 #include "common/rpc_msg.h"
