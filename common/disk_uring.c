@@ -35,12 +35,14 @@ enum {
 	SUBMIT_NOW = 512 << 10,	   /* bytes of a request that do not wait for the end of the pass */
 	IOV_WINDOW = 64,
 	TRUNCATE_LARGE = 64 << 20, /* freeing more than this takes long */
-	INLINE_WRITE = 64 << 10,
+	INLINE_WRITE = 256 << 10,
 	OP_FTRUNCATE = 55	   /* Linux 6.9; liburing 2.3 does not name it */
 };
 
-#define INLINE_SLOW (2 * (uint64_t)NSEC_PER_MSEC)
-#define INLINE_PAUSE (500 * (uint64_t)NSEC_PER_MSEC)
+/* Longer than being preempted takes. */
+#define INLINE_SLOW (10 * (uint64_t)NSEC_PER_MSEC)
+/* Then none for so many times as long: blocking stays below two percent of the time. */
+#define INLINE_PAUSE_FACTOR 64
 
 struct disk {
 	struct loop *l;
@@ -427,9 +429,9 @@ ssize_t disk_co_read(struct disk_file *f, struct iovec *iov, uint32_t n, uint64_
 	return rc < 0 ? rc : (ssize_t)(x.off - off);
 }
 
-/* A buffered write of a few pages takes microseconds, and most file systems let the ring do it only
- * on a worker thread, whose wake-up costs ten times as much. But it blocks when too much is dirty:
- * after one that took long the ring gets them all for a while. */
+/* Most file systems let the ring do a buffered write on a worker thread only, whose wake-up costs more
+ * than copying a few hundred KiB (docs/performance.md). But a write blocks when too much is
+ * dirty: after one that took long the ring gets them all for a while. */
 static int write_inline(struct disk_file *f, struct xfer *x, uint32_t k)
 {
 	struct disk *d = f->d;
@@ -439,7 +441,7 @@ static int write_inline(struct disk_file *f, struct xfer *x, uint32_t k)
 
 	t1 = loop_clock(d->l);
 	if (t1 - t0 > INLINE_SLOW)
-		d->ring_writes_until = t1 + INLINE_PAUSE;
+		d->ring_writes_until = t1 + INLINE_PAUSE_FACTOR * (t1 - t0);
 	return rc;
 }
 
