@@ -333,32 +333,32 @@ int lctl_params_parse(struct lctl_params *ps, char *names_text, const char *text
 {
 	const char *value;
 	char **names;
-	bool *writable, branch;
-	int n, i, rc = 0;
+	enum { BRANCH = 1, WRITABLE = 2 };
+	int n, i, rc = 0, *marks;
+	bool branch;
 
 	n = split_names(names_text, &names);
 	if (n < 0)
 		return n;
-	writable = calloc((size_t)n + 1, sizeof(*writable));
-	if (!writable)
+	marks = calloc((size_t)n + 1, sizeof(*marks));
+	if (!marks)
 		rc = -ENOMEM;
 	for (i = 0; rc == 0 && i < n; i++) {
-		char *eq = strchr(names[i], '=');
+		char *mark = names[i] + strcspn(names[i], "=/");
 
-		writable[i] = eq != NULL;
-		if (eq)
-			*eq = '\0';
+		marks[i] = *mark == '=' ? WRITABLE : *mark == '/' ? BRANCH : 0;
+		*mark = '\0';
 	}
 	for (i = 0; rc == 0 && i < n; i++) {
 		value = text ? find_value(text, names[i]) : NULL;
 		if (text && !value)
-			continue; /* write-only */
-		branch = depth > 0 && cut(names[i], depth);
+			continue; /* write-only, or a branch */
+		branch = (depth > 0 && cut(names[i], depth)) || marks[i] == BRANCH;
 		rc = add_param(ps, names[i], value,
 			       value ? value_len(names, (uint32_t)n, value) : 0,
-			       writable[i] && !branch, branch);
+			       marks[i] == WRITABLE && !branch, branch);
 	}
-	free(writable);
+	free(marks);
 	free(names);
 	return rc;
 }

@@ -94,9 +94,19 @@ void tool_mounts_free(struct tool_mounts *ms)
 	*ms = (struct tool_mounts){0};
 }
 
-bool tool_on_sheen(const char *path)
+/* Is there a client of Sheen behind path? -EACCES: path cannot be read, so it was not asked. */
+static int ask_client(const char *path)
 {
-	return getxattr(path, "sheen.info", NULL, 0) >= 0;
+	if (getxattr(path, "sheen.info", NULL, 0) >= 0)
+		return 0;
+	return errno == EACCES ? -EACCES : -ENOTTY;
+}
+
+static bool same_device(const char *a, const char *b)
+{
+	struct stat sa, sb;
+
+	return stat(a, &sa) == 0 && stat(b, &sb) == 0 && sa.st_dev == sb.st_dev;
 }
 
 static bool is_below(const char *path, const char *dir)
@@ -126,9 +136,10 @@ int tool_mount_of(const char *path, char **dir)
 	for (i = 0; i < ms.n; i++)
 		if (is_below(real, ms.m[i].dir) && (!best || strlen(ms.m[i].dir) >= strlen(best)))
 			best = ms.m[i].dir;
-	if (!best || !tool_on_sheen(real)) {
-		rc = -ENOTTY;
-	} else {
+	rc = best ? ask_client(real) : -ENOTTY;
+	if (rc == -EACCES)
+		rc = same_device(real, best) ? 0 : -ENOTTY;
+	if (rc == 0) {
 		*dir = strdup(best);
 		rc = *dir ? 0 : -ENOMEM;
 	}
@@ -136,6 +147,19 @@ int tool_mount_of(const char *path, char **dir)
 out:
 	free(real);
 	return rc;
+}
+
+bool tool_on_sheen(const char *path)
+{
+	int rc = ask_client(path);
+	char *dir;
+
+	if (rc == -EACCES) {
+		rc = tool_mount_of(path, &dir);
+		if (rc == 0)
+			free(dir);
+	}
+	return rc == 0;
 }
 
 int tool_xattr(const char *path, const char *name, bool nofollow, char **out, size_t *len)
@@ -266,6 +290,24 @@ int tool_targets_parse(char *text, struct tool_target **out)
 	return n;
 }
 
+static int by_target(const void *a, const void *b)
+{
+	const struct tool_target *x = a, *y = b;
+
+	if (x->mdt != y->mdt)
+		return x->mdt ? -1 : 1;
+	return x->index < y->index ? -1 : x->index > y->index;
+}
+
+static int by_space(const void *a, const void *b)
+{
+	const struct tool_space *x = a, *y = b;
+
+	if (x->mdt != y->mdt)
+		return x->mdt ? -1 : 1;
+	return x->index < y->index ? -1 : x->index > y->index;
+}
+
 int tool_targets_read(const char *dir, struct tool_target **out)
 {
 	char *text;
@@ -275,6 +317,8 @@ int tool_targets_read(const char *dir, struct tool_target **out)
 	if (rc)
 		return rc;
 	rc = tool_targets_parse(text, out);
+	if (rc > 0)
+		qsort(*out, (size_t)rc, sizeof(**out), by_target);
 	free(text);
 	return rc;
 }
@@ -320,6 +364,8 @@ int tool_space_read(const char *dir, struct tool_space **out)
 	if (rc)
 		return rc;
 	rc = tool_space_parse(text, out);
+	if (rc > 0)
+		qsort(*out, (size_t)rc, sizeof(**out), by_space);
 	free(text);
 	return rc;
 }

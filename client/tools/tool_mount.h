@@ -70,7 +70,7 @@ struct tool_space { /* a line of "sheen.df" */
 	int error; /* positive errno */
 };
 
-/* malloc'd arrays; the count or -errno. */
+/* malloc'd arrays; the count or -errno. _read: sorted, MDTs first. */
 must_check int tool_targets_parse(char *text, struct tool_target **out);
 must_check int tool_targets_read(const char *dir, struct tool_target **out);
 must_check int tool_space_parse(char *text, struct tool_space **out);
