@@ -11,7 +11,7 @@
  */
 #include "client/fuse/face.h"
 #include "common/log.h"
-#include "common/param.h"
+#include "common/rpc_msg.h"
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
@@ -302,6 +302,7 @@ static void *flane_main(void *arg)
 	loop_run(fl->loop);
 	buffers_free(fl);
 	fiber_pool_drain();
+	rpc_frame_drain();
 	tell(fl, &fl->stopped);
 	return NULL;
 }
