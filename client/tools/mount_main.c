@@ -168,14 +168,17 @@ static int check_dir(const struct job *j)
 static int check_source(const struct job *j)
 {
 	struct mount_source *src = malloc(sizeof(*src)); /* large */
-	char why[512];
+	char why[512], text[600];
 	int rc;
 
 	if (!src)
 		return fail(j, strerror(ENOMEM), NULL);
 	rc = mount_source_parse(j->source, src, why, sizeof(why));
 	free(src);
-	return rc ? fail(j, why, "Is the MGS specification correct?") : 0;
+	if (!rc)
+		return 0;
+	snprintf(text, sizeof(text), "Invalid source: %s", why);
+	return fail(j, text, "Is the MGS specification correct?");
 }
 
 static int become_sheen(struct job *j)
