@@ -36,19 +36,19 @@
 	X(224, mds, parent,      0,            "parent and name of an inode (its first link)")
 
 #define REQ_mds_lookup(F)  F(fid, parent) F(name, name)
-#define REP_mds_lookup(F)  F(fid, fid) F(attr, attr) F(blob, layout)
+#define REP_mds_lookup(F)  F(fid, fid) F(attr, attr) F(blob, layout) F(u64, open_seq)
 #define REQ_mds_getattr(F) F(fid, fid)
-#define REP_mds_getattr(F) F(attr, attr) F(blob, layout)
+#define REP_mds_getattr(F) F(attr, attr) F(blob, layout) F(u64, open_seq)
 /* valid: SETATTR_*. ctime_floor: newest time this client saw on the file's objects. */
 #define REQ_mds_setattr(F) F(fid, fid) F(u32, valid) F(u32, mode) F(u32, uid) F(u32, gid) F(u64, size) \
 	F(i64, atime) F(i64, mtime) F(i64, ctime_floor) F(u64, open_id)
-#define REP_mds_setattr(F) F(attr, attr) F(blob, layout)
+#define REP_mds_setattr(F) F(attr, attr) F(blob, layout) F(u64, open_seq)
 /* mode with type. An empty name makes an inode without a name (O_TMPFILE); open_id 0 does not open.
  * open_flags: OPEN_*. target: of a symlink. layout: the wish of the client, or empty. If the name exists
  * and OPEN_EXCL is not given, a regular file is opened instead (fid tells). */
 #define REQ_mds_create(F)  F(fid, parent) F(optname, name) F(fid, fid) F(u32, mode) F(u32, umask) F(u32, uid) \
 	F(u32, gid) F(u64, rdev) F(u32, open_flags) F(u64, open_id) F(str, target) F(blob, layout)
-#define REP_mds_create(F)  F(fid, fid) F(attr, attr) F(blob, layout) F(u64, open_seq)
+#define REP_mds_create(F)  F(fid, fid) F(attr, attr) F(blob, layout) F(u64, open_seq) F(u32, sole)
 #define REQ_mds_link(F)    F(fid, fid) F(fid, parent) F(name, name)
 #define REP_mds_link(F)    F(attr, attr) F(blob, layout)
 #define REQ_mds_unlink(F)  F(fid, parent) F(name, name) F(u32, rmdir)
@@ -58,9 +58,11 @@
 #define REP_mds_rename(F)  F(fid, fid) F(fid, replaced)
 #define REQ_mds_readlink(F) F(fid, fid)
 #define REP_mds_readlink(F) F(str, target)
-/* open_seq: counts openings and closings of writers of the file; close gives it back. */
+/* open_seq: counts openings and closings of writers of the file, and its truncations; close gives it back.
+ * Replies about a file of unsure size carry it as well: a client that opened with that number as the sole
+ * writer (sole: nobody else had it open for writing) knows from its own writes what the objects hold. */
 #define REQ_mds_open(F)    F(fid, fid) F(u32, open_flags) F(u64, open_id)
-#define REP_mds_open(F)    F(attr, attr) F(blob, layout) F(u64, open_seq)
+#define REP_mds_open(F)    F(attr, attr) F(blob, layout) F(u64, open_seq) F(u32, sole)
 /* flags: CLOSE_*. size, blocks, mtime: of the objects, valid with CLOSE_WROTE. */
 #define REQ_mds_close(F)   F(fid, fid) F(u64, open_id) F(u32, flags) F(u64, open_seq) F(u64, size) F(u64, blocks) \
 	F(i64, mtime) F(i64, atime)
