@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* buf.c - pool of bulk buffers; see buf.h.
  *
- * A size class for each power of two from a page to MAX_BULK, each with a stack of free buffers, so that the
- * warmest is handed out first. Kept and handed-out memory together stays under the limit:
- * when a class is empty and the limit is near, free buffers of other classes are returned to the
- * system. Nothing is zeroed: users see what was in the buffer before and send only what they filled.
- */
+ * A size class for each power of two from a page to MAX_BULK, each with a stack of free buffers,
+ * so that the warmest is handed out first. Kept and handed-out memory together stays under the
+ * limit: when a class is empty and the limit is near, free buffers of other classes are returned
+ * to the system. Nothing is zeroed: users see what was in the buffer before and send only what
+ * they filled. */
 #include "common/buf.h"
 #include "common/limits.h"
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* co.c - waiting, mutual exclusion and fan-out for fibers, on fiber.h and loop.h only, so that it works
- * on the real loop and on the simulator's. Waiters live on the stacks of the fibers that wait. Nothing
- * here can be cancelled: a wait ends by a wake or by its deadline. */
+/* co.c - waiting, mutual exclusion and fan-out for fibers, on fiber.h and loop.h only, so that it
+ * works on the real loop and on the simulator's. Waiters live on the stacks of the fibers that
+ * wait. Nothing here can be cancelled: a wait ends by a wake or by its deadline. */
 #include "common/co.h"
 #include <stdlib.h>
 
@@ -103,7 +103,8 @@ void co_yield(void)
 	struct fiber *f = fiber_self();
 	struct loop_work w = {.fn = sleep_over, .arg = f};
 
-	/* Two turns of the queue: the work wakes the fiber, which then queues behind what is ready. */
+	/* Two turns of the queue: the work wakes the fiber, which then queues behind what is
+	 * ready. */
 	assert(f);
 	loop_defer(fiber_loop(f), &w);
 	fiber_co_suspend();

@@ -14,7 +14,8 @@ struct co_waitq {
 };
 void co_waitq_init(struct co_waitq *q);
 bool co_waitq_empty(const struct co_waitq *q);
-/* Waits for a wake. deadline_ns in loop_now() time, 0 = none. 0, -ETIMEDOUT, or what co_wake_rc gave. */
+/* Waits for a wake. deadline_ns in loop_now() time, 0 = none. 0, -ETIMEDOUT, or what co_wake_rc
+ * gave. */
 must_check int co_wait(struct co_waitq *q, uint64_t deadline_ns);
 void co_wake_one(struct co_waitq *q);
 void co_wake_all(struct co_waitq *q);

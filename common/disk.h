@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* disk.h - port: files of one directory tree, for the OST.
  *
- * Two implementations: disk_uring.c (io_uring on the loop's thread) and tests/sim/disk_sim.c (memory;
- * loses or tears what was not synced at a crash). Paths are relative to the disk's root directory.
- * A disk belongs to one loop. co_ functions suspend the calling fiber, not the thread; the others are
- * short system calls in line. All return 0 or a count, or -errno of the system call.
- */
+ * Two implementations: disk_uring.c (io_uring on the loop's thread) and tests/sim/disk_sim.c
+ * (memory; loses or tears what was not synced at a crash). Paths are relative to the disk's root
+ * directory. A disk belongs to one loop. co_ functions suspend the calling fiber, not the thread;
+ * the others are short system calls in line. All return 0 or a count, or -errno of the system
+ * call. */
 #pragma once
 #include "common/base.h"
 #include <sys/types.h>
@@ -38,7 +38,8 @@ void disk_file_close(struct disk_file *f);
 /* Bytes read (short only at end of file), or -errno. */
 must_check ssize_t disk_co_read(struct disk_file *f, struct iovec *iov, uint32_t n, uint64_t off);
 /* All bytes or -errno (-ENOSPC after a partial write). */
-must_check int disk_co_write(struct disk_file *f, const struct iovec *iov, uint32_t n, uint64_t off);
+must_check int disk_co_write(struct disk_file *f, const struct iovec *iov, uint32_t n,
+			     uint64_t off);
 /* Data and what is needed to read it (fdatasync). */
 must_check int disk_co_sync(struct disk_file *f);
 must_check int disk_co_fallocate(struct disk_file *f, uint32_t mode, uint64_t off, uint64_t len);
@@ -49,6 +50,7 @@ must_check int disk_stat(struct disk_file *f, struct disk_stat *out);
 /* whence SEEK_DATA or SEEK_HOLE; the offset, or -ENXIO. */
 must_check int64_t disk_seek(struct disk_file *f, uint64_t off, int whence);
 must_check int disk_space(struct disk *d, struct disk_space *out);
-/* Extended attributes of an object's file, name without "user.". Value length, -ENODATA, -ERANGE. */
+/* Extended attributes of an object's file, name without "user.". Value length, -ENODATA, -ERANGE.
+ */
 must_check ssize_t disk_getxattr(struct disk_file *f, const char *name, void *value, size_t len);
 must_check int disk_setxattr(struct disk_file *f, const char *name, const void *value, size_t len);

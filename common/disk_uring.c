@@ -2,17 +2,16 @@
 /* disk_uring.c - disk.h over a directory of a local file system, through io_uring.
  *
  * One ring for each disk, used on the loop's thread only. Requests of one pass of the loop are
- * submitted together before the loop waits; a large one goes at once, so that its answer can leave while the
- * next is copied. What the page cache can serve completes inside the submit and its fiber never
- * leaves the pass. The ring's descriptor wakes the loop for the rest.
+ * submitted together before the loop waits; a large one goes at once, so that its answer can leave
+ * while the next is copied. What the page cache can serve completes inside the submit and its
+ * fiber never leaves the pass. The ring's descriptor wakes the loop for the rest.
  *
  * Through the ring: read, write, sync, fallocate, unlink, large truncations, and opens whose names
  * are not cached. In line, because they have no operation or cost less than a worker thread's
  * wake-up: creation, stat, seek, xattrs, small truncations, and small writes while those are quick
  * (see write_inline).
  *
- * Deliberately not here: caching of descriptors, O_DIRECT, checksums (oss).
- */
+ * Deliberately not here: caching of descriptors, O_DIRECT, checksums (oss). */
 #include "common/co.h"
 #include "common/disk.h"
 #include "common/limits.h"
@@ -30,7 +29,7 @@
 #include <unistd.h>
 
 enum {
-	RING_ENTRIES = 256,	   /* also the limit on requests in flight; the CQ holds twice that */
+	RING_ENTRIES = 256,	   /* and requests in flight; the CQ holds twice that */
 	WORKERS = 16,		   /* of the kernel, for what would block */
 	SUBMIT_NOW = 512 << 10,	   /* bytes of a request that do not wait for the end of the pass */
 	IOV_WINDOW = 64,
@@ -178,8 +177,8 @@ static void file_unref(struct disk_file *f)
 
 static int ring_init(struct disk *d)
 {
-	/* Not DEFER_TASKRUN: with it the ring's descriptor does not become readable when a worker or
-	 * the device is done (seen with Linux 6.18), and an eventfd costs what it saves. */
+	/* Not DEFER_TASKRUN: with it the ring's descriptor does not become readable when a worker
+	 * or the device is done (seen with Linux 6.18), and an eventfd costs what it saves. */
 	const unsigned common = IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG |
 				       IORING_SETUP_SUBMIT_ALL;
 	const unsigned flags[] = {IORING_SETUP_SINGLE_ISSUER | common, common, 0};
@@ -429,8 +428,8 @@ ssize_t disk_co_read(struct disk_file *f, struct iovec *iov, uint32_t n, uint64_
 	return rc < 0 ? rc : (ssize_t)(x.off - off);
 }
 
-/* Most file systems let the ring do a buffered write on a worker thread only, whose wake-up costs more
- * than copying a few hundred KiB (docs/performance.md). But a write blocks when too much is
+/* Most file systems let the ring do a buffered write on a worker thread only, whose wake-up costs
+ * more than copying a few hundred KiB (docs/performance.md). But a write blocks when too much is
  * dirty: after one that took long the ring gets them all for a while. */
 static int write_inline(struct disk_file *f, struct xfer *x, uint32_t k)
 {
@@ -467,7 +466,8 @@ int disk_co_write(struct disk_file *f, const struct iovec *iov, uint32_t n, uint
 	file_unref(f);
 	if (rc < 0)
 		return rc;
-	return x.n && xfer_window(&x, &len) ? -EIO : 0; /* a write of nothing: not seen, not endless */
+	/* A write of nothing is not seen in practice, but must not be retried without end. */
+	return x.n && xfer_window(&x, &len) ? -EIO : 0;
 }
 
 int disk_co_sync(struct disk_file *f)

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* fiber.c - stackful coroutines with a hand-written switch (see fiber.h).
  *
- * swapcontext() makes two system calls per switch and costs thirty times as much, so the switch is a dozen
- * instructions for x86-64 and aarch64. The struct fiber sits at the top of its own stack; the
- * mapping is guard page, stack, struct. All switching is between the thread's main stack and a fiber, never
- * between two fibers: a woken fiber runs from the loop's deferred work, which keeps order fair.
+ * swapcontext() makes two system calls per switch and costs thirty times as much, so the switch is
+ * a dozen instructions for x86-64 and aarch64. The struct fiber sits at the top of its own stack;
+ * the mapping is guard page, stack, struct. All switching is between the thread's main stack and a
+ * fiber, never between two fibers: a woken fiber runs from the loop's deferred work, which keeps
+ * order fair.
  *
  * The sanitizers are told of every switch. Floating point control words are not switched: nobody
- * here changes them.
- */
+ * here changes them. */
 #include "common/fiber.h"
 #include "common/loop.h"
 #include <stdint.h>
@@ -66,7 +66,8 @@ static __thread struct {
 	void *main_tsan;
 } me;
 
-/* Saves the callee-saved registers on the current stack and its pointer to *save; loads the other. */
+/* Saves the callee-saved registers on the current stack and its pointer to *save; loads the other.
+ */
 void fiber_switch_stack(void **save, void *load);
 /* Where a new stack starts; calls fiber_main. */
 void fiber_start(void);
@@ -200,7 +201,8 @@ static struct fiber *stack_get(void)
 		munmap(map, GUARD + FIBER_STACK);
 		return NULL;
 	}
-	/* The tops of stacks would all fall into the same cache sets: shift them against each other. */
+	/* The tops of stacks would all fall into the same cache sets: shift them against each
+	 * other. */
 	f = (struct fiber *)(map + GUARD + FIBER_STACK - (sizeof(*f) + 63) / 64 * 64 -
 			     192 * (size_t)(me.color++ % 16));
 	f->map = map;

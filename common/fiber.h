@@ -2,9 +2,8 @@
 /* fiber.h - stackful coroutines: create, switch, pool of stacks; nothing else.
  *
  * A fiber belongs to the loop it was spawned on and runs on that thread only. It runs until it
- * suspends or its function returns. Stacks are FIBER_STACK bytes with a guard page and are pooled, so keep arrays off them
- * (-Wframe-larger-than). Handlers use co.h, not this.
- */
+ * suspends or its function returns. Stacks are FIBER_STACK bytes with a guard page and are pooled,
+ * so keep arrays off them (-Wframe-larger-than). Handlers use co.h, not this. */
 #pragma once
 #include "common/base.h"
 
@@ -12,8 +11,8 @@ struct loop;
 struct fiber;
 typedef void fiber_fn(void *arg);
 
-/* From the loop's main stack: runs fn at once until it suspends. From a fiber: puts the new fiber on
- * the run queue of the loop. -ENOMEM. */
+/* From the loop's main stack: runs fn at once until it suspends. From a fiber: puts the new fiber
+ * on the run queue of the loop. -ENOMEM. */
 must_check int fiber_spawn(struct loop *l, fiber_fn *fn, void *arg);
 
 /* The running fiber, or NULL on a main stack. */
@@ -23,7 +22,8 @@ struct loop *fiber_loop(struct fiber *f);
 /* Switches to the main stack; returns after somebody called fiber_wake(). Suspends. */
 void fiber_co_suspend(void);
 
-/* Puts a suspended fiber on the run queue of its loop. Same thread; exactly one wake for one suspend. */
+/* Puts a suspended fiber on the run queue of its loop. Same thread; exactly one wake for one
+ * suspend. */
 void fiber_wake(struct fiber *f);
 
 /* Fibers of this thread that have not returned (for shutdown checks and statistics). */

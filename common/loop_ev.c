@@ -3,14 +3,14 @@
  *
  * One pass: wait; ev_check takes the time and runs due timers; descriptors' callbacks run; then
  * ev_prepare of the next pass runs what was deferred and what wanted to run before the wait, until
- * both queues are empty. So nothing is ever left over when the loop waits, and an idle loop uses no CPU.
- * A chain of work that keeps making work is cut after MAX_ROUNDS so that descriptors get their turn.
+ * both queues are empty. So nothing is ever left over when the loop waits, and an idle loop uses
+ * no CPU. A chain of work that keeps making work is cut after MAX_ROUNDS so that descriptors get
+ * their turn.
  *
  * All timers hang on one ev_timer. It is moved forward but never back: most timers are deadlines
  * that are stopped again, and one wake-up for nothing is cheaper than touching libev for each.
  *
- * This is the only file that includes ev.h.
- */
+ * This is the only file that includes ev.h. */
 #include "common/loop.h"
 #include "common/log.h"
 #include "common/loop_fd.h"
@@ -21,7 +21,7 @@
 #include <sys/random.h>
 #include <time.h>
 
-/* libev's EV_A macros alias through a struct member and its callback types drop const. */
+/* libev's header is not written for these warnings. */
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wundef"
 #pragma GCC diagnostic ignored "-Wstrict-prototypes"
@@ -167,8 +167,8 @@ static void on_async(struct ev_loop *ev, ev_async *aw, int events)
 	STAILQ_CONCAT(&now, &l->posted);
 	while ((w = STAILQ_FIRST(&now))) {
 		STAILQ_REMOVE_HEAD(&now, link);
-		/* Cleared before it runs and under the lock: whoever posts from now on is run for again,
-		 * and what whoever posted before has written is seen. */
+		/* Cleared before it runs and under the lock: whoever posts from now on is run for
+		 * again, and what whoever posted before has written is seen. */
 		w->queued = false;
 		pthread_mutex_unlock(&l->post_lock);
 		w->fn(w->arg);

@@ -8,7 +8,8 @@ struct loop_fd;
 enum loop_fd_events { LOOP_READ = 1, LOOP_WRITE = 2 };
 typedef void loop_fd_fn(void *arg, int events);
 
-must_check int loop_fd_create(struct loop *l, int fd, loop_fd_fn *fn, void *arg, struct loop_fd **out);
+must_check int loop_fd_create(struct loop *l, int fd, loop_fd_fn *fn, void *arg,
+			      struct loop_fd **out);
 void loop_fd_set(struct loop_fd *w, int events); /* 0 stops */
 void loop_fd_destroy(struct loop_fd *w); /* does not close the descriptor */
 

@@ -2,18 +2,19 @@
 /* net_tcp.c - net.h over TCP on loop_fd.h.
  *
  * Receiving: one small buffer for each connection takes headers and bodies, so that several small
- * messages come with one system call. Bulk data goes straight into the iovecs that the user gave, with the buffer as the
- * last piece of the same readv. On a connection that carried bulk lately only a few KiB are read
- * ahead, because every byte of bulk that lands in the buffer is copied once more.
+ * messages come with one system call. Bulk data goes straight into the iovecs that the user gave,
+ * with the buffer as the last piece of the same readv. On a connection that carried bulk lately
+ * only a few KiB are read ahead, because every byte of bulk that lands in the buffer is copied
+ * once more.
  *
  * Sending: messages queue up and leave before the loop waits, as many as fit into one sendmsg. The
  * headers of the first SEND_WINDOW messages are encoded in a ring that lives as long as they do.
  *
- * Calls only queue work, so they are safe from fibers and from inside callbacks; callbacks come from
- * the loop. A connection is freed after on_close, when no work of it is queued any more.
+ * Calls only queue work, so they are safe from fibers and from inside callbacks; callbacks come
+ * from the loop. A connection is freed after on_close, when no work of it is queued any more.
  *
- * Deliberately not here: reconnects, timeouts of connects and of silent peers (rpc), bulk checksums (rpc).
- */
+ * Deliberately not here: reconnects, timeouts of connects and of silent peers (rpc), bulk
+ * checksums (rpc). */
 #include "common/limits.h"
 #include "common/log.h"
 #include "common/loop_fd.h"

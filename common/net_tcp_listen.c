@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* net_tcp_listen.c - listeners of net.h over TCP. When the process is out of descriptors it stops
- * accepting for a second instead of spinning. Who may connect is the user's business (net_accept_fn). */
+ * accepting for a second instead of spinning. Who may connect is the user's business
+ * (net_accept_fn). */
 #include "common/log.h"
 #include "common/loop_fd.h"
 #include "common/net_tcp.h"

@@ -2,9 +2,10 @@
 /* micro_disk.c - disk_uring.c in the page cache against plain pread/pwrite on the same file.
  *
  * DEPTH fibers read or overwrite blocks of an existing, cached 64 MiB file at random. Small writes
- * are done in line by disk_uring.c, larger ones by the ring; "plain" calls pread and pwrite on the loop's
- * thread. Five interleaved rounds; median[min..max] of operations a second, CPU us of the process
- * (with the kernel's io workers) for each. Usage: micro_disk [directory [ms per measurement]] */
+ * are done in line by disk_uring.c, larger ones by the ring; "plain" calls pread and pwrite on the
+ * loop's thread. Five interleaved rounds; median[min..max] of operations a second, CPU us of the
+ * process (with the kernel's io workers) for each. Usage: micro_disk [directory [ms per
+ * measurement]] */
 #include "common/co.h"
 #include "common/disk.h"
 #include <fcntl.h>

@@ -2,10 +2,10 @@
 /* micro_fiber.c - what a fiber for each request costs against plain callbacks.
  *
  * The path: 4 KiB come in (a copy), a handler looks at them and makes 4 KiB of answer (a copy). In
- * "straight" the handler never waits; in "waits once" it waits for something that another work of the
- * loop completes, as a disk read does. Everything is in memory and on one loop, so the difference
- * between two lines is the mechanism itself. Five interleaved rounds, median[min..max] in ns per
- * request. Usage: micro_fiber [requests per round] */
+ * "straight" the handler never waits; in "waits once" it waits for something that another work of
+ * the loop completes, as a disk read does. Everything is in memory and on one loop, so the
+ * difference between two lines is the mechanism itself. Five interleaved rounds, median[min..max]
+ * in ns per request. Usage: micro_fiber [requests per round] */
 #include "common/co.h"
 #include <stdio.h>
 #include <stdlib.h>

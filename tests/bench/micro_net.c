@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* micro_net.c - loopback request and answer: bare epoll against io_uring against net_tcp.c.
  *
- * A client process asks with 112 bytes, a server process answers with 112 + SIZE; DEPTH requests are kept in
- * flight. "epoll" is recv/send with epoll_wait, "uring" one recv and one send in a ring with
- * submit-and-wait, both on a bare byte stream; "net_tcp" is the real transport with frames, header
- * checksums and bulk straight into place. Five interleaved rounds; median[min..max] of requests a
- * second and of CPU us (both processes, user and system) for each. Usage: micro_net [ms per measurement] */
+ * A client process asks with 112 bytes, a server process answers with 112 + SIZE; DEPTH requests
+ * are kept in flight. "epoll" is recv/send with epoll_wait, "uring" one recv and one send in a
+ * ring with submit-and-wait, both on a bare byte stream; "net_tcp" is the real transport with
+ * frames, header checksums and bulk straight into place. Five interleaved rounds; median[min..max]
+ * of requests a second and of CPU us (both processes, user and system) for each. Usage: micro_net
+ * [ms per measurement] */
 #include "common/limits.h"
 #include "common/net.h"
 #include <liburing.h>

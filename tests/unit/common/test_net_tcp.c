@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_net_tcp.c - the TCP transport over real loopback: bulk, back-pressure, bad and cut frames, moving
- * between threads. Client and server share one loop unless a test says otherwise. */
+/* test_net_tcp.c - the TCP transport over real loopback: bulk, back-pressure, bad and cut frames,
+ * moving between threads. Client and server share one loop unless a test says otherwise. */
 #include "common/limits.h"
 #include "common/net.h"
 #include <netinet/in.h>
