@@ -439,6 +439,7 @@ static int end_batch(struct store *s)
 static void commit_batch(struct store *s)
 {
 	uint64_t began, took;
+	MDB_envinfo info;
 	int rc, room_rc;
 
 	if (!s->wt.mdb)
@@ -450,7 +451,9 @@ static void commit_batch(struct store *s)
 	took = loop_clock(s->loop) - began;
 	s->wanted = false;
 	if (rc == 0) {
-		s->committed = s->batch_id;
+		/* Not batch_id: LMDB gives the number of a batch without changes to the next one. */
+		if (mdb_env_info(s->env, &info) == 0)
+			s->committed = info.me_last_txnid;
 		s->stats.commits++;
 		s->stats.commit_ns_sum += took;
 		s->stats.commit_ns_max = max_u64(s->stats.commit_ns_max, took);

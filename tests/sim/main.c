@@ -43,7 +43,7 @@ struct options {
 	const char *list; /* file of seeds */
 	uint32_t steps;
 	uint64_t n;
-	bool trace, here, verbose, twice;
+	bool trace, here, verbose, twice, messages;
 };
 
 struct run {
@@ -143,6 +143,15 @@ static void finish(struct run *r)
 	sim_end();
 }
 
+static void print_message(const char *from, const char *to, const struct wire_hdr *h)
+{
+	fprintf(stderr, "%12.6f %s -> %s %s %s xid %" PRIx64 " slot %u status %d flags %x body %u "
+		"bulk %u\n",
+		(double)sim_now() / 1e9, from, to, rpc_name(h->rpc),
+		h->flags & WIRE_REPLY ? "reply" : "request", h->xid, h->slot, h->status, h->flags,
+		h->body_len, h->bulk_len);
+}
+
 /* True if all was well; then *digest says what happened. */
 static bool run_here(uint64_t seed, const struct options *o, uint64_t *digest)
 {
@@ -157,6 +166,8 @@ static bool run_here(uint64_t seed, const struct options *o, uint64_t *digest)
 	sim_net_begin();
 	sim_disk_begin();
 	trace_begin(o->trace);
+	if (o->messages)
+		sim_net_on_deliver(print_message);
 	rc = cluster_start(dir, 1 + (uint32_t)sim_below(SIM_WORK, CLUSTER_LANES), &r.cl);
 	if (!rc)
 		work(&r);
@@ -259,7 +270,7 @@ static const char usage[] =
 	"  -m MODE   serial, crowd or shared, each with or without +faults; or mixed (mixed)\n"
 	"  -l FILE   run the seeds listed in FILE instead\n"
 	"  -2        run each seed twice and compare the digests\n"
-	"  -t        print every operation   -v  print all log lines\n"
+	"  -t        print every operation   -x  every message   -v  all log lines\n"
 	"  -1        do not fork, for a debugger\n";
 
 int main(int argc, char **argv)
@@ -269,7 +280,7 @@ int main(int argc, char **argv)
 	uint64_t first = 1;
 	int c;
 
-	while ((c = getopt(argc, argv, "n:s:m:l:2tv1h")) != -1) {
+	while ((c = getopt(argc, argv, "n:s:m:l:2tvx1h")) != -1) {
 		switch (c) {
 		case 'n': o.n = strtoull(optarg, NULL, 10); break;
 		case 's': o.steps = (uint32_t)strtoul(optarg, NULL, 10); break;
@@ -278,6 +289,7 @@ int main(int argc, char **argv)
 		case '2': o.twice = true; break;
 		case 't': o.trace = true; break;
 		case 'v': o.verbose = true; break;
+		case 'x': o.messages = true; break;
 		case '1': o.here = true; break;
 		case 'h': fputs(usage, stdout); return 0;
 		default: fputs(usage, stderr); return 2;

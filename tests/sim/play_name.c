@@ -156,6 +156,8 @@ void play_link(struct play *p)
 	int rc;
 
 	play_name(p, dir, name);
+	if (S_ISDIR(n->a.mode) && model_dent_find(dir, name))
+		return; /* the kernel has looked for the name before it asks */
 	play_call(p);
 	rc = fs_co_link(p->ln, &n->fid, &dir->fid, SPAN_STR(name), &e);
 	play_called(p);
@@ -298,7 +300,7 @@ void play_list(struct play *p, struct model_node *dir, bool plus)
 	while (!eof && !rc && !sim_failed()) {
 		l.left = 1 + (uint32_t)play_below(p, 12);
 		rc = fs_co_readdir_some(p->ln, &dir->fid, l.cookie, plus,
-					(uint32_t)play_below(p, 2000), list_one, &l, &eof);
+					512 + (uint32_t)play_below(p, 2000), list_one, &l, &eof);
 		if (++calls > 1000)
 			sim_fail("player %u: readdir #%u never ends", p->index, dir->id);
 	}

@@ -246,6 +246,7 @@ static void churn_task(struct task *t)
 		struct entry e;
 
 		snprintf(name, sizeof(name), "churn%u", t->s->churn_no++);
+		trace("%s %u: make %s, remove %s", t->name, t->id, name, old[k]);
 		if (!ok(t, "mknod", fs_co_make(t->ln, &t->s->list_dir, SPAN_STR(name),
 					       S_IFREG | 0644, 0, SPAN_NONE, &cred, &e)))
 			return;
