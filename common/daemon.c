@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* daemon.c - process life of a server; see daemon.h.
  *
- * Going to the background: the parent waits at a pipe for one byte, which says that the child serves;
- * if the pipe ends without it, the child has printed why on the common stderr. There is no second
- * fork and no umask change: the label and the store choose their own modes.
+ * Going to the background: the parent waits at a pipe for one byte, which says that the child
+ * serves; if the pipe ends without it, the child has printed why on the common stderr. There is
+ * no second fork and no umask change: the label and the store choose their own modes.
  */
 #include "common/daemon.h"
 #include "common/log.h"

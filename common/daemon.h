@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* daemon.h - what every daemon does the same way: options, background, pid file, readiness, signals.
+/* daemon.h - what every daemon does the same way: options, background, pid file, readiness,
+ * signals.
  *
- * Common options: -f/--foreground, -d/--debug LEVEL, --syslog, --pid-file FILE, --listen NID, --set NAME=VALUE, -h, -V.
- * Without --foreground the process goes to the background when it is ready to serve, and the
- * starter's exit status tells whether it is (0) or not (1, after the error on stderr). With NOTIFY_SOCKET set it sends
- * READY=1, RELOADING=1, STOPPING=1 (sd_notify protocol, no library needed). In the background the log
- * goes to syslog unless stderr is a file.
+ * Common options: -f/--foreground, -d/--debug LEVEL, --syslog, --pid-file FILE, --listen NID,
+ * --set NAME=VALUE, -h, -V. Without --foreground the process goes to the background when it is
+ * ready to serve, and the starter's exit status tells whether it is (0) or not (1, after the
+ * error on stderr). With NOTIFY_SOCKET set it sends READY=1, RELOADING=1, STOPPING=1 (sd_notify
+ * protocol, no library needed). In the background the log goes to syslog unless stderr is a file.
  * Main thread, start-up; nothing suspends.
  */
 #pragma once
@@ -34,9 +35,10 @@ void daemon_fork(struct daemon_opts *o);
 /* Ready to serve: pid file, sd_notify, releases the starter. */
 void daemon_ready(struct daemon_opts *o);
 /* Cannot start: text to stderr of the starter; exits 1. */
-void daemon_fail(struct daemon_opts *o, const char *fmt, ...) PRINTF_LIKE(2, 3) __attribute__((noreturn));
-/* SIGTERM and SIGINT call stop(arg) once (a second one exits at once), SIGHUP calls reload(arg), which
- * may be NULL. */
+void daemon_fail(struct daemon_opts *o, const char *fmt, ...) PRINTF_LIKE(2, 3)
+	__attribute__((noreturn));
+/* SIGTERM and SIGINT call stop(arg) once (a second one exits at once), SIGHUP calls reload(arg),
+ * which may be NULL. */
 must_check int daemon_signals(struct loop *l, loop_fn *stop, loop_fn *reload, void *arg);
 /* Removes the pid file and the announcements. */
 void daemon_exit(struct daemon_opts *o);

@@ -99,7 +99,8 @@ static bool pool_ok(const char *pool)
 	size_t n = strnlen(pool, MAX_POOL_NAME + 1);
 
 	return n <= MAX_POOL_NAME &&
-	       strspn(pool, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") == n;
+	       strspn(pool, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") ==
+		       n;
 }
 
 static bool comp_ok(const struct layout_comp *c)
@@ -288,7 +289,8 @@ int layout_dec(struct span s, struct layout **out)
 
 /* ---- arithmetic ---- */
 
-/* Bytes of the stripe's object that hold file bytes below `off`, as if the component started at 0. */
+/* Bytes of the stripe's object that hold file bytes below `off`, as if the component started at
+ * 0. */
 static uint64_t obj_bytes(const struct layout_comp *c, uint32_t stripe, uint64_t off)
 {
 	uint64_t width = (uint64_t)c->stripe_size * (uint32_t)c->stripe_count;

@@ -33,7 +33,7 @@ struct layout_comp {
 	uint64_t start, end;	/* extent in the file; end exclusive, LAYOUT_EOF = open */
 	uint32_t pattern;
 	uint32_t stripe_size;	/* 0 in a default: the file system's */
-	int32_t stripe_count;	/* 0: the file system's default; -1: all OSTs; else 1..MAX_STRIPES */
+	int32_t stripe_count; /* 0: the file system's default; -1: all OSTs; else 1..MAX_STRIPES */
 	int32_t stripe_offset;	/* first OST index; -1: the MDS chooses */
 	char pool[MAX_POOL_NAME + 1];
 	uint32_t *ost;		/* stripe_count OST indexes, or NULL: no objects */
@@ -63,8 +63,8 @@ struct layout_run {
 	uint64_t file_off;    /* file offset of the first piece */
 };
 
-/* All zero; if stripes_in_all > 0, comp[0].ost points to room for that many indexes, which the caller
- * deals out among the components. */
+/* All zero; if stripes_in_all > 0, comp[0].ost points to room for that many indexes, which the
+ * caller deals out among the components. */
 must_check int layout_alloc(uint32_t ncomp, uint32_t stripes_in_all, struct layout **out);
 void layout_free(struct layout *l);
 void layout_freep(struct layout **l); /* for CLEANUP() */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* log.h - one line per event, to stderr or syslog; and a ring of the last lines for crashes.
  *
- * Format on stderr: "2026-11-22T10:11:12.345Z name[pid] LEVEL text". Any thread. An error is logged once, where it is
- * decided what becomes of it. Text of peers must be escaped by whoever prints it.
+ * Format on stderr: "2026-11-22T10:11:12.345Z name[pid] LEVEL text". Any thread. An error is
+ * logged once, where it is decided what becomes of it. Text of peers must be escaped by whoever
+ * prints it.
  */
 #pragma once
 #include "common/base.h"

@@ -21,13 +21,13 @@ enum {
 #define U16_ALL 0xffff /* -1 in the 16-bit fields: all OSTs, any OST */
 
 /* clang-format off */
-#define V1_FIELDS(F) F(u32, magic) F(u32, pattern) F(u64, oi_id) F(u64, oi_seq) F(u32, stripe_size) \
-	F(u16, stripe_count) F(u16, stripe_offset)
+#define V1_FIELDS(F) F(u32, magic) F(u32, pattern) F(u64, oi_id) F(u64, oi_seq) \
+	F(u32, stripe_size) F(u16, stripe_count) F(u16, stripe_offset)
 #define OBJ_FIELDS(F) F(u64, id) F(u64, seq) F(u32, gen) F(u32, idx)
 #define COMP_FIELDS(F) F(u32, magic) F(u32, size) F(u32, gen) F(u16, flags) F(u16, entries) \
 	F(u16, mirrors) F(u16, ec) F(u32, pad1) F(u64, pad2)
-#define ENTRY_FIELDS(F) F(u32, id) F(u32, flags) F(u64, start) F(u64, end) F(u32, offset) F(u32, size) \
-	F(u32, gen) F(u64, timestamp) F(u32, coding)
+#define ENTRY_FIELDS(F) F(u32, id) F(u32, flags) F(u64, start) F(u64, end) F(u32, offset) \
+	F(u32, size) F(u32, gen) F(u64, timestamp) F(u32, coding)
 /* clang-format on */
 
 #define MUST_DEC(t, n) || dec_##t(r, &v->n)
@@ -73,7 +73,8 @@ static void enc_plain(struct wbuf *w, const struct layout *l, const struct layou
 		.oi_seq = fid->seq,
 		.stripe_size = c->stripe_size,
 		.stripe_count = (uint16_t)c->stripe_count,
-		/* The field has two meanings: generation of what is, first OST of what is wanted. */
+		/* The field has two meanings: generation of what is, first OST of what is
+		 * wanted. */
 		.stripe_offset = (uint16_t)(c->ost ? l->gen : (uint32_t)c->stripe_offset),
 	};
 

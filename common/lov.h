@@ -23,8 +23,8 @@ must_check int lov_enc(struct wbuf *w, const struct layout *l, const struct fid 
 
 /* Reads a blob as setxattr gets it: a wish. Objects in it (a copy of another file's layout) are
  * dropped, and with them the first OST: stripe_offset becomes -1. An explicit OST list
- * (LOV_MAGIC_SPECIFIC) is kept in comp->ost, without LCME_INIT. -EINVAL for garbage or a layout that
- * breaks a rule, -EOPNOTSUPP for a form that Sheen does not build, -ENOMEM. */
+ * (LOV_MAGIC_SPECIFIC) is kept in comp->ost, without LCME_INIT. -EINVAL for garbage or a layout
+ * that breaks a rule, -EOPNOTSUPP for a form that Sheen does not build, -ENOMEM. */
 must_check int lov_dec(struct span blob, struct layout **out);
 
 /* Object number and group that tools show for a stripe. */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* mgs_link.c - registration and the live configuration; see mgs_link.h.
  *
- * Fibers of a link wait only on wake_q (the import's state, the end of the link) and in calls, which end
- * when the import is destroyed. Permanent parameters are compared with the ones of the version
- * before, so that news of a target does not undo what somebody set by hand meanwhile.
+ * Fibers of a link wait only on wake_q (the import's state, the end of the link) and in calls,
+ * which end when the import is destroyed. Permanent parameters are compared with the ones of the
+ * version before, so that news of a target does not undo what somebody set by hand meanwhile.
  */
 #include "common/mgs_link.h"
 #include "common/log.h"
@@ -102,24 +102,57 @@ static int link_co_connected(struct mgs_link *ml, uint64_t deadline)
 
 /* ---- registration ---- */
 
-static int own_nids(struct mgs_link *ml, const struct mgs_register *r, char *text, size_t len)
+/* Names are resolved on the loop's main stack: the C library wants more stack than a fiber has. */
+struct resolve {
+	struct loop_work work;
+	struct fiber *fiber;
+	const char *text;
+	uint16_t port;
+	struct nid_list nids;
+	int rc;
+};
+
+static void resolve_now(void *arg)
 {
-	struct nid_list l = {.n = 1};
+	struct resolve *r = arg;
 	char why[256];
 
+	r->rc = nid_list_parse(r->text, r->port, &r->nids, why, sizeof(why));
+	if (r->rc)
+		log_err("servicenode: %s", why);
+	fiber_wake(r->fiber);
+}
+
+static int co_resolve(struct mgs_link *ml, struct resolve *r)
+{
+	r->work = (struct loop_work){.fn = resolve_now, .arg = r};
+	r->fiber = fiber_self();
+	loop_defer(ml->l, &r->work);
+	fiber_co_suspend();
+	return r->rc;
+}
+
+/* What to announce: the service addresses, else where this process listens. */
+static int co_own_nids(struct mgs_link *ml, const struct mgs_register *r, char *text, size_t len)
+{
+	struct resolve res = {.text = r->servicenode, .port = nid_port(&r->listen)};
+	struct nid_list *l = &res.nids;
+
 	if (r->servicenode && r->servicenode[0]) {
-		if (nid_list_parse(r->servicenode, nid_port(&r->listen), &l, why, sizeof(why))) {
-			log_err("servicenode: %s", why);
+		if (co_resolve(ml, &res))
 			return -EINVAL;
-		}
+		if (ml->closing)
+			return -ESHUTDOWN;
 	} else if (nid_is_wildcard(&r->listen)) {
-		if (!rpc_import_local(ml->imp, &l.nid[0]))
+		l->n = 1;
+		if (!rpc_import_local(ml->imp, &l->nid[0]))
 			return -ENOTCONN;
-		nid_set_port(&l.nid[0], nid_port(&r->listen));
+		nid_set_port(&l->nid[0], nid_port(&r->listen));
 	} else {
-		l.nid[0] = r->listen;
+		l->n = 1;
+		l->nid[0] = r->listen;
 	}
-	nid_list_str(&l, 0, text, len);
+	nid_list_str(l, 0, text, len);
 	return 0;
 }
 
@@ -138,7 +171,7 @@ static int register_co_once(struct mgs_link *ml, const struct mgs_register *r, u
 
 	rc = link_co_connected(ml, 0);
 	if (rc == 0)
-		rc = own_nids(ml, r, nids, sizeof(nids));
+		rc = co_own_nids(ml, r, nids, sizeof(nids));
 	if (rc)
 		return rc;
 	q.nids = SPAN_STR(nids);

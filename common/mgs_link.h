@@ -4,11 +4,12 @@
  * One link serves one process and one file system: a target announces itself with
  * mgs_link_co_register() (an OSS once for each OST), then mgs_link_co_start() fetches the list of
  * targets and permanent parameters, and from then on a fiber of the link waits for news (long
- * poll) and hands every new version to on_config. The link owns its import, which reconnects over all
- * NIDs for ever; whoever waits in register or start without a timeout says so in the log once a minute.
+ * poll) and hands every new version to on_config. The link owns its import, which reconnects over
+ * all NIDs for ever; whoever waits in register or start without a timeout says so in the log once
+ * a minute.
  *
- * One loop. What on_config is given is valid during the callback only. It knows nothing of what the
- * configuration is used for.
+ * One loop. What on_config is given is valid during the callback only. It knows nothing of what
+ * the configuration is used for.
  */
 #pragma once
 #include "common/rpc.h"
@@ -39,12 +40,12 @@ struct mgs_link_cfg {
 	const struct rpc_client_cfg *client; /* kept by pointer; says loop, uuid and kind */
 	struct nid_list mgs;
 	char fsname[MAX_FSNAME + 1];
-	/* Every new configuration, the first one before mgs_link_co_start() returns. Runs in a fiber
-	 * and may suspend. Optional. */
+	/* Every new configuration, the first one before mgs_link_co_start() returns. Runs in a
+	 * fiber and may suspend. Optional. */
 	void (*on_config)(void *arg, const struct mgs_config *c);
 	void *arg;
-	/* Permanent parameters are applied here before on_config is called: new and changed ones, so
-	 * that what was set by hand stays. Optional. */
+	/* Permanent parameters are applied here before on_config is called: new and changed ones,
+	 * so that what was set by hand stays. Optional. */
 	struct params *params;
 };
 
@@ -60,15 +61,16 @@ struct mgs_register {
 				  * the local address of the connection to the MGS */
 };
 
-/* Tries until the MGS has answered. 0 with *version of the configuration (may be NULL); -EEXIST: the
- * index belongs to another target; -EINVAL: the MGS refuses the values, or servicenode is no NID list;
- * -ESHUTDOWN: mgs_link_co_destroy() was called. Suspends. */
+/* Tries until the MGS has answered. 0 with *version of the configuration (may be NULL); -EEXIST:
+ * the index belongs to another target; -EINVAL: the MGS refuses the values, or servicenode is no
+ * NID list; -ESHUTDOWN: mgs_link_co_destroy() was called. Suspends. */
 must_check int mgs_link_co_register(struct mgs_link *ml, const struct mgs_register *r,
 				    uint64_t *version);
 
 /* Gets the first configuration, delivers it, starts to watch. timeout_ms 0: waits for ever.
  * -ENOENT at once when the MGS does not know the file system; -ETIMEDOUT: no MGS answered;
- * -EPROTONOSUPPORT: another version of Sheen; -ENODEV: no MGS at that address; -ESHUTDOWN. Suspends. */
+ * -EPROTONOSUPPORT: another version of Sheen; -ENODEV: no MGS at that address; -ESHUTDOWN.
+ * Suspends. */
 must_check int mgs_link_co_start(struct mgs_link *ml, uint32_t timeout_ms);
 
 /* For lctl dl and ping. Owned by the link. */
@@ -78,7 +80,8 @@ uint64_t mgs_link_version(const struct mgs_link *ml);
 /* The same, whole; valid until the next one comes (any suspension). */
 const struct mgs_config *mgs_link_config(const struct mgs_link *ml);
 
-/* Ends watching and the import, waits for the link's fibers. on_config is not called again. Suspends. */
+/* Ends watching and the import, waits for the link's fibers. on_config is not called again.
+ * Suspends. */
 void mgs_link_co_destroy(struct mgs_link *ml);
 
 /* Decodes a reply to mgs_config; the fuzz target and tests use it too. -EBADMSG, -ENOMEM. */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* nid.c - reading and printing network addresses; see nid.h.
  *
- * The grammar is walked once from left to right: an element ends at the '@' of its address, then come
- * network and port, so the colons of an IPv6 address never count as separators. Only tcp exists.
+ * The grammar is walked once from left to right: an element ends at the '@' of its address, then
+ * come network and port, so the colons of an IPv6 address never count as separators. Only tcp
+ * exists.
  */
 #include "common/nid.h"
 #include <arpa/inet.h>
@@ -101,7 +102,8 @@ static bool host_name_ok(const char *host)
 {
 	size_t n = strlen(host);
 
-	/* Digits and dots that are no address would be guessed at by the resolver ("1.2" = 1.0.0.2). */
+	/* Digits and dots that are no address would be guessed at by the resolver ("1.2" =
+	 * 1.0.0.2). */
 	return n >= 1 && strspn(host, "0123456789.") < n && host[0] != '-' && host[0] != '.' &&
 	       strspn(host, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_") ==
 		       n;
@@ -248,7 +250,8 @@ bool fsname_ok(const char *name)
 	size_t n = strnlen(name, MAX_FSNAME + 1);
 
 	return n >= 1 && n <= MAX_FSNAME &&
-	       strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") == n;
+	       strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") ==
+		       n;
 }
 
 /* "/a//b/" becomes "/a/b"; ".." would leave the file system's tree. */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* param.c - the registry of parameters; see param.h.
  *
- * Names are kept sorted, so output has one order whatever the order of registration. Patterns come from
- * peers: braces are expanded into a bounded number of plain globs and a glob is matched without
- * recursion, so no pattern costs more than its length times the names.
+ * Names are kept sorted, so output has one order whatever the order of registration. Patterns
+ * come from peers: braces are expanded into a bounded number of plain globs and a glob is matched
+ * without recursion, so no pattern costs more than its length times the names.
  */
 #include "common/param.h"
 #include "common/limits.h"
@@ -166,8 +166,8 @@ static bool match_char(const char **p, char c)
 	return true;
 }
 
-/* The usual one-star-back matcher; a star does not cross a dot, so passing one commits. *rest: where the
- * pattern ended in the name (a whole number of components of it). */
+/* The usual one-star-back matcher; a star does not cross a dot, so passing one commits. *rest:
+ * where the pattern ended in the name (a whole number of components of it). */
 static bool glob_match(const char *p, const char *s, const char **rest)
 {
 	const char *star = NULL, *from = NULL;

@@ -32,13 +32,16 @@ must_check int params_own(struct params *ps, void *mem);
 /* Removes all names that start with prefix. */
 void param_del_prefix(struct params *ps, const char *prefix);
 
-/* "name=value\n" of every match (multi-line values start on a new line after "name="). -ENOENT without a match. */
+/* "name=value\n" of every match (multi-line values start on a new line after "name="). -ENOENT
+ * without a match. */
 must_check int params_get(struct params *ps, const char *pattern, struct wbuf *out);
 /* Sets every match; out gets "name=value\n" of those that took it. -ENOENT, else the first error:
  * -EACCES for a read-only one, what set said. */
-must_check int params_set(struct params *ps, const char *pattern, const char *value, struct wbuf *out);
-/* "name\n"; with a trailing "=" when it can be set, as lctl list_param -F. A pattern that covers only
- * the first components of a name gives these, once, with a trailing "/" (a directory). -ENOENT. */
+must_check int params_set(struct params *ps, const char *pattern, const char *value,
+			  struct wbuf *out);
+/* "name\n"; with a trailing "=" when it can be set, as lctl list_param -F. A pattern that covers
+ * only the first components of a name gives these, once, with a trailing "/" (a directory).
+ * -ENOENT. */
 must_check int params_list(struct params *ps, const char *pattern, struct wbuf *out);
 /* Sets an added or later-added parameter: kept and applied when such a name appears (set_param -P).
  * The same pattern again replaces the value; NULL forgets it. No match now is no error; else as

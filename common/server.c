@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* server.c - start-up that all servers share; see server.h. Nothing here knows what a server does. */
+/* server.c - start-up that all servers share; see server.h. Nothing here knows what a server
+ * does. */
 #include "common/server.h"
 #include "common/log.h"
 #include "common/proto/field.h"
@@ -129,7 +130,8 @@ static int listen_first(struct rpc_service *svc, uint16_t port, struct nid *at, 
 }
 
 int server_listen(struct rpc_service *svc, const char *listen, uint16_t default_port,
-		  struct server_dir *dirs, uint32_t ndirs, struct nid *at, char *why, size_t why_len)
+		  struct server_dir *dirs, uint32_t ndirs, struct nid *at, char *why,
+		  size_t why_len)
 {
 	uint16_t port = 0;
 	char text[NID_STRLEN];
@@ -209,7 +211,8 @@ static int apply_one(struct params *ps, const char *text, size_t len, char *why,
 	copy[len] = 0;
 	eq = strchr(copy, '=');
 	if (!eq)
-		return explain(-EINVAL, why, why_len, "parameter \"%.80s\" is not NAME=VALUE", copy);
+		return explain(-EINVAL, why, why_len, "parameter \"%.80s\" is not NAME=VALUE",
+			       copy);
 	*eq = 0;
 	rc = params_set_sticky(ps, copy, eq + 1);
 	return rc ? explain(rc, why, why_len, "parameter %s=%.80s: %s", copy, eq + 1, err_str(rc))
@@ -231,8 +234,8 @@ static int apply_label(struct params *ps, const struct target_label *l, char *wh
 	return 0;
 }
 
-int server_params_init(struct params *ps, const struct daemon_opts *o, const struct server_dir *dirs,
-		       uint32_t ndirs, char *why, size_t why_len)
+int server_params_init(struct params *ps, const struct daemon_opts *o,
+		       const struct server_dir *dirs, uint32_t ndirs, char *why, size_t why_len)
 {
 	uint32_t i;
 	int rc;

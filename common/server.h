@@ -32,15 +32,15 @@ must_check int server_dir_open(const char *path, enum target_type type, struct s
 must_check int server_dir_save(const struct server_dir *d, char *why, size_t why_len);
 void server_dir_close(struct server_dir *d);
 
-/* Listens for svc. listen (of the command line, may be NULL) decides; else the port remembered in the
- * labels; else default_port or the next free one, which is then remembered in all labels.
+/* Listens for svc. listen (of the command line, may be NULL) decides; else the port remembered in
+ * the labels; else default_port or the next free one, which is then remembered in all labels.
  * *at: address and port in use (the address may be a wildcard). */
 must_check int server_listen(struct rpc_service *svc, const char *listen, uint16_t default_port,
 			     struct server_dir *dirs, uint32_t ndirs, struct nid *at, char *why,
 			     size_t why_len);
 
-/* Adds version, health_check and debug; applies the labels' --param and the command line's --set, now
- * or as soon as such a parameter appears. */
+/* Adds version, health_check and debug; applies the labels' --param and the command line's --set,
+ * now or as soon as such a parameter appears. */
 must_check int server_params_init(struct params *ps, const struct daemon_opts *o,
 				  const struct server_dir *dirs, uint32_t ndirs, char *why,
 				  size_t why_len);

@@ -190,14 +190,16 @@ static int parse_line(struct target_label *l, uint32_t *seen, const char *path, 
 	if (f == F_END)
 		return explain(-EINVAL, why, why_len, "%s: unknown field \"%.60s\"", path, line);
 	if (f != F_PARAM && (*seen & 1U << f))
-		return explain(-EINVAL, why, why_len, "%s: field %s stands there twice", path, line);
+		return explain(-EINVAL, why, why_len, "%s: field %s stands there twice", path,
+			       line);
 	*seen |= 1U << f;
 	if (set_field(l, (enum field)f, eq + 1))
 		return explain(-EINVAL, why, why_len, "%s: field %s has the bad value \"%.80s\"",
 			       path, line, eq + 1);
 	if (f == F_VERSION && l->version != TARGET_VERSION)
 		return explain(-EINVAL, why, why_len,
-			       "%s: the target has format version %u, this program knows version %d",
+			       "%s: the target has format version %u, this program knows "
+			       "version %d",
 			       path, l->version, TARGET_VERSION);
 	return 0;
 }
@@ -241,12 +243,13 @@ static int check_crc(char *text, size_t len, const char *path, char *why, size_t
 	text[len - 1] = 0;
 	last = strrchr(text, '\n');
 	if (!last || strncmp(last + 1, CRC_KEY, strlen(CRC_KEY)))
-		return explain(-EUCLEAN, why, why_len, "%s is damaged: no checksum at the end", path);
+		return explain(-EUCLEAN, why, why_len, "%s is damaged: no checksum at the end",
+			       path);
 	have = crc32c_add(0, text, (size_t)(last + 1 - text));
 	if (get_crc(last + 1 + strlen(CRC_KEY), &want) || want != have)
 		return explain(-EUCLEAN, why, why_len,
-			       "%s is damaged: its checksum is %08x, the last line says %.16s", path,
-			       have, last + 1 + strlen(CRC_KEY));
+			       "%s is damaged: its checksum is %08x, the last line says %.16s",
+			       path, have, last + 1 + strlen(CRC_KEY));
 	*last = 0;
 	return 0;
 }
@@ -396,8 +399,8 @@ static bool one_line(const char *s)
 /* New file, synced, then renamed over the old one, then the directory synced. */
 static int replace_file(int dirfd, const struct wbuf *w)
 {
-	CLEANUP(close_fd) int fd = openat(dirfd, LABEL_TMP, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC,
-					  0644);
+	CLEANUP(close_fd)
+	int fd = openat(dirfd, LABEL_TMP, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
 	ssize_t n;
 
 	if (fd < 0)

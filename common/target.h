@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* target.h - the directory of an MGS, MDT or OST: its label and its guard.
  *
- * DIR/sheen.target is a text file "key=value" (type, fsname, index, uuid, version, mgsnode, nids, port, ...), last line crc32c of the
- * rest; written to a new file, synced and renamed. DIR/sheen.lock is flock()ed and carries "host pid"
- * while a server runs. Blocking file I/O: start-up only.
+ * DIR/sheen.target is a text file "key=value" (type, fsname, index, uuid, version, mgsnode, nids,
+ * port, ...), last line crc32c of the rest; written to a new file, synced and renamed.
+ * DIR/sheen.lock is flock()ed and carries "host pid" while a server runs. Blocking file I/O:
+ * start-up only.
  */
 #pragma once
 #include "common/limits.h"
@@ -26,7 +27,8 @@ struct target_label {
 };
 
 /* All print nothing; on error why (why_len bytes) says which file and what. */
-must_check int target_label_read(const char *dir, struct target_label *out, char *why, size_t why_len);
+must_check int target_label_read(const char *dir, struct target_label *out, char *why,
+				 size_t why_len);
 must_check int target_label_write(const char *dir, const struct target_label *l, char *why,
 				  size_t why_len);
 /* Opens and locks DIR for this process; *fd keeps the lock. -EBUSY names the holder in why. */

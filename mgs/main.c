@@ -22,8 +22,9 @@ struct process {
 	int exit_status;
 };
 
-static const char usage[] = "usage: sheen-mgs [OPTION]... DIR\n"
-			    "Serve the configuration kept in DIR, formatted with mkfs.sheen --mgs.\n";
+static const char usage[] =
+	"usage: sheen-mgs [OPTION]... DIR\n"
+	"Serve the configuration kept in DIR, formatted with mkfs.sheen --mgs.\n";
 
 static void co_stop(void *arg)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* mgs.h - a management server: registry, store and service in one.
  *
- * Everything runs on one loop. Changes are made one at a time under `lock`, because a change waits for
- * the disk between its check and its effect; nodes that wait for news sleep on `news`.
+ * Everything runs on one loop. Changes are made one at a time under `lock`, because a change
+ * waits for the disk between its check and its effect; nodes that wait for news sleep on `news`.
  */
 #pragma once
 #include "common/rpc.h"
@@ -46,7 +46,8 @@ struct mgs_change {
 	const char *key;
 	const struct wbuf *val;
 };
-/* Writes c and the next version of the configuration; 0 when both are on disk. m->lock is held. Suspends. */
+/* Writes c and the next version of the configuration; 0 when both are on disk. m->lock is held.
+ * Suspends. */
 must_check int mgs_co_write(struct mgs *m, const struct mgs_change *c);
 /* The change is in the registry: counts the version and wakes those who wait. */
 void mgs_changed(struct mgs *m);

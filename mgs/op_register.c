@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* op_register.c - a target says that it serves: joins its file system the first time, and tells its
- * addresses every time. Sent again after a lost answer it counts one start more, which harms nobody. */
+/* op_register.c - a target says that it serves: joins its file system the first time, and tells
+ * its addresses every time. Sent again after a lost answer it counts one start more, which harms
+ * nobody. */
 #include "common/log.h"
 #include "mgs/mgs.h"
 #include "mgs/schema.h"

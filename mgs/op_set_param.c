@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* op_set_param.c - lctl set_param -P: keeps a parameter for good and tells every node. Whether a value makes
- * sense is for the nodes to say: the MGS does not know their parameters. */
+/* op_set_param.c - lctl set_param -P: keeps a parameter for good and tells every node. Whether a
+ * value makes sense is for the nodes to say: the MGS does not know their parameters. */
 #include "common/log.h"
 #include "common/param.h"
 #include "mgs/mgs.h"

@@ -15,7 +15,7 @@
 
 enum {
 	MAX_CONFIG_TARGETS = 176 << 10, /* bytes of a file system's encoded target list */
-	MAX_CONFIG_PARAMS = 64 << 10,	/* and of all permanent parameters: together below MAX_BODY */
+	MAX_CONFIG_PARAMS = 64 << 10, /* and of all permanent parameters: together below MAX_BODY */
 	MAX_PARAM_VALUE = 1024,
 	MAX_NIDS_TEXT = 640,
 };
@@ -38,8 +38,8 @@ void registry_destroy(struct registry *r);
 uint64_t registry_version(const struct registry *r); /* >= 1 */
 void registry_set_version(struct registry *r, uint64_t version);
 
-/* What the record of this target would become. -EINVAL: bad values; -EEXIST: the index belongs to another
- * uuid; -ENOSPC: the file system is full of targets. why says it in words. */
+/* What the record of this target would become. -EINVAL: bad values; -EEXIST: the index belongs to
+ * another uuid; -ENOSPC: the file system is full of targets. why says it in words. */
 must_check int registry_check_target(const struct registry *r, const struct mgs_register_req *q,
 				     struct reg_target *out, char *why, size_t why_len);
 /* Adds or replaces. -ENOMEM. */
@@ -48,7 +48,8 @@ must_check int registry_put_target(struct registry *r, const struct reg_target *
 const struct reg_target *registry_find(const struct registry *r, const char *name);
 
 /* value NULL deletes. -EINVAL, -ENOENT (nothing to delete), -ENOSPC. */
-must_check int registry_check_param(const struct registry *r, struct span name, const struct span *value);
+must_check int registry_check_param(const struct registry *r, struct span name,
+				    const struct span *value);
 /* NUL-terminated; value NULL deletes. -ENOMEM. */
 must_check int registry_put_param(struct registry *r, const char *name, const char *value);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* schema.c - the only place where the table lists of the MGS are expanded into code; see schema.h. */
+/* schema.c - the only place where the table lists of the MGS are expanded into code; see
+ * schema.h. */
 #include "mgs/schema.h"
 
 #define MUST_DEC(t, n) || dec_##t(r, &v->n)
@@ -20,5 +21,6 @@ MGS_TABLES(TABLE_CODEC)
 const struct store_table mgs_tables[MGS_NTABLES] = {MGS_TABLES(TABLE_ROW)};
 
 #define FIELD_TEXT(t, n) " " #t ":" #n
-#define TABLE_TEXT(id_, nm, doc_) [id_] = {id_, #nm, doc_, "" K_##nm(FIELD_TEXT), "" V_##nm(FIELD_TEXT)},
+#define TABLE_TEXT(id_, nm, doc_)                                                                  \
+	[id_] = {id_, #nm, doc_, "" K_##nm(FIELD_TEXT), "" V_##nm(FIELD_TEXT)},
 const struct mgs_table_text mgs_table_texts[MGS_NTABLES] = {MGS_TABLES(TABLE_TEXT)};

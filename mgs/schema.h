@@ -18,7 +18,8 @@
 
 /* starts: registrations of the target, which are its starts. */
 #define K_mgs_target(F) F(text, name)
-#define V_mgs_target(F) F(str, fsname) F(u8, type) F(u32, index) F(blob, uuid) F(str, nids) F(u64, starts)
+#define V_mgs_target(F) F(str, fsname) F(u8, type) F(u32, index) F(blob, uuid) F(str, nids) \
+	F(u64, starts)
 #define K_mgs_param(F)  F(text, name)
 #define V_mgs_param(F)  F(str, value)
 #define K_mgs_config(F) F(text, name)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* gen_protocol.c - prints PROTOCOL.md from the lists that the code is made of (`make protocol`). A change of
- * the wire shows up as a change of that file; `make drift` fails when the file is not up to date. */
+/* gen_protocol.c - prints PROTOCOL.md from the lists that the code is made of (`make protocol`).
+ * A change of the wire shows up as a change of that file; `make drift` fails when the file is not
+ * up to date. */
 #include "common/limits.h"
 #include "common/proto/proto.h"
 #include "common/wire.h"
@@ -9,7 +10,8 @@
 static const char *const field_meaning[][2] = {
 	{"u8 u16 u32 u64 i32 i64", "integer of that width, little-endian"},
 	{"fid", "u64 sequence, u32 object id, u32 version; sane or all zero"},
-	{"name", "one path component: u32 length, 1 to 255 bytes without '/' and NUL, not \".\" or \"..\""},
+	{"name",
+	 "one path component: u32 length, 1 to 255 bytes without '/' and NUL, not \".\" or \"..\""},
 	{"optname", "a name or empty"},
 	{"str", "u32 length, text without NUL, at most 4096 bytes"},
 	{"blob", "u32 length, any bytes"},
@@ -71,12 +73,12 @@ static void print_rpc(const struct rpc_desc *d, void *arg)
 static void print_head(void)
 {
 	printf("# The protocol\n\n"
-	       "Written by `make protocol` from common/proto/*.h; `make drift` compares. Do not edit.\n\n"
-	       "A message is a header of %d bytes (docs/formats.md), a body of at most %u bytes and bulk data\n"
-	       "of at most %u bytes. Version %d. Numbers are never used again for something else; fields are only\n"
-	       "appended: a body that ends early at the end of a field means zero for the rest, and what follows\n"
-	       "the last known field is ignored.\n\n"
-	       "| field | on the wire |\n|---|---|\n",
+	       "Written by `make protocol` from common/proto/*.h, compared by `make drift`.\n\n"
+	       "A message is a header of %d bytes (docs/formats.md), a body of at most %u bytes\n"
+	       "and bulk data of at most %u bytes. Version %d. Numbers are never used again for\n"
+	       "something else; fields are only appended: a body that ends early at the end of a\n"
+	       "field means zero for the rest, and what follows the last known field is ignored.\n"
+	       "\n| field | on the wire |\n|---|---|\n",
 	       WIRE_HDR_LEN, MAX_BODY, MAX_BULK, WIRE_VERSION);
 	for (size_t i = 0; i < ARRAY_SIZE(field_meaning); i++)
 		printf("| %s | %s |\n", field_meaning[i][0], field_meaning[i][1]);
@@ -89,7 +91,8 @@ static void print_head(void)
 
 static void print_structs(void)
 {
-	printf("\n## Records inside blobs\n\nThey follow each other without padding; each must be whole.\n");
+	printf("\n## Records inside blobs\n\n"
+	       "They follow each other without padding; each must be whole.\n");
 	ALL_STRUCTS(PRINT_STRUCT)
 }
 

@@ -87,7 +87,8 @@ static void all_options_are_taken(void **state)
 	struct daemon_opts o;
 
 	(void)state;
-	parse(&o, "x -f -d debug --syslog --pid-file /p --listen 1.1.1.1@tcp:5 --set a.b=c --set x=y=z d1 d2");
+	parse(&o, "x -f -d debug --syslog --pid-file /p --listen 1.1.1.1@tcp:5 --set a.b=c --set "
+		  "x=y=z d1 d2");
 	assert_true(o.foreground && o.syslog);
 	assert_int_equal(o.debug, LOG_LVL_DEBUG);
 	assert_string_equal(o.pid_file, "/p");
@@ -252,7 +253,8 @@ static void the_service_manager_hears_that_the_daemon_is_ready(void **state)
 	memcpy(at.sun_path, got, strlen(got));
 	at.sun_path[0] = 0;
 	assert_int_equal(bind(fd, (struct sockaddr *)&at,
-			      (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(got))), 0);
+			      (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(got))),
+			 0);
 	assert_int_equal(in_child(ready_child, got), 0);
 	assert_true(recv(fd, got, sizeof(got) - 1, MSG_DONTWAIT) > 0);
 	close(fd);

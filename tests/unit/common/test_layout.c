@@ -29,7 +29,8 @@ static int model_comp(const struct layout *l, uint64_t off)
 	return -1;
 }
 
-/* 1 to 3 components, small units: layout_map() does not need units of 64 KiB, and the model walks bytes. */
+/* 1 to 3 components, small units: layout_map() does not need units of 64 KiB, and the model walks
+ * bytes. */
 static struct layout *random_layout(uint64_t *seed)
 {
 	uint32_t n = 1 + (uint32_t)rnd_below(seed, 3), i;
@@ -120,9 +121,10 @@ static void run_iov_points_at_the_right_bytes_of_the_buffer(void **state)
 		int n = layout_map(l, off, len, run, 32);
 
 		for (int i = 0; i < n; i++) {
-			struct iovec iov[512];
+			static struct iovec iov[512];
 			uint64_t at = run[i].obj_off;
-			int m = layout_run_iov(l, &run[i], buf, off - before, before + len, iov, 512);
+			int m = layout_run_iov(l, &run[i], buf, off - before, before + len, iov,
+					       512);
 
 			assert_true(m > 0);
 			for (int k = 0; k < m; k++)

@@ -19,8 +19,8 @@ static const uint8_t golden_v1[] = {
 	0x1f, 0, 0, 0, 1, 0, 0, 0, 0x01, 0x04, 0, 0, 0x02, 0, 0, 0, 0, 0, 0, 0, 0x0a, 0, 0, 0,
 };
 static const uint8_t golden_v3_default[] = {
-	0xd0, 0x0b, 0xd3, 0x0b, 0x01, 0, 0, 0, 0x1f, 0, 0, 0, 0, 0, 0, 0, 0x01, 0x04, 0, 0, 0x02, 0, 0, 0,
-	0, 0, 0x10, 0,					/* 1 MiB */
+	0xd0, 0x0b, 0xd3, 0x0b, 0x01, 0, 0, 0, 0x1f, 0, 0, 0, 0, 0, 0, 0,
+	0x01, 0x04, 0, 0, 0x02, 0, 0, 0, 0, 0, 0x10, 0,					/* 1 MiB */
 	0xff, 0xff,					/* all OSTs */
 	0xff, 0xff,					/* any OST */
 	'f', 'l', 'a', 's', 'h', 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
@@ -46,10 +46,10 @@ static const uint8_t golden_composite[] = {
 	0, 0, 0x10, 0, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
 	0xa0, 0, 0, 0, 0x38, 0, 0, 0,			/* offset 160, size 56 */
 	0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-	0xd0, 0x0b, 0xd1, 0x0b, 0x01, 0, 0, 0, 0x1f, 0, 0, 0, 0, 0, 0, 0, 0x01, 0x04, 0, 0, 0x02, 0, 0, 0,
-	0, 0, 0x40, 0, 4, 0, 0xff, 0xff,
-	0xd0, 0x0b, 0xd1, 0x0b, 0x01, 0, 0, 0, 0x1f, 0, 0, 0, 0, 0, 0, 0, 0x01, 0x04, 0, 0, 0x02, 0, 0, 0,
-	0, 0, 0x40, 0, 1, 0, 3, 0,
+	0xd0, 0x0b, 0xd1, 0x0b, 0x01, 0, 0, 0, 0x1f, 0, 0, 0, 0, 0, 0, 0,
+	0x01, 0x04, 0, 0, 0x02, 0, 0, 0, 0, 0, 0x40, 0, 4, 0, 0xff, 0xff,
+	0xd0, 0x0b, 0xd1, 0x0b, 0x01, 0, 0, 0, 0x1f, 0, 0, 0, 0, 0, 0, 0,
+	0x01, 0x04, 0, 0, 0x02, 0, 0, 0, 0, 0, 0x40, 0, 1, 0, 3, 0,
 	0x1f, 0, 0, 0, 0, 0, 0, 0, 0x01, 0x04, 0, 0, 0x02, 0, 0, 0, 0, 0, 0, 0, 9, 0, 0, 0,
 };
 /* clang-format on */
@@ -256,7 +256,7 @@ static void forms_that_cannot_be_built_are_told_from_garbage(void **state)
 	assert_int_equal(with_byte(golden_v1, 32, 4, 0), 0);	       /* pattern: default */
 	assert_int_equal(with_byte(golden_composite, n, 14, 0), -EINVAL);  /* no entry */
 	assert_int_equal(with_byte(golden_composite, n, 14, 65), -EINVAL); /* too many */
-	assert_int_equal(with_byte(golden_composite, n, 57, 1), -EINVAL);  /* entry's blob outside */
+	assert_int_equal(with_byte(golden_composite, n, 57, 1), -EINVAL); /* entry's blob outside */
 	assert_int_equal(with_byte(golden_composite, n, 90, 0), -EINVAL);  /* overlap */
 }
 

@@ -292,8 +292,10 @@ static void a_link_needs_an_address_and_a_name(void **state)
 
 static void a_hostile_configuration_is_refused_or_sane(void **state)
 {
-	struct mgs_target t = {.type = TARGET_OST, .name = SPAN_STR("fs-OST0000"),
-			       .nids = SPAN_STR("1.1.1.1@tcp:4"), .uuid = SPAN_STR("0123456789abcdef")};
+	struct mgs_target t = {.type = TARGET_OST,
+			       .name = SPAN_STR("fs-OST0000"),
+			       .nids = SPAN_STR("1.1.1.1@tcp:4"),
+			       .uuid = SPAN_STR("0123456789abcdef")};
 	struct mgs_param p = {SPAN_STR("name"), SPAN_STR("value")};
 	struct mgs_config *c;
 	struct wbuf a, b;
@@ -307,8 +309,10 @@ static void a_hostile_configuration_is_refused_or_sane(void **state)
 		enc_mgs_param(&b, &p);
 	}
 	for (int i = 0; i < 20000; i++) {
-		uint32_t an = a.len - (uint32_t)rnd_below(&seed, 3) * (uint32_t)rnd_below(&seed, a.len / 2);
-		uint32_t bn = b.len - (uint32_t)rnd_below(&seed, 3) * (uint32_t)rnd_below(&seed, b.len / 2);
+		uint32_t an = a.len -
+			      (uint32_t)rnd_below(&seed, 3) * (uint32_t)rnd_below(&seed, a.len / 2);
+		uint32_t bn = b.len -
+			      (uint32_t)rnd_below(&seed, 3) * (uint32_t)rnd_below(&seed, b.len / 2);
 		uint8_t *ac = exact_copy(a.ptr, an), *bc = exact_copy(b.ptr, bn);
 		struct mgs_config_rep rep = {.version = 1, .targets = {ac, an}, .params = {bc, bn}};
 
@@ -318,8 +322,9 @@ static void a_hostile_configuration_is_refused_or_sane(void **state)
 		}
 		if (mgs_config_decode(&rep, &c) == 0) {
 			for (uint32_t k = 0; k < c->nsettings; k++)
-				assert_true(strlen(c->settings[k].name) + strlen(c->settings[k].value)
-					    <= bn);
+				assert_true(strlen(c->settings[k].name) +
+						    strlen(c->settings[k].value) <=
+					    bn);
 			mgs_config_free(c);
 		}
 		free(ac);

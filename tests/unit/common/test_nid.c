@@ -83,8 +83,9 @@ static void a_list_has_commas_and_colons(void **state)
 	char buf[200];
 
 	(void)state;
-	assert_int_equal(nid_list_parse("10.0.0.1@tcp,10.0.0.2@tcp:5:10.0.0.3@tcp:::1@tcp:9", 988, &l,
-					why, sizeof(why)), 0);
+	assert_int_equal(nid_list_parse("10.0.0.1@tcp,10.0.0.2@tcp:5:10.0.0.3@tcp:::1@tcp:9", 988,
+					&l, why, sizeof(why)),
+			 0);
 	assert_int_equal(l.n, 4);
 	assert_string_equal(nid_list_str(&l, 988, buf, sizeof(buf)),
 			    "10.0.0.1@tcp,10.0.0.2@tcp:5,10.0.0.3@tcp,::1@tcp:9");
@@ -99,14 +100,21 @@ static void a_colon_and_digits_may_be_an_address(void **state)
 	(void)state;
 	assert_int_equal(nid_list_parse("10.0.0.1@tcp:10.0.0.2@tcp", 988, &l, why, sizeof(why)), 0);
 	assert_string_equal(nid_list_str(&l, 988, buf, sizeof(buf)), "10.0.0.1@tcp,10.0.0.2@tcp");
-	assert_int_equal(nid_list_parse("10.0.0.1@tcp:5:10.0.0.2@tcp", 988, &l, why, sizeof(why)), 0);
+	assert_int_equal(nid_list_parse("10.0.0.1@tcp:5:10.0.0.2@tcp", 988, &l, why, sizeof(why)),
+			 0);
 	assert_string_equal(nid_list_str(&l, 988, buf, sizeof(buf)), "10.0.0.1@tcp:5,10.0.0.2@tcp");
 }
 
 static void a_list_has_limits(void **state)
 {
-	static const char *const bad[] = {"", ",", ":", "1.1.1.1@tcp,", "1.1.1.1@tcp:", ",1.1.1.1@tcp",
-					  "1.1.1.1@tcp,,1.1.1.1@tcp", "1.1.1.1@tcp;1.1.1.1@tcp",
+	static const char *const bad[] = {"",
+					  ",",
+					  ":",
+					  "1.1.1.1@tcp,",
+					  "1.1.1.1@tcp:",
+					  ",1.1.1.1@tcp",
+					  "1.1.1.1@tcp,,1.1.1.1@tcp",
+					  "1.1.1.1@tcp;1.1.1.1@tcp",
 					  "1.1.1.1@tcp 1.1.1.1@tcp"};
 	char text[9 * 16] = "";
 	struct nid_list l;
@@ -143,8 +151,9 @@ static void mount_sources_are_taken_apart(void **state)
 	assert_string_equal(s.subdir, "");
 	assert_int_equal(s.mgs.n, 1);
 	assert_int_equal(nid_port(&s.mgs.nid[0]), PORT_MGS);
-	assert_int_equal(mount_source_parse("1.1.1.1@tcp:7,2.2.2.2@tcp:3.3.3.3@tcp:8:/fs-_1/a/b", &s,
-					    why, sizeof(why)), 0);
+	assert_int_equal(mount_source_parse("1.1.1.1@tcp:7,2.2.2.2@tcp:3.3.3.3@tcp:8:/fs-_1/a/b",
+					    &s, why, sizeof(why)),
+			 0);
 	assert_int_equal(s.mgs.n, 3);
 	assert_int_equal(nid_port(&s.mgs.nid[2]), 8);
 	assert_string_equal(s.fsname, "fs-_1");
@@ -160,10 +169,16 @@ static void bad_mount_sources_are_explained(void **state)
 	static const struct {
 		const char *text, *says;
 	} bad[] = {
-		{"", "NID"}, {"/dev/sda1", "NID"}, {"10.0.0.1@tcp", "NID"}, {":/fs", "no network"},
-		{"host:/fs", "no network"}, {"10.0.0.1@tcp:/", "file system name"},
-		{"10.0.0.1@tcp:/lustrefs9", "longer than 8"}, {"10.0.0.1@tcp:/a b", "[-_a-zA-Z0-9]"},
-		{"10.0.0.1@o2ib:/fs", "o2ib"}, {"10.0.0.1@tcp:/fs/../x", ".."},
+		{"", "NID"},
+		{"/dev/sda1", "NID"},
+		{"10.0.0.1@tcp", "NID"},
+		{":/fs", "no network"},
+		{"host:/fs", "no network"},
+		{"10.0.0.1@tcp:/", "file system name"},
+		{"10.0.0.1@tcp:/lustrefs9", "longer than 8"},
+		{"10.0.0.1@tcp:/a b", "[-_a-zA-Z0-9]"},
+		{"10.0.0.1@o2ib:/fs", "o2ib"},
+		{"10.0.0.1@tcp:/fs/../x", ".."},
 	};
 	struct mount_source s;
 	char *text = malloc(20000);
@@ -192,9 +207,9 @@ static void bad_mount_sources_are_explained(void **state)
 static void random_text_is_refused_or_prints_again(void **state)
 {
 	static const char alphabet[] = "0123456789.:,@tcp/ab[]%-\x01\xff";
+	static struct nid_list l, again;
+	static struct mount_source s;
 	uint64_t seed = 5;
-	struct nid_list l, again;
-	struct mount_source s;
 	char buf[MAX_NIDS * NID_STRLEN];
 
 	(void)state;
@@ -208,7 +223,8 @@ static void random_text_is_refused_or_prints_again(void **state)
 		text[n] = 0;
 		if (nid_list_parse_numeric(text, 988, &l, why, sizeof(why)) == 0) {
 			nid_list_str(&l, 0, buf, sizeof(buf));
-			assert_int_equal(nid_list_parse_numeric(buf, 1, &again, why, sizeof(why)), 0);
+			assert_int_equal(nid_list_parse_numeric(buf, 1, &again, why, sizeof(why)),
+					 0);
 			assert_int_equal(l.n, again.n);
 			for (uint32_t k = 0; k < l.n; k++)
 				assert_true(nid_eq(&l.nid[k], &again.nid[k]));
@@ -223,7 +239,8 @@ static void file_system_names(void **state)
 {
 	(void)state;
 	assert_true(fsname_ok("a") && fsname_ok("lustrefs") && fsname_ok("A-b_9"));
-	assert_false(fsname_ok("") || fsname_ok("lustrefs1") || fsname_ok("a.b") || fsname_ok("a/b"));
+	assert_false(fsname_ok("") || fsname_ok("lustrefs1") || fsname_ok("a.b") ||
+		     fsname_ok("a/b"));
 }
 
 static void equality_is_of_address_and_port(void **state)

@@ -156,7 +156,8 @@ static void hostile_patterns_cost_little_and_have_limits(void **state)
 	int i;
 
 	(void)state;
-	add("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "x");
+	add("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+	    "x");
 	for (i = 0; i < 120; i++)
 		memcpy(pattern + 2 * i, "*a", 2);
 	pattern[240] = 'b';
@@ -257,7 +258,8 @@ static void a_list_marks_what_can_be_set_and_directories(void **state)
 {
 	(void)state;
 	add("osc.a.state", "FULL");
-	assert_int_equal(param_add(ps, "osc.a.active", get_text, set_text, (void *)(uintptr_t) "1"), 0);
+	assert_int_equal(param_add(ps, "osc.a.active", get_text, set_text, (void *)(uintptr_t) "1"),
+			 0);
 	add("osc.b.state", "FULL");
 	add("version", "1");
 	assert_int_equal(params_list(ps, "osc.*.*", &out), 0);

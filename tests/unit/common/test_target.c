@@ -60,8 +60,9 @@ static void store_bytes(const char *bytes, size_t len)
 /* Stores body with a checksum that fits. */
 static void store_text(const char *body)
 {
-	char all[sizeof(text) + 32];
-	int n = snprintf(all, sizeof(all), "%scrc32c=%08x\n", body, crc32c_add(0, body, strlen(body)));
+	static char all[sizeof(text) + 32];
+	int n = snprintf(all, sizeof(all), "%scrc32c=%08x\n", body,
+			 crc32c_add(0, body, strlen(body)));
 
 	store_bytes(all, (size_t)n);
 }
@@ -175,7 +176,7 @@ static void another_version_is_refused_with_both_numbers(void **state)
 
 static void too_many_parameters_are_refused(void **state)
 {
-	char body[8000] = HEAD;
+	static char body[8000] = HEAD;
 
 	(void)state;
 	for (int i = 0; i < 100; i++)
@@ -272,9 +273,19 @@ static void names_of_targets(void **state)
 
 static void other_names_are_refused(void **state)
 {
-	static const char *const bad[] = {"", "MGS", "-OST0000", "fs-OST000", "fs-OST00000",
-					  "fs-OSD0000", "fs-OSTfffff", "fs-OST-001", "fs-OSTffe0",
-					  "fs-OST000g", "toolongfs-OST0000", "a/b-OST0000", "OST0000"};
+	static const char *const bad[] = {"",
+					  "MGS",
+					  "-OST0000",
+					  "fs-OST000",
+					  "fs-OST00000",
+					  "fs-OSD0000",
+					  "fs-OSTfffff",
+					  "fs-OST-001",
+					  "fs-OSTffe0",
+					  "fs-OST000g",
+					  "toolongfs-OST0000",
+					  "a/b-OST0000",
+					  "OST0000"};
 	char fs[MAX_FSNAME + 1];
 	uint32_t index;
 	uint8_t type;

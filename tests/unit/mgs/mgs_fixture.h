@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mgs_fixture.h - a real MGS on a loop of the test, over loopback, with its store in a directory that
- * lives as long as the test. A test body runs in a fiber. */
+/* mgs_fixture.h - a real MGS on a loop of the test, over loopback, with its store in a directory
+ * that lives as long as the test. A test body runs in a fiber. */
 #pragma once
 #include "common/log.h"
 #include "common/mgs_link.h"

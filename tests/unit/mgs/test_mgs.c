@@ -36,7 +36,8 @@ static void t_join(struct fixture *f)
 	assert_int_equal(c->nodes[1].starts, 1);
 	assert_int_equal(nid_port(&c->nodes[1].nids.nid[0]), 990);
 	mgs_config_free(c);
-	assert_int_equal(fx_register(f, "fs", TARGET_OST, 1, 7, "127.0.0.1@tcp:990", NULL), -EEXIST);
+	assert_int_equal(fx_register(f, "fs", TARGET_OST, 1, 7, "127.0.0.1@tcp:990", NULL),
+			 -EEXIST);
 	assert_int_equal(fx_register(f, "fs", TARGET_OST, 2, 7, "garbage", NULL), -EINVAL);
 	assert_int_equal(config(f, "other", 0, 0, &c), -ENOENT);
 }
@@ -69,7 +70,8 @@ static void t_restart(struct fixture *f)
 	assert_string_equal(c->settings[0].name, "osc.*.checksums");
 	assert_string_equal(c->settings[0].value, "0");
 	mgs_config_free(c);
-	assert_int_equal(fx_register(f, "fs", TARGET_OST, 1, 8, "127.0.0.1@tcp:990", NULL), -EEXIST);
+	assert_int_equal(fx_register(f, "fs", TARGET_OST, 1, 8, "127.0.0.1@tcp:990", NULL),
+			 -EEXIST);
 }
 
 static void a_restart_forgets_nothing(void **state)
@@ -84,7 +86,8 @@ static void t_damage(struct fixture *f)
 
 	assert_int_equal(fx_register(f, "fs", TARGET_OST, 1, 5, "127.0.0.1@tcp:990", NULL), 0);
 	assert_int_equal(fx_register(f, "fs", TARGET_OST, 2, 5, "127.0.0.1@tcp:990", NULL), 0);
-	assert_int_equal(store_inject_damage(f->mgs->store, TABLE_mgs_target, SPAN_STR("fs-OST0001")),
+	assert_int_equal(store_inject_damage(f->mgs->store, TABLE_mgs_target,
+					     SPAN_STR("fs-OST0001")),
 			 0);
 	fx_stop_mgs(f);
 	fx_start_mgs(f);

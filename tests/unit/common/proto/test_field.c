@@ -21,8 +21,9 @@ static int teardown(void **state)
 
 static void integers_are_little_endian_and_packed(void **state)
 {
-	static const uint8_t want[] = {1, 3, 2, 7, 6, 5, 4, 0xff, 0xff, 0xff, 0xff,
-				       8, 7, 6, 5, 4, 3, 2, 1, 0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
+	static const uint8_t want[] = {1,    3,    2,    7,    6,    5,    4,    0xff, 0xff,
+				       0xff, 0xff, 8,    7,    6,    5,    4,    3,    2,
+				       1,    0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
 	uint8_t a = 1;
 	uint16_t b = 0x0203;
 	uint32_t c = 0x04050607;
@@ -149,7 +150,8 @@ static void attributes_survive_and_break_off_cleanly(void **state)
 	(void)state;
 	memset(&a, 0, sizeof(a));
 	memset(&b, 0, sizeof(b));
-	a.mode = 0100644, a.size = rnd(&seed), a.mtime = -5, a.trunc_gen = 9, a.flags = 1, a.btime = 3;
+	a.mode = 0100644, a.size = rnd(&seed), a.mtime = -5, a.trunc_gen = 9, a.flags = 1,
+	a.btime = 3;
 	enc_attr(&w, &a);
 	r = rbuf_of(wbuf_span(&w));
 	assert_int_equal(dec_attr(&r, &b), 0);

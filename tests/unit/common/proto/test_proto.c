@@ -134,7 +134,8 @@ static void truncate_body(const struct rpc_desc *d, bool rep, void *arg)
 
 		while (ends[i] < n)
 			i++;
-		/* At a field's end the rest reads as zero (older peer); inside a field it is damage. */
+		/* At a field's end the rest reads as zero (older peer); inside a field it is
+		 * damage. */
 		assert_int_equal(dec(d, rep, copy, n, v), ends[i] == n ? 0 : -EBADMSG);
 		free(copy);
 	}
@@ -223,9 +224,13 @@ static void numbers_find_their_descriptors(void **state)
 
 static void records_in_blobs_must_be_whole(void **state)
 {
-	struct mgs_target t = {.type = TARGET_OST, .index = 3, .name = SPAN_STR("fs-OST0003"),
-			       .nids = SPAN_STR("1.1.1.1@tcp"), .uuid = SPAN_STR("0123456789abcdef"),
-			       .starts = 7}, u;
+	struct mgs_target t = {.type = TARGET_OST,
+			       .index = 3,
+			       .name = SPAN_STR("fs-OST0003"),
+			       .nids = SPAN_STR("1.1.1.1@tcp"),
+			       .uuid = SPAN_STR("0123456789abcdef"),
+			       .starts = 7},
+			  u;
 	struct rbuf r;
 	struct wbuf w;
 
