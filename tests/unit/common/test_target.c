@@ -25,9 +25,12 @@ static int teardown(void **state)
 	return 0;
 }
 
+/* Labels are large for a stack. */
 static struct target_label sample(void)
 {
-	struct target_label l = {
+	static struct target_label l;
+
+	l = (struct target_label){
 		.version = TARGET_VERSION, .type = TARGET_OST, .fsname = "lustre", .index = 10,
 		.mgsnode = "10.0.0.1@tcp,10.0.0.2@tcp:10.0.0.3@tcp", .servicenode = "10.0.0.9@tcp",
 		.port = 990, .registered = true, .params = "a.b=1\nost.x=2 3\nq=",
@@ -69,10 +72,12 @@ static void store_text(const char *body)
 
 static void a_label_reads_as_it_was_written(void **state)
 {
-	struct target_label l = sample(), m;
+	static struct target_label m;
+	static struct target_label l;
 	struct stat st;
 
 	(void)state;
+	l = sample();
 	assert_int_equal(target_label_write(dir, &l, why, sizeof(why)), 0);
 	assert_int_equal(target_label_read(dir, &m, why, sizeof(why)), 0);
 	assert_int_equal(m.version, l.version);
@@ -96,9 +101,11 @@ static void a_label_reads_as_it_was_written(void **state)
 
 static void a_label_torn_at_any_byte_is_refused(void **state)
 {
-	struct target_label l = sample(), m;
+	static struct target_label m;
+	static struct target_label l;
 
 	(void)state;
+	l = sample();
 	assert_int_equal(target_label_write(dir, &l, why, sizeof(why)), 0);
 	load_text();
 	for (size_t n = 0; n < text_len; n++) {
@@ -112,9 +119,11 @@ static void a_label_torn_at_any_byte_is_refused(void **state)
 
 static void any_changed_bit_is_refused(void **state)
 {
-	struct target_label l = sample(), m;
+	static struct target_label m;
+	static struct target_label l;
 
 	(void)state;
+	l = sample();
 	assert_int_equal(target_label_write(dir, &l, why, sizeof(why)), 0);
 	load_text();
 	for (size_t bit = 0; bit < text_len * 8; bit++) {
@@ -218,9 +227,10 @@ static void an_unformatted_directory_is_told_apart(void **state)
 
 static void what_cannot_be_one_line_is_not_written(void **state)
 {
-	struct target_label l = sample();
+	static struct target_label l;
 
 	(void)state;
+	l = sample();
 	strcpy(l.mgsnode, "a\nregistered=1");
 	assert_int_equal(target_label_write(dir, &l, why, sizeof(why)), -EINVAL);
 	l = sample();
@@ -251,12 +261,13 @@ static void a_second_process_is_refused_and_told_the_first(void **state)
 
 static void names_of_targets(void **state)
 {
-	struct target_label l = sample();
+	static struct target_label l;
 	char name[MAX_TARGET_NAME], fs[MAX_FSNAME + 1];
 	uint32_t index;
 	uint8_t type;
 
 	(void)state;
+	l = sample();
 	target_name(&l, name);
 	assert_string_equal(name, "lustre-OST000a");
 	l.type = TARGET_MDT;
