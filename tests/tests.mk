@@ -38,11 +38,17 @@ drift: $(B)/gen/gen_protocol $(B)/gen/gen_schema ## fail if PROTOCOL.md or SCHEM
 -include tests/sim/sim.mk
 
 # ---- everything ----
-.PHONY: check check-deps tidy mount-test fuzz soak bench demo demo-stop
+.PHONY: check check-deps sim sim-check sim-check-short tidy mount-test fuzz soak bench demo demo-stop
 check-deps:
 	@scripts/install-deps $(TEST_PACKAGES) $(RUN_PACKAGES)
 check: check-deps ## install what the tests need and run them all (under 20 minutes on 2 cores)
 	@tests/check
+sim: $(B)/tests/sim ## one run of the whole cluster on virtual time: make sim SEED=n [N=count] [SIM_MODE=mixed]
+	@$< -n $(or $(N),1) -m $(or $(SIM_MODE),mixed) $(or $(SEED),1)
+sim-check: $(B)/tests/sim $(SIM_UNIT)
+	@SIM_BUILD=$(B) tests/sim/check 300
+sim-check-short: $(B)/tests/sim $(SIM_UNIT)
+	@SIM_BUILD=$(B) tests/sim/check 30
 tidy: ## style rules that a script can check
 	@python3 tests/tidy.py
 mount-test: all ## tests on a real mount (root)

@@ -4,7 +4,7 @@
 /* clang-format off */
 #define MGS_RPCS(X) \
 	X(100, mgs, register,    RPC_MODIFIES, "a target says that it serves and where; the first time it joins its file system") \
-	X(101, mgs, config,      0,            "targets and permanent parameters of a file system; waits for news if asked to") \
+	X(101, mgs, config,      RPC_LONG,     "targets and permanent parameters of a file system; waits for news if asked to") \
 	X(102, mgs, set_param,   RPC_MODIFIES, "set_param -P: a parameter of every node, for good") \
 	X(103, mgs, filesystems, 0,            "names of the file systems this MGS knows")
 
