@@ -265,41 +265,57 @@ static int open_file(struct cache *c, struct object *o, bool create)
 	for (;;) {
 		rc = disk_co_open(c->disk, object_path(&o->id, path), create, &o->file);
 		if (rc != -EMFILE && rc != -ENFILE)
-			return rc;
+			break;
 		/* The limit of descriptors is nearer than max_open: make do with fewer. */
 		if (!evict_one(c, &c->open_lru))
-			return rc;
+			break;
 	}
+	if (rc == 0) {
+		c->stats.absent--;
+		c->stats.open++;
+	} else if (rc != -ENOENT) {
+		log_object(c, &o->id, create ? "cannot be made" : "cannot be opened", rc);
+	}
+	return rc;
+}
+
+static int load_existing(struct cache *c, struct object *o)
+{
+	int rc = disk_stat(o->file, &o->stat);
+
+	if (rc == 0)
+		rc = record_load(c, o);
+	if (rc)
+		return rc;
+	if (o->stat.mtime > o->wtime)
+		o->wtime = o->stat.mtime;
+	o->stat_ok = true;
+	return 0;
 }
 
 static int load(struct cache *c, struct object *o, bool create, uint32_t gen)
 {
-	int rc;
+	bool existed = true;
+	int rc = o->loaded ? -ENOENT : open_file(c, o, false);
 
-	if (create && (o->destroyed || gen < o->trunc_gen))
-		return -ESTALE;
-	rc = open_file(c, o, create);
+	if (rc == -ENOENT && create) {
+		if (o->destroyed || gen < o->trunc_gen)
+			return -ESTALE;
+		existed = false;
+		rc = open_file(c, o, true);
+	}
 	if (rc == -ENOENT && !create) {
 		o->loaded = true;
 		return 0;
 	}
-	if (rc) {
-		log_object(c, &o->id, create ? "cannot be made" : "cannot be opened", rc);
+	if (rc)
 		return rc;
-	}
-	c->stats.absent--;
-	c->stats.open++;
-	rc = disk_stat(o->file, &o->stat);
-	if (rc == 0)
-		rc = record_load(c, o);
+	rc = existed ? load_existing(c, o) : record_store(c, o);
 	if (rc) {
 		o->wtime_unsaved = false;
 		object_close(c, o);
 		return rc;
 	}
-	if (o->stat.mtime > o->wtime)
-		o->wtime = o->stat.mtime;
-	o->stat_ok = true;
 	o->loaded = true;
 	return 0;
 }

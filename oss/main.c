@@ -105,16 +105,17 @@ static void target_end(void *arg)
 static void *target_main(void *arg)
 {
 	struct target *t = arg;
+	int rc = loop_create(&t->loop);
 
-	t->rc = loop_create(&t->loop);
-	if (t->rc == 0) {
+	if (rc == 0) {
 		t->cfg.loop = t->loop;
-		t->rc = ost_create(&t->cfg, &t->ost);
+		rc = ost_create(&t->cfg, &t->ost);
 	}
-	if (t->rc == 0)
-		t->rc = fiber_spawn(t->loop, target_start, t);
-	if (t->rc) {
-		snprintf(t->why, sizeof(t->why), "%s: %s", t->cfg.dir, err_str(t->rc));
+	if (rc == 0)
+		rc = fiber_spawn(t->loop, target_start, t); /* says by itself how it went */
+	if (rc) {
+		t->rc = rc;
+		snprintf(t->why, sizeof(t->why), "%s: %s", t->cfg.dir, err_str(rc));
 		sem_post(&t->started);
 		return NULL;
 	}
