@@ -91,13 +91,10 @@ static int target_check(struct txn *t, const struct rename *r, uint32_t flags)
 	bool from_dir = side_is_dir(&r->from), to_dir;
 	int rc;
 
-	if (!r->to.exists)
-		return flags & EXCHANGE ? -ENOENT : 0;
-	if (flags & NOREPLACE)
-		return -EEXIST;
-	to_dir = side_is_dir(&r->to);
-	if (flags & EXCHANGE)
+	/* Two names of one inode, or a name and itself: nothing is replaced. */
+	if (!r->to.exists || (flags & EXCHANGE) || fid_eq(&r->from.d.child, &r->to.d.child))
 		return 0;
+	to_dir = side_is_dir(&r->to);
 	if (from_dir && !to_dir)
 		return -ENOTDIR;
 	if (!from_dir && to_dir)
@@ -144,7 +141,11 @@ static int check(struct txn *t, struct rename *r, uint32_t flags)
 	rc = side_get(t, &r->to);
 	if (rc && rc != -ENOENT)
 		return rc;
-	/* The order of the checks is Linux's: a loop is told before what is wrong with the target. */
+	/* The order of the checks is Linux's: what flags ask for, a loop, the target. */
+	if (r->to.exists && (flags & NOREPLACE))
+		return -EEXIST;
+	if (!r->to.exists && (flags & EXCHANGE))
+		return -ENOENT;
 	rc = r->one_dir ? 0 : loop_check(t, r, flags);
 	if (rc == 0)
 		rc = target_check(t, r, flags);
