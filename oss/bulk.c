@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* bulk.c - see bulk.h.
  *
- * buf.h keeps and hands out the memory; here is only who may have how much and who waits. Reads draw a ticket,
- * so that a large one is not overtaken for ever by small ones.
+ * buf.h keeps and hands out the memory; here is only who may have how much and who waits. Reads
+ * draw a ticket, so that a large one is not overtaken for ever by small ones.
  */
 #include "oss/bulk.h"
 #include "common/limits.h"

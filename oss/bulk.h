@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* bulk.h - a target's memory for data on its way: buffers of writes until they are on disk, of reads until sent.
+/* bulk.h - a target's memory for data on its way: buffers of writes until they are on disk, of
+ * reads until sent.
  *
  * The sum is bounded by a tunable, so neither a slow client nor a slow disk makes it grow. Neither
  * direction may take more than three quarters of it, nor one session's reads more than a quarter
- * (when that is enough for one request): somebody who does not read his answers cannot hold up the others.
- * Reads wait in a fiber, in order; a write's buffer is asked for by rpc.h, which stops reading the socket instead.
+ * (when that is enough for one request): somebody who does not read his answers cannot hold up the
+ * others. Reads wait in a fiber, in order; a write's buffer is asked for by rpc.h, which stops
+ * reading the socket instead.
  *
  * One loop. bulk_co_get() suspends.
  */
@@ -32,8 +34,8 @@ struct bulk {
 	struct bulk *next;
 };
 
-/* limit_mb is read at each use: a tunable, at least OST_BULK_LIMIT_MB_MIN. ready(arg) is called from the loop
- * when bulk_get() had to refuse and might succeed now. */
+/* limit_mb is read at each use: a tunable, at least OST_BULK_LIMIT_MB_MIN. ready(arg) is called
+ * from the loop when bulk_get() had to refuse and might succeed now. */
 must_check int bulk_pool_create(struct loop *l, const uint32_t *limit_mb, loop_fn *ready, void *arg,
 				struct bulk_pool **out);
 /* All buffers are back. */

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cache.c - see cache.h.
  *
- * A chained hash of all known objects; those that nobody uses stand in one of two LRU lists, open ones and
- * absent ones, each bounded by max_open, so that removing a million files does not push out the open files.
+ * A chained hash of all known objects; those that nobody uses stand in one of two LRU lists, open
+ * ones and absent ones, each bounded by max_open, so that removing a million files does not push
+ * out the open files.
  *
- * The time of the last change is kept here in nanoseconds, because the file's own mtime is as coarse as the
- * kernel's tick: it is saved in the record when an object leaves memory, so it never goes back. After a
- * crash the file's mtime counts.
+ * The time of the last change is kept here in nanoseconds, because the file's own mtime is as
+ * coarse as the kernel's tick: it is saved in the record when an object leaves memory, so it never
+ * goes back. After a crash the file's mtime counts.
  *
  * It does no reads or writes of data and knows nothing of requests.
  */
@@ -221,7 +222,8 @@ static void object_unref(struct cache *c, struct object *o)
 	evict(c);
 }
 
-/* Whoever wants it alone goes before new sharers, or writers could keep a truncation out for ever. */
+/* Whoever wants it alone goes before new sharers, or writers could keep a truncation out for ever.
+ * */
 static void lock_shared(struct object *o)
 {
 	while (o->exclusive || o->exclusive_waiting)

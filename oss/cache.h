@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cache.h - the objects of a target that are in use or were lately: open files and what is known of them.
+/* cache.h - the objects of a target that are in use or were lately: open files and what is known of
+ * them.
  *
- * cache_co_get() gives an object with a lock held: shared for reads and writes (which the local file system
- * orders as far as it must), exclusive for what cuts or removes. An object that does not exist
- * is a struct object too, with file NULL: it carries the truncation that must not be undone by a late
- * write, and spares looking for it again. Unused objects are closed in LRU order.
+ * cache_co_get() gives an object with a lock held: shared for reads and writes (which the local
+ * file system orders as far as it must), exclusive for what cuts or removes. An object that does
+ * not exist is a struct object too, with file NULL: it carries the truncation that must not be
+ * undone by a late write, and spares looking for it again. Unused objects are closed in LRU order.
  *
  * One loop. Objects are the cache's memory. Functions with co_ suspend.
  */
@@ -58,8 +59,8 @@ must_check int cache_create(struct loop *l, struct disk *d, const char *name,
 /* Closes everything; no object may be in use. */
 void cache_destroy(struct cache *c);
 
-/* The object, locked. With CACHE_CREATE gen is the request's generation of truncation: -ESTALE if there
- * is no object and it was destroyed, or cut later than that. -EINVAL for an impossible id,
+/* The object, locked. With CACHE_CREATE gen is the request's generation of truncation: -ESTALE if
+ * there is no object and it was destroyed, or cut later than that. -EINVAL for an impossible id,
  * -EUCLEAN for a damaged record, -ENOSPC, -EIO, -ENOMEM. Suspends. */
 must_check int cache_co_get(struct cache *c, const struct object_id *id, uint32_t flags,
 			    uint32_t gen, struct object **out);

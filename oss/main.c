@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* main.c - sheen-oss DIR...: the object storage server.
  *
- * The main thread takes connections, talks to the MGS and handles signals. Each target has a thread with
- * a loop and a disk of its own; a connection moves there with its first request, and from then on
- * the main thread has nothing to do with it.
+ * The main thread takes connections, talks to the MGS and handles signals. Each target has a thread
+ * with a loop and a disk of its own; a connection moves there with its first request, and from then
+ * on the main thread has nothing to do with it.
  *
  * End: no new connections, then all targets at once, then the main loop.
  */
@@ -331,7 +331,8 @@ static void stop_server(void *arg)
 	loop_defer(s->loop, &s->stop_work);
 }
 
-/* Any target's thread may show the parameters of another one, so all go when none serves any more. */
+/* Any target's thread may show the parameters of another one, so all go when none serves any more.
+ * */
 static void target_stopped(void *arg)
 {
 	struct target *t = arg;

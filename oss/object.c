@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* object.c - see object.h. Pure text and bytes: it opens no file.
  *
- * The record must stay small enough for the inode itself (ext4 with 256-byte inodes has room for about 70
- * bytes of value): a separate block for it would show in every file's block count.
+ * The record must stay small enough for the inode itself (ext4 with 256-byte inodes has room for
+ * about 70 bytes of value): a separate block for it would show in every file's block count.
  */
 #include "oss/object.h"
 #include "common/crc.h"
@@ -64,7 +64,8 @@ uint64_t object_id_hash(const struct object_id *id)
 {
 	uint64_t h = id->fid.seq * 0x9e3779b97f4a7c15ULL;
 
-	h ^= ((uint64_t)id->fid.oid << 32 | id->stripe) + (uint64_t)id->comp * 0xff51afd7ed558ccdULL;
+	h ^= (uint64_t)id->fid.oid << 32 | id->stripe;
+	h += id->comp * 0xff51afd7ed558ccdULL;
 	h ^= h >> 33;
 	h *= 0xc4ceb9fe1a85ec53ULL;
 	return h ^ h >> 29;

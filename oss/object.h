@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* object.h - names of objects, and the record that each object's file carries.
  *
- * The file of an object is O/<seq>/<low byte of oid>/<oid>.<comp>.<stripe>, seq and oid in hex: files
- * made one after the other share directories, and no directory of a sequence gets more than 1/256th of its
- * objects. The record (extended attribute "sheen") says whose object the file is, so that a lost
- * MDT could be rebuilt and a file that was moved is noticed, and keeps what the file itself cannot.
+ * The file of an object is O/<seq>/<low byte of oid>/<oid>.<comp>.<stripe>, seq and oid in hex:
+ * files made one after the other share directories, and no directory of a sequence gets more than
+ * 1/256th of its objects. The record (extended attribute "sheen") says whose object the file is, so
+ * that a lost MDT could be rebuilt and a file that was moved is noticed, and keeps what the file
+ * itself cannot.
  *
  * Pure; any thread; nothing here suspends.
  */
@@ -24,7 +25,7 @@ struct object_record {
 	struct fid fid;
 	uint32_t comp, stripe;
 	uint32_t trunc_gen; /* newest truncation that was heard of */
-	uint64_t vsize;	    /* size of the object where the local file system cannot have it so long; else 0 */
+	uint64_t vsize;	    /* of an object too long for the local file system; else 0 */
 	int64_t wtime;	    /* ns; counts if later than the file's own mtime, which is coarse */
 };
 

@@ -2,9 +2,9 @@
 /* oss.h - object storage: targets (OSTs) and the server that carries several of them.
  *
  * An ost is one target: a directory of objects, a disk, an rpc_service, everything on one loop. It
- * starts no threads: sheen-oss (main.c) gives each ost a thread with a loop, the simulator puts several on one.
- * A router is the front of a process with several targets: a service that takes connections on the one
- * address of the process and hands each to the target that it asks for.
+ * starts no threads: sheen-oss (main.c) gives each ost a thread with a loop, the simulator puts
+ * several on one. A router is the front of a process with several targets: a service that takes
+ * connections on the one address of the process and hands each to the target that it asks for.
  *
  * All functions of an ost are called on its loop's thread; ost_name() and ost_service() (as a
  * pointer) are constant once ost_create() returned. Functions with co_ suspend.
@@ -39,8 +39,8 @@ struct ost_cfg {
 
 /* 0, -ENOMEM, or what disk_open() says. */
 must_check int ost_create(const struct ost_cfg *cfg, struct ost **out);
-/* Checks that the objects are this target's (or claims an empty directory for it). On error why says
- * what is wrong; the ost must not be served then. Suspends. */
+/* Checks that the objects are this target's (or claims an empty directory for it). On error why
+ * says what is wrong; the ost must not be served then. Suspends. */
 must_check int ost_co_start(struct ost *ost, char *why, size_t why_len);
 /* Stops the service (running requests are answered for up to timeout_ms), closes all objects.
  * Suspends. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ost.c - one target from its creation to its end; see oss.h.
  *
- * Start: the directory must hold this target's objects, or nothing yet. The file O/target says whose
- * objects they are, apart from the label, so that directories mixed up by hand are noticed.
+ * Start: the directory must hold this target's objects, or nothing yet. The file O/target says
+ * whose objects they are, apart from the label, so that directories mixed up by hand are noticed.
  * End: the service answers what runs, then every object is closed.
  *
  * What requests do stands in ops/; this file handles none.
@@ -100,8 +100,9 @@ int ost_co_start(struct ost *ost, char *why, size_t why_len)
 		return rc;
 	}
 	if (ost->cfg.registered) {
-		snprintf(why, why_len, "%s: the objects are gone: there is no %s/%s, but the target has "
-			 "served before", ost->cfg.dir, ost->cfg.dir, OWNER_PATH);
+		snprintf(why, why_len,
+			 "%s: the objects are gone: the target has served before, but %s is missing",
+			 ost->cfg.dir, OWNER_PATH);
 		return -EUCLEAN;
 	}
 	return owner_claim(ost, why, why_len);
@@ -266,7 +267,8 @@ int ost_create(const struct ost_cfg *cfg, struct ost **out)
 void ost_co_stop(struct ost *ost, uint32_t timeout_ms)
 {
 	rpc_service_co_stop(ost->svc, timeout_ms);
-	/* A disk may be slower than the timeout, but it ends, and its buffers must still be there. */
+	/* A disk may be slower than the timeout, but it ends, and its buffers must still be there.
+	 * */
 	while (ost->running)
 		(void)!co_wait(&ost->idle, 0);
 	co_yield(); /* the last one sends or drops its reply */

@@ -6,7 +6,8 @@
 #include "oss/cache.h"
 #include "oss/oss.h"
 
-/* Counters as obdfilter.*.stats shows them; what counts is either bytes or microseconds of a request. */
+/* Counters as obdfilter.*.stats shows them; what counts is either bytes or microseconds of a
+ * request. */
 #define OST_STATS(S) \
 	S(read_bytes, STAT_BYTES) S(write_bytes, STAT_BYTES) S(read, STAT_USECS)         \
 	S(write, STAT_USECS) S(getattr, STAT_USECS) S(setattr, STAT_USECS)               \
@@ -72,7 +73,8 @@ int ost_io_error(const struct ost *ost, const struct object_id *id, const char *
 extern const struct rpc_handler ost_handlers[];
 extern const uint32_t ost_nhandlers;
 #define OST_HANDLER(nr_, srv, nm, flags_, doc_) \
-	int srv##_##nm(struct rpc_op *op, const struct srv##_##nm##_req *q, struct srv##_##nm##_rep *p);
+	int srv##_##nm(struct rpc_op *op, const struct srv##_##nm##_req *q, \
+		       struct srv##_##nm##_rep *p);
 OSS_RPCS(OST_HANDLER)
 #undef OST_HANDLER
 

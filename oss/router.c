@@ -2,8 +2,8 @@
 /* router.c - one address for all targets of a process; see oss.h.
  *
  * A service without requests of its own: a connection says in its first request which target it
- * wants and moves to that target's loop. Connections that name none ask for parameters. Here is also what
- * the process shows as a whole (ost.OSS.*).
+ * wants and moves to that target's loop. Connections that name none ask for parameters. Here is
+ * also what the process shows as a whole (ost.OSS.*).
  *
  * The list of targets does not change once connections are taken.
  */

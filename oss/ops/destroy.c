@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* destroy.c - objects of deleted files are removed, in batches, when the MDS says so.
  *
- * An object that is not there counts as done: the MDS repeats a batch whose answer it missed. If one cannot be
- * removed the others are, and the request fails, so that the MDS comes again.
+ * An object that is not there counts as done: the MDS repeats a batch whose answer it missed. If
+ * one cannot be removed the others are, and the request fails, so that the MDS comes again.
  */
 #include "oss/ost.h"
 

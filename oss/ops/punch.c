@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* punch.c - truncation, preallocation and holes: what changes an object with nobody else in it.
  *
- * A truncation comes with a generation that only grows; an object remembers the newest, also while it does not
- * exist, and refuses writes and truncations of an older one.
+ * A truncation comes with a generation that only grows; an object remembers the newest, also while
+ * it does not exist, and refuses writes and truncations of an older one.
  *
- * An object may be longer than the local file system lets a file be (16 TiB on ext4), as long as there is
- * nothing but a hole: that size is kept in the object's record (vsize).
+ * An object may be longer than the local file system lets a file be (16 TiB on ext4), as long as
+ * there is nothing but a hole: that size is kept in the object's record (vsize).
  */
 #include "oss/ost.h"
 #include <linux/falloc.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* write.c - bytes from the client's request go to an object, which comes to be if it is the first.
  *
- * Answered when the local file system has the bytes, or with OSS_WRITE_SYNC when the disk has. A write
- * from before a truncation is refused. Writes to one object run at the same time; whoever
+ * Answered when the local file system has the bytes, or with OSS_WRITE_SYNC when the disk has. A
+ * write from before a truncation is refused. Writes to one object run at the same time; whoever
  * overlaps them gets what he asked for.
  */
 #include "oss/ost.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* fuzz.h - what the fuzz targets share: the entry point's prototype and a reader of the input.
  *
- * A target asserts properties of our own code (what was decoded encodes again, to the same bytes); what an
- * input contains is never asserted.
+ * A target asserts properties of our own code (what was decoded encodes again, to the same bytes);
+ * what an input contains is never asserted.
  */
 #pragma once
 #include "common/base.h"

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* fuzz_frame.c - bytes on a connection: the header codec, and the real receiver (net_tcp.c) behind a socket pair.
+/* fuzz_frame.c - bytes on a connection: the header codec, and the real receiver (net_tcp.c) behind
+ * a socket pair.
  *
  * Input: one byte of flags, then bytes as a peer sends them. With flag 1 the headers in them are
  * repaired (magic, lengths, checksums), so that whole frames come through; with flag 2 memory for
- * bulk data is refused at first. Every frame that arrives must be one that was sent, in order, and the
- * connection must end with a close, whatever was sent.
+ * bulk data is refused at first. Every frame that arrives must be one that was sent, in order, and
+ * the connection must end with a close, whatever was sent.
  */
 #include "common/crc.h"
 #include "common/limits.h"

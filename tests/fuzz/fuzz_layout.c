@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* fuzz_layout.c - layouts in our own encoding and in Lustre's, and the arithmetic over them.
  *
- * Input: 0 or 1 (which form), offset and length of a request (8 bytes each), then the blob. Whatever decodes must keep every rule,
- * encode, and decode to the same; a request that is mapped must be covered once, in order.
+ * Input: 0 or 1 (which form), offset and length of a request (8 bytes each), then the blob.
+ * Whatever decodes must keep every rule, encode, and decode to the same; a request that is mapped
+ * must be covered once, in order.
  */
 #include "common/layout.h"
 #include "common/lov.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* fuzz_records.c - everything else that comes from a disk, a command line or a person.
  *
- * Input: a byte that says what it is, then the bytes. Host names are not looked up here. The label's
- * parser is reached by including its file, so that the checksum can be made right.
+ * Input: a byte that says what it is, then the bytes. Host names are not looked up here. The
+ * label's parser is reached by including its file, so that the checksum can be made right.
  */
 #include "common/target.c"
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* seeds.c - writes first inputs for every fuzz target: `seeds DIR` fills DIR/<target>/.
  *
- * They are real encodings: every message with plausible fields, layouts in both forms, whole frames,
- * labels and texts as people write them. Generated, so they follow the protocol when it grows.
+ * They are real encodings: every message with plausible fields, layouts in both forms, whole
+ * frames, labels and texts as people write them. Generated, so they follow the protocol when it
+ * grows.
  */
 #include "common/layout.h"
 #include "common/log.h"

@@ -60,7 +60,7 @@ static void t_lost(struct oss_test *t)
 	snprintf(command, sizeof(command), "rm -r %s/O", t->dir);
 	CHECK_RC(system(command), 0);
 	CHECK_RC(start_as(t, &cfg, why, sizeof(why)), -EUCLEAN);
-	assert_non_null(strstr(why, "gone"));
+	assert_non_null(strstr(why, "objects are gone"));
 }
 
 static void a_target_that_has_served_does_not_start_without_its_objects(void **state)

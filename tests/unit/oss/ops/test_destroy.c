@@ -23,7 +23,7 @@ static void t_gone(struct oss_test *t)
 	assert_int_equal(access(path, F_OK), -1);
 }
 
-static void a_destroyed_object_is_gone_and_a_late_write_does_not_bring_it_back(void **state)
+static void a_late_write_does_not_bring_a_destroyed_object_back(void **state)
 {
 	(void)state;
 	oss_test_run(t_gone);
@@ -100,7 +100,7 @@ static void destroying_between_writes_ends_well(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_destroyed_object_is_gone_and_a_late_write_does_not_bring_it_back),
+		cmocka_unit_test(a_late_write_does_not_bring_a_destroyed_object_back),
 		cmocka_unit_test(a_damaged_batch_destroys_nothing),
 		cmocka_unit_test(destroying_between_writes_ends_well),
 	};
