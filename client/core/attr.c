@@ -70,12 +70,15 @@ int attr_co_measure(struct lane *ln, const struct fid *fid, const struct layout 
 	return rc;
 }
 
-int attr_co_finish(struct lane *ln, const struct fid *fid, struct span blob, struct attr *attr)
+int attr_co_finish(struct lane *ln, const struct fid *fid, struct span blob, uint64_t open_seq,
+		   struct attr *attr)
 {
 	CLEANUP(layout_freep) struct layout *l = NULL;
 	int rc;
 
 	if (!(attr->flags & ATTR_SIZE_UNSURE) || !blob.len)
+		return 0;
+	if (file_knows_size(ln->fs, fid, open_seq, attr))
 		return 0;
 	rc = layout_dec(blob, &l);
 	if (rc) {
@@ -98,7 +101,7 @@ int fs_co_getattr(struct lane *ln, const struct fid *fid, struct attr *out)
 
 	rc = mds_co_getattr(ln->mdt->imp, &call, &q, &p);
 	if (rc == 0)
-		rc = attr_co_finish(ln, fid, p.layout, &p.attr);
+		rc = attr_co_finish(ln, fid, p.layout, p.open_seq, &p.attr);
 	if (rc == 0)
 		*out = p.attr;
 	return rc;
@@ -131,7 +134,7 @@ int fs_co_setattr(struct lane *ln, const struct fid *fid, struct file *file, uin
 	if (rc)
 		return rc;
 	file_apply_attr(ln->fs, fid, &p.attr, valid & SETATTR_SIZE);
-	rc = attr_co_finish(ln, fid, p.layout, &p.attr);
+	rc = attr_co_finish(ln, fid, p.layout, p.open_seq, &p.attr);
 	if (rc == 0)
 		*out = p.attr;
 	stat_add(&ln->stats[stat], (loop_clock(ln->loop) - start) / 1000);

@@ -99,6 +99,7 @@ struct io_part {
 	struct iovec *iov;
 	uint32_t niov;
 	uint32_t got;	/* bytes moved */
+	bool exists;	/* the object */
 	uint64_t osize; /* of the object, as the server said */
 };
 struct io {
@@ -148,7 +149,9 @@ struct file {
 	bool fresh;	   /* had no data when opened: objects not touched here do not exist */
 	bool wrote, did_read;
 	int64_t mtime;	   /* newest that the objects told */
+	bool sole;	   /* no other client had it open for writing then */
 	uint32_t mode, attr_flags;
+	uint64_t size_hint;
 	bool priv_killed;
 	LIST_ENTRY(file) link;
 };
@@ -196,9 +199,10 @@ void target_co_destroy_all(struct lane *ln, uint32_t goodbye_ms);
 must_check int seq_co_fid(struct lane *ln, struct fid *out);
 
 /* ---- attr.c ---- */
-/* Makes size, blocks and mtime of a reply exact: asks the objects if they are unsure. */
+/* Makes size, blocks and mtime of a reply exact: asks the objects if they are unsure and this
+ * client does not know them itself. */
 must_check int attr_co_finish(struct lane *ln, const struct fid *fid, struct span layout,
-			      struct attr *attr);
+			      uint64_t open_seq, struct attr *attr);
 /* Asks all objects; *size is the file's. objs may be NULL. */
 must_check int attr_co_measure(struct lane *ln, const struct fid *fid, const struct layout *l,
 			       struct attr *attr);
@@ -218,10 +222,12 @@ void file_note(struct file *f, uint32_t comp, uint32_t stripe, const struct obj_
 	       bool wrote);
 /* An operation of this client gave the inode these attributes; truncated: its objects changed. */
 void file_apply_attr(struct fs *fs, const struct fid *fid, const struct attr *attr, bool truncated);
+/* Fills in size, blocks and mtime of a file that only this client writes, if it knows them. */
+bool file_knows_size(struct fs *fs, const struct fid *fid, uint64_t open_seq, struct attr *attr);
 /* Newest mtime of data that this client has heard of, open or closed. */
 int64_t file_newest_mtime(struct fs *fs, const struct fid *fid);
-/* True once: a write must clear set-id bits and the like. */
-bool file_takes_kill_priv(struct file *f);
+/* What the MDS said last: a file may be longer than its objects can prove. */
+uint64_t file_size_hint(struct file *f);
 /* Opens everything again that was opened through this lane. */
 void file_co_reopen_all(struct lane *ln);
 
@@ -237,6 +243,8 @@ ssize_t append_co_write(struct lane *ln, struct file *f, const uint8_t *buf, siz
 must_check int append_co_size(struct lane *ln, struct file *f, uint64_t *size);
 
 /* ---- lock.c ---- */
+/* Gives back the locks that were taken through f and are left. */
+void lock_co_drop_handle(struct lane *ln, struct file *f);
 void lock_co_reclaim(struct lane *ln);
 
 /* ---- param.c ---- */

@@ -114,6 +114,9 @@ int64_t fs_co_lseek(struct lane *ln, struct file *file, uint64_t off, int whence
 ssize_t fs_co_copy_range(struct lane *ln, struct file *in, uint64_t in_off, struct file *out,
 			 uint64_t out_off, size_t len);
 const struct fid *file_fid(const struct file *f);
+uint64_t file_handle(const struct file *f);
+/* After fallocate or copy by somebody without privileges: clears set-id bits if there are any. */
+int fs_co_kill_priv(struct lane *ln, struct file *file);
 
 /* ---- locks ---- type F_RDLCK, F_WRLCK, F_UNLCK; end inclusive */
 struct fs_lock {
@@ -121,6 +124,7 @@ struct fs_lock {
 	uint8_t type;
 	uint64_t owner, start, end;
 	uint32_t pid;
+	uint64_t handle; /* file_handle() of the open file it goes through, or 0 */
 };
 int fs_co_getlk(struct lane *ln, const struct fid *fid, struct fs_lock *lk);
 /* cancel: set when the waiting call may be interrupted; see fs_lock_cancel. */

@@ -74,6 +74,7 @@ static int part_read(struct io *io, struct io_part *p, struct target *t, uint32_
 		return -EIO;
 	p->got = call.in_len;
 	p->osize = r.size;
+	p->exists = r.flags & OBJ_EXISTS;
 	s = state_of(r.size, r.blocks, r.mtime, r.version);
 	file_note(io->file, p->run->comp, p->run->stripe, &s, false);
 	return 0;
@@ -110,7 +111,8 @@ static int io_map(struct io *io, uint8_t *buf, uint32_t len, uint64_t off)
 
 		if (pieces < 0)
 			return pieces;
-		*p = (struct io_part){io, &io->run[i], io->iov + used, (uint32_t)pieces, 0, 0};
+		*p = (struct io_part){io, &io->run[i], io->iov + used, (uint32_t)pieces,
+				      .exists = false};
 		used += (uint32_t)pieces;
 	}
 	return n;
@@ -158,6 +160,25 @@ static int read_co_size(struct lane *ln, const struct io *io, uint32_t n, uint64
 	return rc;
 }
 
+/* One object, shorter than the MDS said when the file was opened: it was cut since, or it is longer
+ * than an object can be, or the object is lost. */
+static int read_co_attr_size(struct lane *ln, const struct io *io, uint64_t *size)
+{
+	char buf[FID_STRLEN];
+	struct attr a;
+	int rc = fs_co_getattr(ln, &io->file->fid, &a);
+
+	if (rc)
+		return rc;
+	if (a.blocks && a.size && !io->part[0].exists) {
+		log_err("%s: its data is missing at its OST", fid_str(&io->file->fid, buf));
+		return -EIO;
+	}
+	file_apply_attr(ln->fs, &io->file->fid, &a, false);
+	*size = a.size;
+	return 0;
+}
+
 static ssize_t read_window(struct lane *ln, struct io *io, uint8_t *buf, uint32_t len, uint64_t off)
 {
 	uint64_t size;
@@ -172,11 +193,16 @@ static ssize_t read_window(struct lane *ln, struct io *io, uint8_t *buf, uint32_
 		return rc;
 	for (i = 0; i < n; i++)
 		got += io->part[i].got;
-	if (got == len || objs_count(io->layout) == 1)
+	if (got == len)
 		return got;
+	if (objs_count(io->layout) == 1 && off + got >= file_size_hint(io->file))
+		return got; /* the end */
 	for (i = 0; i < n; i++)
 		zero_tail(&io->part[i]);
-	rc = read_co_size(ln, io, (uint32_t)n, off + len, &size);
+	if (objs_count(io->layout) == 1)
+		rc = read_co_attr_size(ln, io, &size);
+	else
+		rc = read_co_size(ln, io, (uint32_t)n, off + len, &size);
 	if (rc)
 		return rc;
 	return size <= off ? 0 : (ssize_t)min_u64(len, size - off);
@@ -337,7 +363,6 @@ static ssize_t write_at(struct lane *ln, struct file *f, const uint8_t *buf, siz
 ssize_t fs_co_write(struct lane *ln, struct file *f, const void *buf, size_t len, uint64_t *off,
 		    bool append, bool kill_priv)
 {
-	struct attr attr = {0};
 	ssize_t n;
 	OP_TIMER(ln, write);
 
@@ -346,8 +371,7 @@ ssize_t fs_co_write(struct lane *ln, struct file *f, const void *buf, size_t len
 	n = append ? append_co_write(ln, f, buf, len, off) : write_at(ln, f, buf, len, *off);
 	if (n > 0) {
 		stat_add(&ln->stats[FS_STAT_write_bytes], (uint64_t)n);
-		if (kill_priv && file_takes_kill_priv(f) &&
-		    fs_co_setattr(ln, &f->fid, f, SETATTR_KILL_PRIV, &attr, &attr))
+		if (kill_priv && fs_co_kill_priv(ln, f))
 			log_warn("cannot clear the set-id bits of a file that was written");
 	}
 	return n;

@@ -92,6 +92,7 @@ static struct held_lock held(const struct lane *ln, const struct fid *fid, const
 		.pid = lk->pid,
 		.lane = ln->index,
 		.owner = lk->owner,
+		.handle = lk->handle,
 		.start = lk->start,
 		.end = lk->end,
 	};
@@ -159,6 +160,33 @@ int fs_co_flush(struct lane *ln, const struct fid *fid, uint64_t owner)
 			      .end = UINT64_MAX};
 
 	return fs_holds_locks(ln->fs, fid, owner) ? fs_co_setlk(ln, fid, &all, false, NULL) : 0;
+}
+
+/* An owner of locks of this file that were taken through one handle. */
+static bool owner_of_handle(struct fs *fs, const struct fid *fid, uint64_t handle, uint64_t *owner)
+{
+	bool found;
+
+	fs_lock(fs);
+	found = locktab_find_handle(&fs->locks, fid, handle, owner);
+	fs_unlock(fs);
+	return found;
+}
+
+/* The locks of processes went with FLUSH. What is left belongs to the open file itself (F_OFD_SETLK),
+ * and for these the kernel sends nothing when it is closed. */
+void lock_co_drop_handle(struct lane *ln, struct file *f)
+{
+	struct fs_lock all = {.space = LOCK_POSIX, .type = F_UNLCK, .end = UINT64_MAX};
+
+	while (owner_of_handle(ln->fs, &f->fid, f->open_id, &all.owner)) {
+		int rc = fs_co_setlk(ln, &f->fid, &all, false, NULL);
+
+		if (rc) {
+			log_warn("cannot give back the locks of a closed file: %s", err_str(rc));
+			return;
+		}
+	}
 }
 
 /* ---- after a restart of the MDS ---- */

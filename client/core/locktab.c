@@ -120,6 +120,21 @@ bool locktab_has(const struct locktab *t, const struct fid *fid, uint8_t space, 
 	return false;
 }
 
+bool locktab_find_handle(const struct locktab *t, const struct fid *fid, uint64_t handle,
+			 uint64_t *owner)
+{
+	const struct held_lock *l;
+
+	if (!t->n)
+		return false;
+	LIST_FOREACH(l, &t->head[hash(fid)], link)
+		if (l->handle && l->handle == handle && fid_eq(&l->fid, fid)) {
+			*owner = l->owner;
+			return true;
+		}
+	return false;
+}
+
 const struct held_lock *locktab_next(const struct locktab *t, const struct held_lock *prev)
 {
 	uint32_t i = 0;

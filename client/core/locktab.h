@@ -20,7 +20,8 @@ struct held_lock {
 	uint8_t type;  /* F_RDLCK or F_WRLCK */
 	uint32_t pid;
 	uint32_t lane; /* that asked for it and takes it again */
-	uint64_t owner, start, end; /* end inclusive */
+	uint64_t owner, handle; /* handle: of the open file it was taken through; 0: none */
+	uint64_t start, end;	/* end inclusive */
 	LIST_ENTRY(held_lock) link;
 };
 
@@ -34,5 +35,8 @@ void locktab_fini(struct locktab *t);
 /* The MDS granted l: type F_UNLCK removes. -ENOMEM leaves the table as it was. */
 must_check int locktab_set(struct locktab *t, const struct held_lock *l);
 bool locktab_has(const struct locktab *t, const struct fid *fid, uint8_t space, uint64_t owner);
+/* An owner with a lock of this file that was taken through this handle. */
+bool locktab_find_handle(const struct locktab *t, const struct fid *fid, uint64_t handle,
+			 uint64_t *owner);
 /* All of them in no order; prev NULL starts. */
 const struct held_lock *locktab_next(const struct locktab *t, const struct held_lock *prev);

@@ -18,7 +18,7 @@ int fs_co_lookup(struct lane *ln, const struct fid *dir, struct span name, struc
 	if (rc == 0 && !fid_is_sane(&p.fid))
 		rc = -EPROTO;
 	if (rc == 0)
-		rc = attr_co_finish(ln, &p.fid, p.layout, &p.attr);
+		rc = attr_co_finish(ln, &p.fid, p.layout, p.open_seq, &p.attr);
 	if (rc == 0)
 		*out = (struct entry){p.fid, p.attr};
 	return rc;
@@ -73,7 +73,7 @@ int fs_co_link(struct lane *ln, const struct fid *fid, const struct fid *dir, st
 	if (rc == 0)
 		rc = mds_co_link(ln->mdt->imp, &call, &q, &p);
 	if (rc == 0)
-		rc = attr_co_finish(ln, fid, p.layout, &p.attr);
+		rc = attr_co_finish(ln, fid, p.layout, 0, &p.attr);
 	if (rc == 0)
 		*out = (struct entry){*fid, p.attr};
 	return rc;

@@ -87,6 +87,7 @@ static int file_opened(struct file *f, const struct fid *fid, const struct attr 
 	f->trunc_gen = attr->trunc_gen;
 	f->mode = attr->mode;
 	f->attr_flags = attr->flags;
+	f->size_hint = attr->size;
 	if (blob.len)
 		rc = layout_dec(blob, &l);
 	if (rc == 0 && l) {
@@ -139,6 +140,7 @@ int fs_co_open(struct lane *ln, const struct fid *fid, int flags, struct file **
 		file_destroy(f);
 		return rc;
 	}
+	f->sole = p.sole;
 	if (flags & O_TRUNC) {
 		f->fresh = true;
 		file_apply_attr(ln->fs, fid, &p.attr, true);
@@ -147,7 +149,7 @@ int fs_co_open(struct lane *ln, const struct fid *fid, int flags, struct file **
 	if (rc)
 		return open_failed(ln, f, fid, rc);
 	if (attr) {
-		rc = attr_co_finish(ln, fid, p.layout, &p.attr);
+		rc = attr_co_finish(ln, fid, p.layout, p.open_seq, &p.attr);
 		if (rc) {
 			fs_co_release(ln, f);
 			return rc;
@@ -187,6 +189,7 @@ static int create_open(struct lane *ln, const struct fid *dir, struct span name,
 		file_destroy(f);
 		return rc;
 	}
+	f->sole = p.sole;
 	f->fresh = fid_eq(&p.fid, &q.fid) || (flags & O_TRUNC);
 	if (!fid_eq(&p.fid, &q.fid) && (flags & O_TRUNC))
 		file_apply_attr(ln->fs, &p.fid, &p.attr, true);
@@ -195,7 +198,7 @@ static int create_open(struct lane *ln, const struct fid *dir, struct span name,
 		return open_failed(ln, f, &p.fid, rc);
 	if (fid_eq(&p.fid, &q.fid)) /* new: nothing to ask its objects */
 		p.attr.flags &= ~(uint32_t)ATTR_SIZE_UNSURE;
-	rc = attr_co_finish(ln, &p.fid, p.layout, &p.attr);
+	rc = attr_co_finish(ln, &p.fid, p.layout, p.open_seq, &p.attr);
 	if (rc) {
 		fs_co_release(ln, f);
 		return rc;
@@ -260,6 +263,7 @@ void fs_co_release(struct lane *ln, struct file *f)
 	int rc;
 	OP_TIMER(ln, close);
 
+	lock_co_drop_handle(ln, f);
 	pthread_mutex_lock(&f->lock);
 	q.open_seq = f->open_seq;
 	wrote = f->wrote;
@@ -379,6 +383,7 @@ static void apply_attr(struct file *f, const struct attr *attr, bool truncated)
 		f->trunc_gen = attr->trunc_gen;
 	f->mode = attr->mode;
 	f->attr_flags = attr->flags;
+	f->size_hint = attr->size;
 	f->priv_killed = false;
 	pthread_mutex_unlock(&f->lock);
 }
@@ -411,7 +416,65 @@ int64_t file_newest_mtime(struct fs *fs, const struct fid *fid)
 	return mtime;
 }
 
-bool file_takes_kill_priv(struct file *f)
+uint64_t file_size_hint(struct file *f)
+{
+	uint64_t size;
+
+	pthread_mutex_lock(&f->lock);
+	size = f->size_hint;
+	pthread_mutex_unlock(&f->lock);
+	return size;
+}
+
+uint64_t file_handle(const struct file *f)
+{
+	return f->open_id;
+}
+
+static bool knows_size(struct file *f, uint64_t open_seq, struct attr *attr)
+{
+	bool yes;
+	uint32_t i;
+
+	pthread_mutex_lock(&f->lock);
+	yes = f->sole && f->open_seq == open_seq && f->objs.n;
+	if (yes && f->fresh)
+		objs_rest_empty(&f->objs);
+	for (i = 0; yes && i < f->objs.n; i++)
+		yes = f->objs.at[i].known;
+	if (yes) {
+		attr->size = objs_size(&f->objs, f->layout);
+		attr->blocks = objs_blocks(&f->objs);
+		if (f->mtime > attr->ctime)
+			attr->mtime = attr->ctime = f->mtime;
+		attr->flags &= ~(uint32_t)ATTR_SIZE_UNSURE;
+	}
+	pthread_mutex_unlock(&f->lock);
+	return yes;
+}
+
+/* Only if one open file is all that this client has: of two, each knows its own writes only. */
+bool file_knows_size(struct fs *fs, const struct fid *fid, uint64_t open_seq, struct attr *attr)
+{
+	struct file *f, *writer = NULL;
+	uint32_t n = 0;
+	bool yes;
+
+	if (!open_seq)
+		return false;
+	fs_lock(fs);
+	LIST_FOREACH(f, &fs->files[file_hash(fid)], link)
+		if (fid_eq(&f->fid, fid) && (f->flags & O_ACCMODE) != O_RDONLY) {
+			writer = f;
+			n++;
+		}
+	yes = n == 1 && knows_size(writer, open_seq, attr);
+	fs_unlock(fs);
+	return yes;
+}
+
+/* True once: a write must clear set-id bits and the like. */
+static bool file_takes_kill_priv(struct file *f)
 {
 	bool yes;
 
@@ -421,6 +484,15 @@ bool file_takes_kill_priv(struct file *f)
 	f->priv_killed = true;
 	pthread_mutex_unlock(&f->lock);
 	return yes;
+}
+
+int fs_co_kill_priv(struct lane *ln, struct file *f)
+{
+	struct attr attr = {0};
+
+	if (!file_takes_kill_priv(f))
+		return 0;
+	return fs_co_setattr(ln, &f->fid, f, SETATTR_KILL_PRIV, &attr, &attr);
 }
 
 /* ---- after a restart of the MDS ---- */

@@ -217,7 +217,7 @@ ssize_t fs_co_copy_range(struct lane *ln, struct file *in, uint64_t in_off, stru
 		n = fs_co_read(ln, in, buf, want, in_off + done);
 		if (n <= 0)
 			break;
-		n = fs_co_write(ln, out, buf, (size_t)n, &to, false, true);
+		n = fs_co_write(ln, out, buf, (size_t)n, &to, false, false);
 		if (n <= 0)
 			break;
 		done += (size_t)n;

@@ -40,6 +40,20 @@ static struct ost *ost_create(struct fs *fs, const struct mgs_node *n)
 	return o;
 }
 
+/* By type and index, as they are shown. */
+static void ost_insert(struct fs *fs, struct ost *fresh)
+{
+	struct ost *o;
+
+	TAILQ_FOREACH(o, &fs->osts, link)
+		if (o->type > fresh->type || (o->type == fresh->type && o->index > fresh->index))
+			break;
+	if (o)
+		TAILQ_INSERT_BEFORE(o, fresh, link);
+	else
+		TAILQ_INSERT_TAIL(&fs->osts, fresh, link);
+}
+
 static bool nids_same(const struct nid_list *a, const struct nid_list *b)
 {
 	uint32_t i;
@@ -61,7 +75,7 @@ static void apply_node(struct fs *fs, const struct mgs_node *n)
 	if (!o) {
 		o = fresh = ost_create(fs, n);
 		if (fresh)
-			TAILQ_INSERT_TAIL(&fs->osts, fresh, link);
+			ost_insert(fs, fresh);
 	} else if (!nids_same(&o->nids, &n->nids)) {
 		o->nids = n->nids;
 		o->generation++;

@@ -48,9 +48,36 @@ static int ask_info(struct ask *a)
 	return 0;
 }
 
-static void df_line(void *arg, const struct mds_target_stat *t)
+struct df {
+	struct mds_target_stat *at;
+	uint32_t n;
+	int rc;
+};
+
+static void df_add(void *arg, const struct mds_target_stat *t)
 {
-	struct ask *a = arg;
+	struct df *d = arg;
+	struct mds_target_stat *more = reallocarray(d->at, d->n + 1, sizeof(*more));
+
+	if (!more) {
+		d->rc = -ENOMEM;
+		return;
+	}
+	d->at = more;
+	d->at[d->n++] = *t;
+}
+
+static int df_order(const void *a, const void *b)
+{
+	const struct mds_target_stat *x = a, *y = b;
+
+	if (x->type != y->type)
+		return x->type < y->type ? -1 : 1;
+	return x->index < y->index ? -1 : x->index > y->index;
+}
+
+static void df_line(struct ask *a, const struct mds_target_stat *t)
+{
 	bool mdt = t->type == TARGET_MDT;
 	char line[320];
 	int n;
@@ -66,7 +93,18 @@ static void df_line(void *arg, const struct mds_target_stat *t)
 
 static int ask_df(struct ask *a)
 {
-	return fs_co_statfs_targets(a->fl->ln, df_line, a);
+	struct df d = {0};
+	uint32_t i;
+	int rc = fs_co_statfs_targets(a->fl->ln, df_add, &d);
+
+	if (rc == 0)
+		rc = d.rc;
+	if (d.n)
+		qsort(d.at, d.n, sizeof(*d.at), df_order);
+	for (i = 0; i < d.n && rc == 0; i++)
+		df_line(a, &d.at[i]);
+	free(d.at);
+	return rc;
 }
 
 /* "[fid]" or "[fid]@n" */

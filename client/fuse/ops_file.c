@@ -148,13 +148,15 @@ static void op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off, of
 			 struct fuse_file_info *fi)
 {
 	struct flane *fl = flane_here();
+	bool kill = fuse_req_ctx(req)->uid != 0;
+	int rc = -EINVAL;
 
 	(void)ino;
-	if (off < 0 || len <= 0) {
-		reply_rc(req, -EINVAL);
-		return;
-	}
-	reply_rc(req, fs_co_fallocate(fl->ln, fi_file(fi), mode, (uint64_t)off, (uint64_t)len));
+	if (off >= 0 && len > 0)
+		rc = fs_co_fallocate(fl->ln, fi_file(fi), mode, (uint64_t)off, (uint64_t)len);
+	if (rc == 0 && kill)
+		rc = fs_co_kill_priv(fl->ln, fi_file(fi));
+	reply_rc(req, rc);
 }
 
 static void op_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence,
@@ -186,6 +188,8 @@ static void op_copy_file_range(fuse_req_t req, fuse_ino_t ino_in, off_t off_in,
 	}
 	n = fs_co_copy_range(fl->ln, fi_file(fi_in), (uint64_t)off_in, fi_file(fi_out),
 			     (uint64_t)off_out, len);
+	if (n > 0 && fuse_req_ctx(req)->uid && fs_co_kill_priv(fl->ln, fi_file(fi_out)))
+		n = -EIO;
 	if (n < 0)
 		reply_rc(req, (int)n);
 	else

@@ -98,6 +98,7 @@ static void op_setlk(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi, 
 	struct fid fid;
 	int rc;
 
+	lk.handle = file_handle(fi_file(fi));
 	rc = fl->face->opt.locks == LOCKS_NONE ? -EOPNOTSUPP : face_fid(fl->face, ino, &fid);
 	if (rc == 0)
 		rc = setlk(fl, req, &fid, &lk, sleep && lk.type != F_UNLCK);

@@ -84,6 +84,8 @@ static void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *st, int to_s
 		return;
 	}
 	valid = setattr_valid_of(in->valid);
+	if (!valid) /* chown(-1, -1): only clears set-id bits */
+		valid = SETATTR_KILL_PRIV;
 	a.mode = in->mode;
 	a.uid = in->uid;
 	a.gid = in->gid;
