@@ -93,9 +93,7 @@ static int help(const struct tool_cmd *cmds, int argc, char **argv)
 	printf("usage: %s [--help] [--version] [--list-commands] [COMMAND [ARGUMENTS]]\n\n", cur_prog);
 	for (c = cmds; c->name; c++)
 		printf("  %-14s %s\n", c->name, c->what);
-	printf("\n'%s help COMMAND' or '%s COMMAND --help' tells more. Without a command, %s reads\n"
-	       "commands from its input.\n",
-	       cur_prog, cur_prog, cur_prog);
+	printf("\n'%s help COMMAND' or '%s COMMAND --help' tells more.\n", cur_prog, cur_prog);
 	return 0;
 }
 
