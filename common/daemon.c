@@ -52,7 +52,7 @@ static const char common_help[] =
 static int status_pipe = -1;
 static char pid_path[PATH_MAX];
 static struct announced {
-	char path[128], text[NID_STRLEN + 1];
+	char path[128], text[NID_STRLEN + 16]; /* NID and process id, a line each */
 } *announced;
 static uint32_t nannounced;
 
@@ -360,19 +360,49 @@ int daemon_signals(struct loop *l, loop_fn *stop, loop_fn *reload, void *arg)
 
 /* ---- what others find ---- */
 
-/* Another cluster on this host may use the same name: the file is removed only while it is ours. */
-static void withdraw(const struct announced *a)
+static bool read_announced(const char *path, char *text, size_t cap)
 {
-	char have[sizeof(a->text)] = "";
-	int fd = open(a->path, O_RDONLY | O_CLOEXEC);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	ssize_t n;
 
 	if (fd < 0)
-		return;
-	n = read(fd, have, sizeof(have) - 1);
+		return false;
+	n = read(fd, text, cap - 1);
 	close(fd);
-	if (n > 0 && strcmp(have, a->text) == 0)
+	text[n > 0 ? n : 0] = 0;
+	return true;
+}
+
+/* Somebody may have taken the name over: the file is removed only while it is ours. */
+static void withdraw(const struct announced *a)
+{
+	char have[sizeof(a->text)];
+
+	if (read_announced(a->path, have, sizeof(have)) && strcmp(have, a->text) == 0)
 		unlink(a->path);
+}
+
+/* The file's writer lives. A crash leaves files behind, which may be replaced. */
+static bool in_use(const char *path)
+{
+	char have[sizeof(announced->text)], *line;
+	int pid;
+
+	if (!read_announced(path, have, sizeof(have)))
+		return false;
+	line = strchr(have, '\n');
+	pid = line ? (int)strtol(line + 1, NULL, 10) : 0;
+	return pid > 0 && pid != getpid() && (kill(pid, 0) == 0 || errno == EPERM);
+}
+
+/* Clusters side by side have servers of the same name: the next ones become NAME-2, NAME-3, ... */
+static void choose_path(struct announced *a, const char *name)
+{
+	int i = 1;
+
+	snprintf(a->path, sizeof(a->path), RUN_DIR "/%.40s.nid", name);
+	while (in_use(a->path) && ++i < 100)
+		snprintf(a->path, sizeof(a->path), RUN_DIR "/%.40s-%d.nid", name, i);
 }
 
 void daemon_announce(struct daemon_opts *o, const char *name, const struct nid *at)
@@ -398,11 +428,11 @@ void daemon_announce(struct daemon_opts *o, const char *name, const struct nid *
 		if (nid_parse(host, 0, &show, why, sizeof(why)))
 			return;
 	}
-	snprintf(a->path, sizeof(a->path), RUN_DIR "/%.40s.nid", name);
-	snprintf(a->text, sizeof(a->text), "%.79s\n", nid_str(&show, 0, text));
-	snprintf(tmp, sizeof(tmp), "%s.%d", a->path, (int)getpid());
 	if (mkdir(RUN_DIR, 0755) && errno != EEXIST)
 		return;
+	choose_path(a, name);
+	snprintf(a->text, sizeof(a->text), "%.79s\n%d\n", nid_str(&show, 0, text), (int)getpid());
+	snprintf(tmp, sizeof(tmp), "%s.%d", a->path, (int)getpid());
 	f = fopen(tmp, "we");
 	if (!f)
 		return;

@@ -42,8 +42,9 @@ void daemon_fail(struct daemon_opts *o, const char *fmt, ...) PRINTF_LIKE(2, 3)
 must_check int daemon_signals(struct loop *l, loop_fn *stop, loop_fn *reload, void *arg);
 /* Removes the pid file and the announcements. */
 void daemon_exit(struct daemon_opts *o);
-/* Writes /run/sheen/<name>.nid so that lctl on this host finds the server; failures are ignored
- * (no root). Removed by daemon_exit(). */
+/* Writes /run/sheen/<name>.nid (the NID, then the process id) so that lctl on this host finds the
+ * server; <name>-2 and so on while another live process has the name. Failures are ignored (no
+ * root). Removed by daemon_exit(). */
 void daemon_announce(struct daemon_opts *o, const char *name, const struct nid *at);
 /* "sheen-mds 0.1.0" */
 #define SHEEN_VERSION "0.1.0"

@@ -331,7 +331,7 @@ static void a_second_signal_ends_at_once(void **state)
 
 static void announcements_come_and_go(void **state)
 {
-	char name[40], file[80], got[100] = "", why[64];
+	char name[40], file[80], second[80], got[100] = "", why[64];
 	struct daemon_opts o = {.prog = "sheen-x"};
 	struct nid at;
 	FILE *f;
@@ -348,6 +348,21 @@ static void announcements_come_and_go(void **state)
 	assert_non_null(fgets(got, sizeof(got), f));
 	fclose(f);
 	assert_string_equal(got, "127.0.0.1@tcp:1234\n");
+	daemon_exit(&o);
+	assert_int_equal(access(file, F_OK), -1);
+	/* A live server of another cluster has the name; a crashed one had it. */
+	f = fopen(file, "w");
+	fprintf(f, "127.0.0.1@tcp:9\n%d\n", (int)getppid());
+	fclose(f);
+	daemon_announce(&o, name, &at);
+	snprintf(second, sizeof(second), "/run/sheen/%s-2.nid", name);
+	assert_int_equal(access(second, F_OK), 0);
+	daemon_exit(&o);
+	assert_int_equal(access(second, F_OK), -1);
+	f = fopen(file, "w");
+	fputs("127.0.0.1@tcp:9\n999999999\n", f);
+	fclose(f);
+	daemon_announce(&o, name, &at);
 	daemon_exit(&o);
 	assert_int_equal(access(file, F_OK), -1);
 	/* Somebody else took the name over: his file stays. */

@@ -117,15 +117,16 @@ static void a_list_has_limits(void **state)
 					  "1.1.1.1@tcp;1.1.1.1@tcp",
 					  "1.1.1.1@tcp 1.1.1.1@tcp"};
 	char text[9 * 16] = "";
+	size_t at = 0;
 	struct nid_list l;
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
 		assert_int_equal(nid_list_parse(bad[i], 1, &l, why, sizeof(why)), -EINVAL);
 	for (int i = 0; i < MAX_NIDS; i++)
-		strcat(text, i ? ",1.1.1.1@tcp" : "1.1.1.1@tcp");
+		at += (size_t)snprintf(text + at, sizeof(text) - at, "%s1.1.1.1@tcp", i ? "," : "");
 	assert_int_equal(nid_list_parse(text, 1, &l, why, sizeof(why)), 0);
-	strcat(text, ",1.1.1.1@tcp");
+	snprintf(text + at, sizeof(text) - at, ",1.1.1.1@tcp");
 	assert_int_equal(nid_list_parse(text, 1, &l, why, sizeof(why)), -EINVAL);
 	assert_non_null(strstr(why, "more than 8"));
 }

@@ -186,10 +186,12 @@ static void another_version_is_refused_with_both_numbers(void **state)
 static void too_many_parameters_are_refused(void **state)
 {
 	static char body[8000] = HEAD;
+	size_t at = strlen(body);
 
 	(void)state;
 	for (int i = 0; i < 100; i++)
-		strcat(body, "param=aaaaaaaaaaaaaaaaaaaaaaaaaa=1234567890\n");
+		at += (size_t)snprintf(body + at, sizeof(body) - at,
+				       "param=aaaaaaaaaaaaaaaaaaaaaaaaaa=1234567890\n");
 	expect(body, -EINVAL, "field param");
 }
 
@@ -231,7 +233,7 @@ static void what_cannot_be_one_line_is_not_written(void **state)
 
 	(void)state;
 	l = sample();
-	strcpy(l.mgsnode, "a\nregistered=1");
+	snprintf(l.mgsnode, sizeof(l.mgsnode), "a\nregistered=1");
 	assert_int_equal(target_label_write(dir, &l, why, sizeof(why)), -EINVAL);
 	l = sample();
 	assert_int_equal(target_label_write("/nowhere", &l, why, sizeof(why)), -ENOENT);
