@@ -2,7 +2,8 @@
 /* sheenctl_proc.c - starting, recognising and stopping the daemons of a cluster.
  *
  * A pid file holds pid and start time (in clock ticks since boot); a process counts as ours only
- * when both fit and its command line names our directory. Daemons run with --foreground in a session
+ * when both fit and its command line names our directory. Without a pid file that fits, the lock of
+ * the target tells who serves it. Daemons run with --foreground in a session
  * of their own, so that their death is seen by waiting and their log is one file.
  */
 #include "client/tools/sheenctl.h"
@@ -13,6 +14,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -83,7 +85,8 @@ static bool names_dir(pid_t pid, const char *dir)
 	return found;
 }
 
-static pid_t find_proc(const struct ctl_cluster *c, const struct ctl_proc *p)
+/* By the pid file. */
+static pid_t by_pid_file(const struct ctl_cluster *c, const struct ctl_proc *p)
 {
 	unsigned long long start = 0;
 	char path[CTL_MAX_PATH];
@@ -97,9 +100,43 @@ static pid_t find_proc(const struct ctl_cluster *c, const struct ctl_proc *p)
 	if (fscanf(f, "%d %llu", &pid, &start) != 2)
 		pid = 0;
 	fclose(f);
-	if (pid <= 0 || start_time(pid) != start || !names_dir(pid, c->dir))
+	return pid > 0 && start_time(pid) == start ? pid : 0;
+}
+
+/* By the lock of its first target ("host pid"), when the pid file is lost or somebody else started it. */
+static pid_t by_lock(const struct ctl_cluster *c, const struct ctl_proc *p)
+{
+	char path[CTL_MAX_PATH];
+	int pid = 0, fd;
+	bool held;
+	FILE *f;
+
+	if (p->nost)
+		snprintf(path, sizeof(path), "%s/ost%u/sheen.lock", c->dir, p->ost[0]);
+	else
+		snprintf(path, sizeof(path), "%s/%s/sheen.lock", c->dir,
+			 strcmp(p->name, "mds") ? "mgs" : "mdt0");
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
 		return 0;
-	return pid;
+	held = flock(fd, LOCK_SH | LOCK_NB) && errno == EWOULDBLOCK;
+	f = fdopen(fd, "r");
+	if (!f || !held || fscanf(f, "%*s %d", &pid) != 1)
+		pid = 0;
+	if (f)
+		fclose(f);
+	else
+		close(fd);
+	return pid > 0 && start_time(pid) ? pid : 0;
+}
+
+static pid_t find_proc(const struct ctl_cluster *c, const struct ctl_proc *p)
+{
+	pid_t pid = by_pid_file(c, p);
+
+	if (!pid || !names_dir(pid, c->dir))
+		pid = by_lock(c, p);
+	return pid && names_dir(pid, c->dir) ? pid : 0;
 }
 
 void ctl_find_procs(struct ctl_cluster *c)
