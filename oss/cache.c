@@ -297,22 +297,19 @@ static int load_existing(struct cache *c, struct object *o)
 
 static int load(struct cache *c, struct object *o, bool create, uint32_t gen)
 {
-	bool existed = true;
-	int rc = o->loaded ? -ENOENT : open_file(c, o, false);
+	bool is_new = o->loaded; /* it was looked for and is not there */
+	int rc;
 
-	if (rc == -ENOENT && create) {
-		if (o->destroyed || gen < o->trunc_gen)
-			return -ESTALE;
-		existed = false;
-		rc = open_file(c, o, true);
-	}
+	if (create && (o->destroyed || gen < o->trunc_gen))
+		return -ESTALE;
+	rc = open_file(c, o, create);
 	if (rc == -ENOENT && !create) {
 		o->loaded = true;
 		return 0;
 	}
 	if (rc)
 		return rc;
-	rc = existed ? load_existing(c, o) : record_store(c, o);
+	rc = is_new ? record_store(c, o) : load_existing(c, o);
 	if (rc) {
 		o->wtime_unsaved = false;
 		object_close(c, o);

@@ -101,7 +101,7 @@ int ost_co_start(struct ost *ost, char *why, size_t why_len)
 	}
 	if (ost->cfg.registered) {
 		snprintf(why, why_len,
-			 "%s: the objects are gone: the target has served before, but %s is missing",
+			 "%s: the objects are gone: the target has served, but %s is missing",
 			 ost->cfg.dir, OWNER_PATH);
 		return -EUCLEAN;
 	}
