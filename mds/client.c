@@ -66,7 +66,8 @@ static int undo_with_batch(struct client *c, uint64_t id)
 	return op_undo(c->mds, open_undo, u);
 }
 
-int client_open(struct client *c, const struct client_open *what, uint64_t *open_seq)
+int client_open(struct client *c, const struct client_open *what, uint64_t *open_seq,
+		uint32_t *sole)
 {
 	struct mds *m = c->mds;
 	struct open *o = open_find(m->opens, c, what->id);
@@ -88,6 +89,7 @@ int client_open(struct client *c, const struct client_open *what, uint64_t *open
 		}
 	}
 	*open_seq = o->node->open_seq;
+	*sole = (o->flags & OPEN_WRITE) && o->node->nwriters == 1 && o->node->was_sure;
 	return 0;
 }
 

@@ -109,6 +109,16 @@ int op_reply_attr(struct rpc_op *op, const struct inode_rec *ino, bool with_layo
 	return op_copy(op, layout);
 }
 
+uint64_t op_open_seq(const struct rpc_op *op, const struct fid *fid, const struct attr *a)
+{
+	const struct node *n;
+
+	if (!(a->flags & ATTR_SIZE_UNSURE))
+		return 0;
+	n = node_find(op_mds(op)->opens, fid);
+	return n ? n->open_seq : 0;
+}
+
 /* ---- hooks of the service ---- */
 
 struct gate_wait {
@@ -174,6 +184,7 @@ static int replay_open(struct client *c, struct txn *t, const struct slot_rec *r
 {
 	struct inode_rec ino;
 	uint64_t seq;
+	uint32_t sole;
 	int rc;
 
 	if (rec->open_id == 0 || open_find(c->mds->opens, c, rec->open_id))
@@ -188,7 +199,7 @@ static int replay_open(struct client *c, struct txn *t, const struct slot_rec *r
 				   .flags = rec->open_flags,
 				   .fence = ino.attr.ctime,
 			   },
-			   &seq);
+			   &seq, &sole);
 }
 
 static int replay_find(void *arg, struct rpc_op *op, int32_t *status, struct span *body)

@@ -103,6 +103,8 @@ void md_end(struct mds *m, enum md_stat s, uint64_t begin);
 /* attr and, when the client needs it, layout of a reply. with_layout: it opens the file. */
 must_check int op_reply_attr(struct rpc_op *op, const struct inode_rec *ino, bool with_layout,
 			     struct attr *attr, struct span *layout);
+/* For replies about a file: its open_seq while its size is unsure, else 0. */
+uint64_t op_open_seq(const struct rpc_op *op, const struct fid *fid, const struct attr *a);
 extern const struct rpc_service_ops mds_service_ops;
 
 /* ---- client.c: sessions and what they have open ---- */
@@ -116,8 +118,10 @@ struct client_open {
 	int64_t fence;
 	bool in_batch;	/* undone if the open batch fails */
 };
-/* The client has the file open from now on. Opening twice under one id is the same open. -EINVAL, -ENOMEM. */
-must_check int client_open(struct client *c, const struct client_open *what, uint64_t *open_seq);
+/* The client has the file open from now on. Opening twice under one id is the same open.
+ * *sole: this is the only writer, and what the inode said about the size was right. -EINVAL, -ENOMEM. */
+must_check int client_open(struct client *c, const struct client_open *what, uint64_t *open_seq,
+			   uint32_t *sole);
 /* Around whatever suspends in a handler. leave: -ESTALE when the session ended meanwhile. */
 void client_enter(struct client *c);
 must_check int client_leave(struct client *c);

@@ -152,7 +152,7 @@ static int check_wish(const struct alloc *a, const struct layout *l)
 	return rc;
 }
 
-static int store_wish(struct txn *t, const struct fid *fid, struct inode_rec *ino,
+static int store_layout(struct txn *t, const struct fid *fid, struct inode_rec *ino,
 		      const struct layout *l, int64_t now)
 {
 	struct wbuf w;
@@ -164,7 +164,8 @@ static int store_wish(struct txn *t, const struct fid *fid, struct inode_rec *in
 	if (rc == 0) {
 		attr_touch_ctime(&ino->attr, now);
 		if (S_ISREG(ino->attr.mode))
-			ino->attr.flags |= ATTR_HAS_LAYOUT;
+			ino->attr.flags |= ATTR_HAS_LAYOUT |
+					   (striping_made(l) ? INODE_HAS_OBJECTS : 0);
 		rc = inode_set_layout(t, fid, ino, wbuf_span(&w));
 	}
 	wbuf_fini(&w);
@@ -172,9 +173,10 @@ static int store_wish(struct txn *t, const struct fid *fid, struct inode_rec *in
 }
 
 int striping_xattr_set(struct txn *t, const struct fid *fid, struct inode_rec *ino,
-		       const struct alloc *a, struct span blob, int64_t now)
+		       struct alloc *a, const struct striping_defaults *d, struct span blob,
+		       int64_t now)
 {
-	CLEANUP(layout_freep) struct layout *l = NULL;
+	CLEANUP(layout_freep) struct layout *l = NULL, *made = NULL;
 	int rc;
 
 	if (!S_ISREG(ino->attr.mode) && !S_ISDIR(ino->attr.mode))
@@ -182,11 +184,15 @@ int striping_xattr_set(struct txn *t, const struct fid *fid, struct inode_rec *i
 	if (ino->attr.flags & INODE_HAS_OBJECTS)
 		return 0; /* what tar and rsync restore onto a file that has its objects */
 	if (blob.len == 0)
-		return S_ISDIR(ino->attr.mode) ? store_wish(t, fid, ino, NULL, now) : -EINVAL;
+		return S_ISDIR(ino->attr.mode) ? store_layout(t, fid, ino, NULL, now) : -EINVAL;
 	rc = lov_dec(blob, &l);
+	if (rc == 0 && a->n == 0 && S_ISREG(ino->attr.mode))
+		return store_layout(t, fid, ino, l, now); /* checked when it is made */
 	if (rc == 0)
 		rc = check_wish(a, l);
-	return rc ? rc : store_wish(t, fid, ino, l, now);
+	if (rc == 0 && S_ISREG(ino->attr.mode))
+		rc = striping_make(a, d, l, false, &made);
+	return rc ? rc : store_layout(t, fid, ino, made ? made : l, now);
 }
 
 int striping_xattr_get(const struct fid *fid, const struct inode_rec *ino, struct wbuf *w)

@@ -28,11 +28,12 @@ must_check int striping_wish_dec(struct span s, struct layout **out);
 must_check int striping_make(struct alloc *a, const struct striping_defaults *d,
 			     const struct layout *wish, bool append, struct layout **out);
 
-/* setxattr lustre.lov: a directory's default, or the layout of a file without objects. The file
- * gets its objects with the next open for write. A file with objects keeps them: 0, nothing changes. -EINVAL, -ENODEV,
- * -EOPNOTSUPP. Stores ino. */
+/* setxattr lustre.lov: a directory's default, or the layout of a file without objects, which gets
+ * them now (with the next open for write if no OST is known yet). A file with objects keeps them: 0,
+ * nothing changes. -EINVAL, -ENODEV, -ENOSPC, -EOPNOTSUPP. Stores ino. */
 must_check int striping_xattr_set(struct txn *t, const struct fid *fid, struct inode_rec *ino,
-				  const struct alloc *a, struct span blob, int64_t now);
+				  struct alloc *a, const struct striping_defaults *d,
+				  struct span blob, int64_t now);
 /* Appends the blob to w. -ENODATA. */
 must_check int striping_xattr_get(const struct fid *fid, const struct inode_rec *ino,
 				  struct wbuf *w);

@@ -24,7 +24,7 @@ static int reply_open(struct rpc_op *op, const struct mds_create_req *q, bool in
 				 .fence = p->attr.ctime,
 				 .in_batch = in_batch,
 			 },
-			 &p->open_seq);
+			 &p->open_seq, &p->sole);
 	if (rc)
 		return rc;
 	m->made_open.op = op;
@@ -77,6 +77,7 @@ static int open_existing(struct rpc_op *op, const struct mds_create_req *q, stru
 	p->attr = op_rep.attr;
 	p->layout = op_rep.layout;
 	p->open_seq = op_rep.open_seq;
+	p->sole = op_rep.sole;
 	return 0;
 }
 

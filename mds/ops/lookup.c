@@ -12,7 +12,10 @@ int mds_lookup(struct rpc_op *op, const struct mds_lookup_req *q, struct mds_loo
 
 	if (rc == 0)
 		rc = ns_lookup(t, &q->parent, q->name, &p->fid, &ino);
-	return rc ? rc : op_reply_attr(op, &ino, false, &p->attr, &p->layout);
+	if (rc)
+		return rc;
+	p->open_seq = op_open_seq(op, &p->fid, &ino.attr);
+	return op_reply_attr(op, &ino, false, &p->attr, &p->layout);
 }
 
 int mds_getattr(struct rpc_op *op, const struct mds_getattr_req *q, struct mds_getattr_rep *p)
@@ -25,8 +28,10 @@ int mds_getattr(struct rpc_op *op, const struct mds_getattr_req *q, struct mds_g
 
 	if (rc == 0)
 		rc = ns_get(t, &q->fid, &ino);
-	if (rc == 0)
+	if (rc == 0) {
+		p->open_seq = op_open_seq(op, &q->fid, &ino.attr);
 		rc = op_reply_attr(op, &ino, false, &p->attr, &p->layout);
+	}
 	md_end(m, MD_getattr, began);
 	return rc;
 }

@@ -67,7 +67,7 @@ static int open_once(struct rpc_op *op, const struct mds_open_req *q, struct mds
 		co.in_batch = true;
 	}
 	if (rc == 0)
-		rc = client_open(op_client(op), &co, &p->open_seq);
+		rc = client_open(op_client(op), &co, &p->open_seq, &p->sole);
 	if (rc)
 		return rc;
 	m->made_open.op = op;

@@ -10,13 +10,16 @@ static int set_plain(struct rpc_op *op, const struct mds_setattr_req *q, struct 
 {
 	struct mds *m = op_mds(op);
 	struct node *n = node_find(m->opens, &q->fid);
+	struct mds_setattr_req set = *q;
 	struct txn *t;
 	int rc = ns_is_virtual(&q->fid) ? -EPERM : op_write(op, &t);
 
+	if (set.valid == 0)
+		set.valid = SETATTR_KILL_PRIV; /* chown(f, -1, -1) clears set-id bits on Linux */
 	if (rc == 0)
 		rc = inode_get(t, &q->fid, ino);
 	if (rc == 0)
-		rc = attr_set(t, &q->fid, ino, q, loop_realtime(m->loop));
+		rc = attr_set(t, &q->fid, ino, &set, loop_realtime(m->loop));
 	if (rc == 0)
 		rc = inode_update(t, &q->fid, ino);
 	if (rc == 0 && n && (q->valid & SETS_MTIME))
@@ -43,8 +46,10 @@ int mds_setattr(struct rpc_op *op, const struct mds_setattr_req *q, struct mds_s
 	} else {
 		rc = set_plain(op, q, &ino);
 	}
-	if (rc == 0)
+	if (rc == 0) {
+		p->open_seq = op_open_seq(op, &q->fid, &ino.attr);
 		rc = op_reply_attr(op, &ino, false, &p->attr, &p->layout);
+	}
 	md_end(m, MD_setattr, began);
 	return rc;
 }

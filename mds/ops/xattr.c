@@ -63,7 +63,7 @@ static int set_lov(struct mds *m, struct txn *t, const struct mds_setxattr_req *
 	/* trusted. is root's; the kernel checks that for its own callers, tools come another way */
 	if (span_eq(q->name, SPAN_STR("trusted.lov")) && !q->priv)
 		return -EPERM;
-	return striping_xattr_set(t, &q->fid, ino, &m->alloc, q->value, now);
+	return striping_xattr_set(t, &q->fid, ino, &m->alloc, &m->striping, q->value, now);
 }
 
 int mds_setxattr(struct rpc_op *op, const struct mds_setxattr_req *q, struct mds_setxattr_rep *p)
@@ -119,7 +119,7 @@ static int remove_lov(struct mds *m, struct txn *t, const struct fid *fid, struc
 		return S_ISREG(ino->attr.mode) ? -EPERM : -ENODATA;
 	if (ino->layout.len == 0)
 		return -ENODATA;
-	return striping_xattr_set(t, fid, ino, &m->alloc, SPAN_NONE, now);
+	return striping_xattr_set(t, fid, ino, &m->alloc, &m->striping, SPAN_NONE, now);
 }
 
 int mds_removexattr(struct rpc_op *op, const struct mds_removexattr_req *q,
