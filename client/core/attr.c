@@ -47,6 +47,15 @@ int attr_co_learn(struct lane *ln, const struct fid *fid, const struct layout *l
 	return o->n ? lane_co_fan(ln, o->n, learn_one, &a) : 0;
 }
 
+void attr_note_mtime(struct attr *attr, int64_t mtime)
+{
+	if (mtime <= (attr->fence ? attr->fence : attr->ctime))
+		return;
+	attr->mtime = mtime;
+	if (mtime > attr->ctime)
+		attr->ctime = mtime;
+}
+
 int attr_co_measure(struct lane *ln, const struct fid *fid, const struct layout *l,
 		    struct attr *attr)
 {
@@ -62,8 +71,7 @@ int attr_co_measure(struct lane *ln, const struct fid *fid, const struct layout 
 		attr->size = objs_size(&o, l);
 		attr->blocks = objs_blocks(&o);
 		mtime = objs_mtime(&o);
-		if (mtime > attr->ctime)
-			attr->mtime = attr->ctime = mtime;
+		attr_note_mtime(attr, mtime);
 		attr->flags &= ~(uint32_t)ATTR_SIZE_UNSURE;
 	}
 	objs_fini(&o);

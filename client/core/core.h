@@ -206,6 +206,8 @@ must_check int attr_co_finish(struct lane *ln, const struct fid *fid, struct spa
 /* Asks all objects; *size is the file's. objs may be NULL. */
 must_check int attr_co_measure(struct lane *ln, const struct fid *fid, const struct layout *l,
 			       struct attr *attr);
+/* Data of the file was written at mtime: it counts if nobody set another time since. */
+void attr_note_mtime(struct attr *attr, int64_t mtime);
 /* The same for the objects that o does not know yet. */
 must_check int attr_co_learn(struct lane *ln, const struct fid *fid, const struct layout *l,
 			     struct objs *o);

@@ -445,8 +445,7 @@ static bool knows_size(struct file *f, uint64_t open_seq, struct attr *attr)
 	if (yes) {
 		attr->size = objs_size(&f->objs, f->layout);
 		attr->blocks = objs_blocks(&f->objs);
-		if (f->mtime > attr->ctime)
-			attr->mtime = attr->ctime = f->mtime;
+		attr_note_mtime(attr, f->mtime);
 		attr->flags &= ~(uint32_t)ATTR_SIZE_UNSURE;
 	}
 	pthread_mutex_unlock(&f->lock);

@@ -231,7 +231,7 @@ void dbg_optname(FILE *f, const struct span *v)
 #define ATTR_FIELDS(F)                                                                    \
 	F(u32, mode) F(u32, uid) F(u32, gid) F(u32, nlink) F(u64, rdev) F(u64, size)      \
 	F(u64, blocks) F(i64, atime) F(i64, mtime) F(i64, ctime) F(i64, btime) F(u32, flags) \
-	F(u32, trunc_gen)
+	F(u32, trunc_gen) F(i64, fence)
 
 void enc_attr(struct wbuf *w, const struct attr *v)
 {

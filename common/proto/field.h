@@ -62,6 +62,9 @@ struct attr {
 	int64_t atime, mtime, ctime, btime;
 	uint32_t flags;	  /* ATTR_* */
 	uint32_t trunc_gen; /* counts truncations; an OST refuses writes that carry an older one */
+	/* Size unsure: an object's mtime counts if it is newer than this; 0: than ctime. (A rename of
+	 * a file that is being written moves its ctime, but must not hide its mtime.) */
+	int64_t fence;
 };
 
 enum {

@@ -142,6 +142,11 @@ int model_fallocate(struct model *m, struct model_node *n, int mode, uint64_t of
 
 	if (!len)
 		return -EINVAL;
+	if (mode & FALLOC_FL_PUNCH_HOLE && off >= n->a.size) { /* no change, or none to speak of */
+		clear(n, off, end);
+		n->mtime.hi = n->ctime.hi = model_now(m).hi;
+		return 0;
+	}
 	if (mode & FALLOC_FL_PUNCH_HOLE)
 		clear(n, off, end);
 	if (mode & FALLOC_FL_ZERO_RANGE)
@@ -149,6 +154,8 @@ int model_fallocate(struct model *m, struct model_node *n, int mode, uint64_t of
 	if (!(mode & FALLOC_FL_PUNCH_HOLE))
 		for (uint64_t at = off / PAGE; at <= (end - 1) / PAGE; at++)
 			page_add(n, at);
+	if (!(mode & FALLOC_FL_PUNCH_HOLE) && (mode & FALLOC_FL_KEEP_SIZE) && end > n->a.size)
+		n->ahead = true;
 	if (!(mode & FALLOC_FL_KEEP_SIZE))
 		n->a.size = max_u64(n->a.size, end);
 	n->mtime = n->ctime = model_now(m);

@@ -5,6 +5,7 @@
 requires setfacl getfacl
 shared_cluster
 
+facls() { (cd "$1" && find . | sort | getfacl -np -) }
 cd "$A" || exit 1
 echo secret >f
 chmod 600 f
@@ -28,12 +29,12 @@ like "a new directory inherits both" "$(getfacl -cnp "$B/d/sub" | tr '\n' ' ')" 
 check "the user works below it" as_user -u 1234 sh -c "echo y >'$A/d/sub/y'"
 
 check "cp -a keeps ACLs" cp -a d "$WORK/copy"
-is "copied ACLs are equal" "$(cd "$WORK/copy" && getfacl -Rcnp . 2>/dev/null)" "$(cd "$B/d" && getfacl -Rcnp . 2>/dev/null)"
+is "copied ACLs are equal" "$(facls "$WORK/copy")" "$(facls "$B/d")"
 check "cp -a brings them back" cp -a "$WORK/copy" back
-is "ACLs are as before" "$(cd "$B/back" && getfacl -Rcnp .)" "$(cd "$B/d" && getfacl -Rcnp .)"
+is "ACLs are as before" "$(facls "$B/back")" "$(facls "$B/d")"
 check "tar takes them out" tar --acls --xattrs -cf "$WORK/t.tar" -C "$B" d
 mkdir t
 check "and in" tar --acls --xattrs -xpf "$WORK/t.tar" -C "$A/t"
-is "ACLs came through tar" "$(cd "$B/t/d" && getfacl -Rcnp .)" "$(cd "$A/d" && getfacl -Rcnp .)"
+is "ACLs came through tar" "$(facls "$B/t/d")" "$(facls "$A/d")"
 cd /
 finish

@@ -58,7 +58,8 @@ def kinds(rnd):
 
 def flip(data, rnd):
     d = bytearray(data)
-    d[rnd.randrange(8, len(d))] ^= 1 << rnd.randrange(8)
+    at = rnd.choice([i for i in range(8, len(d)) if not 56 <= i < 64])  # not the lengths: the server would wait for more
+    d[at] ^= 1 << rnd.randrange(8)
     return bytes(d)
 
 

@@ -13,9 +13,9 @@ mkdir "$WORK/local"
 check "the cases hold on the local disk" "$P" -c "$WORK/local"
 chmod 755 "$A"
 if "$P" ${ARGS[@]+"${ARGS[@]}"} -o "$B" "$A" >"$WORK/out" 2>&1; then
-	note "$(tail -n 1 "$WORK/out")"
+	cat "$WORK/out"
 else
-	grep -v '^ok' "$WORK/out"
+	cat "$WORK/out"
 	fail "all cases hold on two mounts"
 fi
 CHECKS=$((CHECKS + 1))

@@ -291,6 +291,7 @@ def main():
     ap.add_argument("--seed", type=int, default=1)
     ap.add_argument("--ops", type=int, default=5000)
     ap.add_argument("--second")
+    ap.add_argument("--every", type=int, default=2500, help="compare whole trees after so many operations")
     ap.add_argument("sheen")
     ap.add_argument("local")
     o = ap.parse_args()
@@ -314,12 +315,13 @@ def main():
             bad += 1
             if bad > 5:
                 break
-        if i % 2500 == 2499 or i == o.ops - 1:
-            for w in worlds:
+        if i % o.every == o.every - 1 or i == o.ops - 1:
+            for w in worlds if o.every > 100 else ():
                 for s in list(w.fds):
                     run(w, "close", (s,))
             bad += compare_trees(worlds, f"after operation {i}")
             if bad:
+                print("\n".join(recent))
                 break
     print(f"# seed {o.seed}: {o.ops} operations, {bad} differences")
     sys.exit(1 if bad else 0)

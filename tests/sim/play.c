@@ -168,6 +168,9 @@ void play_check_attr(struct play *p, struct model_node *n, const struct attr *a)
 
 	if (sim_failed() || model_compare(n, a, why, sizeof(why)) == 0)
 		return;
+	trace("p%u #%u has mtime %.6f ctime %.6f flags %x", p->index, n->id,
+	      (double)(a->mtime - SIM_REALTIME_BASE) / 1e9,
+	      (double)(a->ctime - SIM_REALTIME_BASE) / 1e9, a->flags);
 	sim_fail("player %u, operation %u, client %u: #%u %s: %s", p->index, p->op, p->client,
 		 n->id, fid_str(&n->fid, fid), why);
 }

@@ -21,6 +21,7 @@ struct handle {
 	struct model_node *n;
 	uint32_t client;
 	int flags; /* of open(2) */
+	bool did_read;
 };
 
 enum play_phase { PLAY_BEGIN, PLAY_RUN, PLAY_CLOSE, PLAY_VERIFY, PLAY_CLEAN, PLAY_DONE };

@@ -147,6 +147,7 @@ static void chown_clears_set_id_bits(void)
 
 static void write_by_user(void)
 {
+	off_t in = 0, out = 1;
 	int fd;
 
 	SYS(fd = open("w", O_WRONLY));
@@ -158,15 +159,18 @@ static void write_by_user(void)
 	SYS(fd = open("a", O_WRONLY));
 	SYS(fallocate(fd, 0, 0, 4096));
 	SYS(close(fd));
+	SYS(fd = open("c", O_RDWR));
+	EQ(copy_file_range(fd, &in, fd, &out, 1, 0), 1);
+	SYS(close(fd));
 	SYS(fd = open("keep", O_RDONLY));
 	SYS(close(fd));
 }
 
 static void writing_clears_set_id_bits(void)
 {
-	static const char *const names[] = {"w", "t", "o", "a", "keep"};
+	static const char *const names[] = {"w", "t", "o", "a", "c", "keep"};
 
-	for (int i = 0; i < 5; i++) {
+	for (int i = 0; i < 6; i++) {
 		SYS(put_file(names[i], "abc", 3));
 		SYS(chmod(names[i], 06777));
 	}
@@ -175,6 +179,7 @@ static void writing_clears_set_id_bits(void)
 	EQ(mode_of(other("t")), 0777);
 	EQ(mode_of(other("o")), 0777);
 	EQ(mode_of(other("a")), 0777);
+	EQ(mode_of(other("c")), 0777);
 	EQ(mode_of(other("keep")), 06777);
 	/* root keeps them (CAP_FSETID) */
 	SYS(chmod("w", 06777));

@@ -195,11 +195,13 @@ static void run_child(const struct t_case *c, const char *root)
 static bool run_case(const struct t_case *c, const char *root)
 {
 	char path[PATH_MAX + sizeof(case_dir)];
+	struct timespec a, b;
 	pid_t pid;
 	int status = 0;
 
 	*failures = 0;
 	snprintf(case_dir, sizeof(case_dir), "%.48s.%d", c->name, (int)getpid() % 10000);
+	clock_gettime(CLOCK_MONOTONIC, &a);
 	fflush(stdout);
 	pid = fork();
 	if (pid == 0)
@@ -213,7 +215,9 @@ static bool run_case(const struct t_case *c, const char *root)
 		printf("  %s cannot be removed: %s\n", path, strerror(errno));
 		++*failures;
 	}
-	printf("%s - %s\n", *failures ? "not ok" : "ok", c->name);
+	clock_gettime(CLOCK_MONOTONIC, &b);
+	printf("%s - %s (%.1f s)\n", *failures ? "not ok" : "ok", c->name,
+	       (double)(ns(b) - ns(a)) / 1e9);
 	return *failures == 0;
 }
 

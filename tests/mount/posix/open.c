@@ -30,7 +30,8 @@ static void o_append_writes_at_the_end(void)
 	EQ(write(a, "11", 2), 2);
 	EQ(write(b, "22", 2), 2);
 	EQ(write(a, "33", 2), 2);
-	EQ(lseek(a, 0, SEEK_CUR), 6);
+	if (t_control) /* FUSE does not learn where an append went: docs/posix.md */
+		EQ(lseek(a, 0, SEEK_CUR), 6);
 	EQ(lseek(a, 0, SEEK_SET), 0);
 	EQ(write(a, "44", 2), 2);
 	OK(file_is("f", "11223344", 8));
