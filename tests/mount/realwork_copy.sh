@@ -13,8 +13,8 @@ if [ "$SCALE" = soak ]; then
 	cp -a $TREE "$SRC/tree"
 else
 	mkdir "$SRC/tree"
-	(cd $TREE && find . -xdev \( -type f -o -type l \) | sort | head -n 1500 | cpio -pdm --quiet "$SRC/tree" 2>/dev/null ||
-		find . -xdev \( -type f -o -type l \) | sort | head -n 1500 | tar -cf - -T - | tar -xf - -C "$SRC/tree")
+	(cd $TREE && find . -xdev \( -type f -o -type l \) | sort | head -n 700 | cpio -pdm --quiet "$SRC/tree" 2>/dev/null ||
+		find . -xdev \( -type f -o -type l \) | sort | head -n 700 | tar -cf - -T - | tar -xf - -C "$SRC/tree")
 fi
 mkdir "$SRC/odd"
 cd "$SRC/odd" || exit 1
@@ -44,8 +44,9 @@ same() { # DIR: equal to SRC in everything
 		diff <(listing "$SRC") <(listing "$1") &&
 		{ [ -z "$XATTRS" ] || diff <(cd "$SRC" && getfattr -Rdh -m '^user' . 2>/dev/null | sort) \
 			<(cd "$1" && getfattr -Rdh -m '^user' . 2>/dev/null | sort); } &&
-		{ [ -z "$ACLS" ] || diff <(cd "$SRC/odd" && getfacl -Rcpn . 2>/dev/null) <(cd "$1/odd" && getfacl -Rcpn . 2>/dev/null); }
+		{ [ -z "$ACLS" ] || diff <(facls "$SRC/odd") <(facls "$1/odd"); }
 }
+facls() { (cd "$1" && find . ! -type l | sort | getfacl -pn - 2>/dev/null) }
 listing() { # names, types, modes, owners, links, sizes of files, times, devices, targets
 	(cd "$1" && find . -type d -printf '%p %y %m %U:%G %T@\n' -o -printf '%p %y %m %U:%G %n %s %T@ %l\n' |
 		sort)
@@ -67,8 +68,11 @@ check "is equal" same_cp
 
 check "rsync -aHAX in" rsync -aHAX "$SRC/" "$A/rsync/"
 check "is equal" same "$B/rsync"
-is "a second rsync transfers nothing" "$(rsync -aHAX --stats -i "$SRC/" "$B/rsync/" | grep -cE '^[<>ch.*]' )" 0
-is "nor does one with checksums" "$(rsync -aHAXc -i "$SRC/" "$A/rsync/" | grep -c .)" 0
+# Lustre lists lustre.lov, so rsync -X as root finds one attribute too many on files each time, and is told that it is gone.
+transfers() { rsync "$@" --stats | awk -F': ' '/Number of (regular files transferred|created|deleted)/ { split($2, a, " "); n += a[1] } END { print n + 0 }'; }
+is "a second rsync transfers nothing" "$(transfers -aHAX "$SRC/" "$B/rsync/")" 0
+is "nor does one with checksums" "$(transfers -aHAXc "$SRC/" "$A/rsync/")" 0
+is "nothing but attributes of Sheen's own differs" "$(rsync -aHAX -i "$SRC/" "$A/rsync/" | grep -vcE '^\.f\.\.\.\.\.\.\.\.x')" 0
 mkdir "$WORK/back"
 check "rsync -aHAX out" rsync -aHAX "$B/rsync/" "$WORK/back/"
 check "is equal outside" same "$WORK/back"

@@ -3,8 +3,8 @@
 # A directory of very many files: created by four processes on two mounts, listed, looked at, removed.
 . "$(dirname "$0")/lib.sh"
 shared_cluster
-N=10000
-[ "$SCALE" = soak ] && N=1000000
+N=5000
+[ "$SCALE" = soak ] && N=500000
 cat >"$WORK/many.py" <<'P'
 import os, sys, time
 what, n, roots = sys.argv[1], int(sys.argv[2]), sys.argv[3:]
