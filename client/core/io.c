@@ -195,7 +195,9 @@ static ssize_t read_window(struct lane *ln, struct io *io, uint8_t *buf, uint32_
 		got += io->part[i].got;
 	if (got == len)
 		return got;
-	if (objs_count(io->layout) == 1 && off + got >= file_size_hint(io->file))
+	/* osize: an object may be longer than its OST can store, with a hole at its end */
+	if (objs_count(io->layout) == 1 &&
+	    off + got >= max_u64(file_size_hint(io->file), io->part[n - 1].osize))
 		return got; /* the end */
 	for (i = 0; i < n; i++)
 		zero_tail(&io->part[i]);

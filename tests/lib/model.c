@@ -426,7 +426,8 @@ int model_setattr(struct model *m, struct model_node *n, uint32_t valid, const s
 {
 	if (valid & SETATTR_SIZE && !S_ISREG(n->a.mode))
 		return is_dir(n) ? -EISDIR : -EINVAL;
-	if (valid & (SETATTR_UID | SETATTR_GID | SETATTR_KILL_PRIV) && !is_dir(n)) {
+	/* chown(-1, -1) sets nothing but does this too */
+	if ((!valid || valid & (SETATTR_UID | SETATTR_GID | SETATTR_KILL_PRIV)) && !is_dir(n)) {
 		n->a.mode &= ~(uint32_t)S_ISUID;
 		if (n->a.mode & S_IXGRP)
 			n->a.mode &= ~(uint32_t)S_ISGID;

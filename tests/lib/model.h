@@ -49,7 +49,7 @@ struct model_node {
 	TAILQ_HEAD(, model_xattr) xattrs;
 	uint32_t opens, pins;
 	bool tmpfile; /* has no name yet but may get one */
-	bool ahead;   /* was preallocated behind its end: blocks are not comparable */
+	bool ahead;   /* may have blocks behind the end of an object: not comparable */
 	/* locks: what each owner holds on each cell; the last cell stands for everything behind */
 	uint8_t lock[2][MODEL_LOCK_OWNERS][MODEL_LOCK_CELLS];
 	TAILQ_ENTRY(model_node) link;

@@ -154,7 +154,7 @@ int model_fallocate(struct model *m, struct model_node *n, int mode, uint64_t of
 	if (!(mode & FALLOC_FL_PUNCH_HOLE))
 		for (uint64_t at = off / PAGE; at <= (end - 1) / PAGE; at++)
 			page_add(n, at);
-	if (!(mode & FALLOC_FL_PUNCH_HOLE) && (mode & FALLOC_FL_KEEP_SIZE) && end > n->a.size)
+	if (!(mode & FALLOC_FL_PUNCH_HOLE) && (mode & FALLOC_FL_KEEP_SIZE))
 		n->ahead = true;
 	if (!(mode & FALLOC_FL_KEEP_SIZE))
 		n->a.size = max_u64(n->a.size, end);

@@ -30,7 +30,8 @@ static void the_same_from_two_processes_is_shown_once(void **state)
 
 	(void)state;
 	assert_int_equal(lctl_params_parse(&ps, one, "version=1\nhealth_check=healthy\n", 0), 0);
-	assert_int_equal(lctl_params_parse(&ps, two, "version=1\nhealth_check=NOT HEALTHY\n", 0), 0);
+	assert_int_equal(
+		lctl_params_parse(&ps, two, "version=1\nhealth_check=NOT HEALTHY\n", 0), 0);
 	assert_int_equal(ps.n, 3);
 	assert_string_equal(ps.p[2].value, "NOT HEALTHY");
 	lctl_params_free(&ps);

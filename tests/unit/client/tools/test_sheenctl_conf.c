@@ -71,7 +71,8 @@ static void damaged_files_are_refused(void **state)
 	assert_int_equal(parse("nonsense\n"), -EINVAL);
 	assert_int_equal(parse("fsname=x\naddress=1.1.1.1\nserver=mgs:99999\n"), -EINVAL);
 	assert_int_equal(parse("fsname=x\naddress=1.1.1.1\nserver=mgs\n"), -EINVAL);
-	assert_int_equal(parse("fsname=x\naddress=1.1.1.1\nserver=mgs:1\nserver=mds:2\nserver=oss0:3:x\n"),
+	assert_int_equal(parse("fsname=x\naddress=1.1.1.1\nserver=mgs:1\nserver=mds:2\n"
+			       "server=oss0:3:x\n"),
 			 -EINVAL);
 	assert_int_equal(parse("fsname=x\naddress=1.1.1.1\nserver=mds:2\nserver=mgs:1\n"), -EINVAL);
 	assert_int_equal(parse("fsname=x\naddress=1.1.1.1\nserver=mgs:1\nserver=mds:2\n"), 0);

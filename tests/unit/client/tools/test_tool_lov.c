@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_tool_lov.c - layout blobs: what common/lov.c writes is read whole, what is built is understood
- * there, and nothing that is cut or random is read beyond its end. */
+/* test_tool_lov.c - layout blobs: what common/lov.c writes is read whole, what is built is
+ * understood there, and nothing that is cut or random is read beyond its end. */
 #include "client/tools/tool_lov.h"
 #include "common/proto/field.h"
 #include "tests/unit/unit.h"
@@ -96,8 +96,11 @@ static void random_bytes_do_no_harm(void **state)
 static void what_setstripe_builds_is_understood(void **state)
 {
 	const uint32_t ost[] = {5, 1, 2};
-	struct tool_stripe_wish wish = {.stripe_size = 1 << 20, .stripe_count = 3, .stripe_offset = 5,
-					.nost = 3, .ost = ost};
+	struct tool_stripe_wish wish = {.stripe_size = 1 << 20,
+					.stripe_count = 3,
+					.stripe_offset = 5,
+					.nost = 3,
+					.ost = ost};
 	struct layout *l;
 	struct wbuf w;
 

@@ -1,0 +1,409 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* mds_server_test.h - a whole MDS on loopback, with an OST of the test's own and clients that speak RPC.
+ *
+ * The OST keeps sizes of objects in a table that tests look at and change. The MDS is given its OSTs directly, there
+ * is no MGS. Tests are bodies that run in a fiber.
+ */
+#pragma once
+#include "common/layout.h"
+#include "common/rpc_msg.h"
+#include "mds/orphan.h"
+#include "mds/schema.h"
+#include "mds/state.h"
+#include "tests/unit/unit.h"
+#include <fcntl.h>
+#include <sys/stat.h>
+
+enum { ST_OBJECTS = 64, ST_CLIENTS = 2 };
+
+static const struct fid ROOT UNUSED = FID_ROOT;
+
+struct st_object {
+	struct object_id id;
+	bool exists;
+	uint64_t size, blocks;
+	int64_t mtime;
+	uint32_t trunc_gen;
+};
+
+struct st_client {
+	struct rpc_client_cfg cfg;
+	struct rpc_import *imp;
+	uint32_t restarts;
+};
+
+struct st {
+	char dir[64];
+	struct loop *loop;
+	struct params *params;
+	struct mds *mds;
+	struct rpc_service *ost;
+	struct nid ost_at, mds_at;
+	struct st_object objects[ST_OBJECTS];
+	uint32_t nobjects, destroyed, punches, getattrs;
+	struct st_client client[ST_CLIENTS];
+	uint32_t next_oid;
+	uint64_t next_open;
+	void (*body)(struct st *s);
+	int (*ost_getattr_hook)(struct st *s); /* runs inside an oss_getattr */
+};
+
+/* ---- the OST ---- */
+
+static UNUSED struct st_object *st_object(struct st *s, const struct fid *fid, uint32_t stripe)
+{
+	uint32_t i;
+
+	for (i = 0; i < s->nobjects; i++)
+		if (fid_eq(&s->objects[i].id.fid, fid) && s->objects[i].id.stripe == stripe)
+			return &s->objects[i];
+	assert_true(s->nobjects < ST_OBJECTS);
+	s->objects[i].id = (struct object_id){*fid, 1, stripe};
+	s->nobjects++;
+	return &s->objects[i];
+}
+
+/* As if a client had written: the object is that long. */
+static UNUSED void st_write(struct st *s, struct fid fid, uint32_t stripe, uint64_t size)
+{
+	struct st_object *o = st_object(s, &fid, stripe);
+
+	o->exists = true;
+	o->size = size > o->size ? size : o->size;
+	o->blocks = (o->size + 4095) / 4096 * 8;
+	o->mtime = loop_realtime(s->loop);
+}
+
+static int st_oss_getattr(struct rpc_op *op, const void *req, void *rep)
+{
+	const struct oss_getattr_req *q = req;
+	struct oss_getattr_rep *p = rep;
+	struct st *s = rpc_service_arg(op->svc);
+	struct st_object *o = st_object(s, &q->fid, q->stripe);
+	int rc;
+
+	s->getattrs++;
+	rc = s->ost_getattr_hook ? s->ost_getattr_hook(s) : 0;
+	*p = (struct oss_getattr_rep){o->exists ? OBJ_EXISTS : 0, o->size, o->blocks, o->mtime, 0};
+	return rc;
+}
+
+static int st_oss_punch(struct rpc_op *op, const void *req, void *rep)
+{
+	const struct oss_punch_req *q = req;
+	struct oss_punch_rep *p = rep;
+	struct st *s = rpc_service_arg(op->svc);
+	struct st_object *o = st_object(s, &q->fid, q->stripe);
+
+	s->punches++;
+	assert_true(q->trunc_gen > o->trunc_gen);
+	o->trunc_gen = q->trunc_gen;
+	if (o->exists && (o->size > q->size || q->extend))
+		o->size = q->size;
+	if (!o->exists && q->extend) {
+		o->exists = true;
+		o->size = q->size;
+	}
+	*p = (struct oss_punch_rep){o->exists ? OBJ_EXISTS : 0, o->size, o->blocks, o->mtime, 0};
+	return 0;
+}
+
+static int st_oss_destroy(struct rpc_op *op, const void *req, void *rep)
+{
+	const struct oss_destroy_req *q = req;
+	struct oss_destroy_rep *p = rep;
+	struct st *s = rpc_service_arg(op->svc);
+	struct rbuf r = rbuf_of(q->objects);
+	struct oss_object obj;
+
+	while (r.len) {
+		struct st_object *o;
+
+		assert_int_equal(dec_oss_object(&r, &obj), 0);
+		o = st_object(s, &obj.fid, obj.stripe);
+		p->destroyed += o->exists;
+		o->exists = false;
+		o->size = 0;
+		s->destroyed++;
+	}
+	return 0;
+}
+
+static int st_oss_statfs(struct rpc_op *op, const void *req, void *rep)
+{
+	struct oss_statfs_rep *p = rep;
+
+	(void)op;
+	(void)req;
+	*p = (struct oss_statfs_rep){100 * GIB, 90 * GIB, 80 * GIB, 1000, 900, 0};
+	return 0;
+}
+
+static const struct rpc_handler st_oss_handlers[] = {
+	{RPC_oss_getattr, st_oss_getattr},
+	{RPC_oss_punch, st_oss_punch},
+	{RPC_oss_destroy, st_oss_destroy},
+	{RPC_oss_statfs, st_oss_statfs},
+};
+
+static UNUSED void st_parse(const char *text, struct nid *out)
+{
+	char why[200];
+
+	assert_int_equal(nid_parse(text, 1, out, why, sizeof(why)), 0);
+}
+
+static UNUSED void st_listen(struct rpc_service *svc, struct nid *at)
+{
+	struct nid any;
+
+	st_parse("127.0.0.1@tcp:0", &any);
+	nid_set_port(&any, 0);
+	assert_int_equal(rpc_service_listen(svc, &any), 0);
+	rpc_service_local(svc, at);
+}
+
+
+static UNUSED void st_start_ost(struct st *s)
+{
+	struct rpc_service_cfg cfg = {
+		.loop = s->loop,
+		.name = "tfs-OST0000",
+		.handlers = st_oss_handlers,
+		.nhandlers = ARRAY_SIZE(st_oss_handlers),
+		.arg = s,
+		.boot_id = 5,
+	};
+
+	assert_int_equal(rpc_service_create(&cfg, &s->ost), 0);
+	st_listen(s->ost, &s->ost_at);
+}
+
+/* ---- the MDS ---- */
+
+static UNUSED void st_start_mds(struct st *s)
+{
+	struct mds_cfg cfg = {
+		.loop = s->loop,
+		.dir = s->dir,
+		.fsname = "tfs",
+		.uuid = {1, 2, 3},
+		.params = s->params,
+		.session_timeout_ms = 1000,
+		.reserve_bytes = UINT64_MAX,
+		.nosync = true,
+	};
+	struct mgs_node node = {.type = TARGET_OST, .name = "tfs-OST0000", .nids = {1, {s->ost_at}}};
+	struct mgs_config c = {.version = 1, .nnodes = 1, .nodes = &node};
+
+	assert_int_equal(mdt_create(&cfg, &s->mds), 0);
+	if (s->mds_at.addr_len)
+		assert_int_equal(rpc_service_listen(mdt_service(s->mds), &s->mds_at), 0);
+	else
+		st_listen(mdt_service(s->mds), &s->mds_at);
+	ost_update(s->mds, &c);
+}
+
+static UNUSED void st_stop_mds(struct st *s)
+{
+	mdt_co_stop(s->mds, 1000);
+	mdt_destroy(s->mds);
+	s->mds = NULL;
+}
+
+static void st_restarted(void *arg, struct rpc_import *imp, bool evicted)
+{
+	(void)imp;
+	(void)evicted;
+	((struct st_client *)arg)->restarts++;
+}
+
+static UNUSED void st_connect(struct st *s, int i)
+{
+	struct st_client *c = &s->client[i];
+	struct rpc_import_cfg ic = {
+		.client = &c->cfg,
+		.target = "tfs-MDT0000",
+		.nids = {1, {s->mds_at}},
+		.on_restart = st_restarted,
+		.arg = c,
+	};
+
+	c->cfg = (struct rpc_client_cfg){
+		.loop = s->loop,
+		.uuid = {9, (uint8_t)i},
+		.kind = PEER_CLIENT,
+		.name = "client",
+	};
+	assert_int_equal(rpc_import_create(&ic, &c->imp), 0);
+	assert_int_equal(rpc_import_co_wait(c->imp, 5000), 0);
+}
+
+static UNUSED void st_disconnect(struct st *s, int i)
+{
+	rpc_import_co_destroy(s->client[i].imp, 1000);
+	s->client[i].imp = NULL;
+}
+
+/* Waits (with virtual patience) until cond holds. */
+#define st_until(s, cond)                                   \
+	do {                                                \
+		int tries_;                                 \
+		for (tries_ = 0; !(cond) && tries_ < 8000; tries_++) \
+			co_sleep(NSEC_PER_MSEC);            \
+		assert_true(cond);                          \
+	} while (0)
+
+static void st_main(void *arg)
+{
+	struct st *s = arg;
+	int i;
+
+	s->body(s);
+	for (i = 0; i < ST_CLIENTS; i++)
+		if (s->client[i].imp)
+			st_disconnect(s, i);
+	if (s->mds) {
+		st_until(s, mdt_idle(s->mds));
+		assert_int_equal(mdt_check(s->mds), 0);
+		st_stop_mds(s);
+	}
+	rpc_service_co_stop(s->ost, 1000);
+	loop_stop(s->loop);
+}
+
+/* Runs body with an OST, an MDS and client 0 connected. */
+static UNUSED void st_run(void (*body)(struct st *s))
+{
+	struct st *s = calloc(1, sizeof(*s));
+
+	log_set_level(LOG_LVL_ERROR);
+	s->body = body;
+	s->next_oid = 1;
+	tmp_make(s->dir);
+	assert_int_equal(loop_create(&s->loop), 0);
+	assert_int_equal(params_create(&s->params), 0);
+	st_start_ost(s);
+	st_start_mds(s);
+	assert_int_equal(fiber_spawn(s->loop, st_main, s), 0);
+	loop_run(s->loop);
+	rpc_service_destroy(s->ost);
+	params_destroy(s->params);
+	fiber_pool_drain();
+	rpc_frame_drain();
+	loop_destroy(s->loop);
+	tmp_remove(s->dir);
+	free(s);
+}
+
+/* ---- requests ---- */
+
+static UNUSED struct fid st_fid(struct st *s)
+{
+	return (struct fid){FID_SEQ_NORMAL + 100, s->next_oid++, 0};
+}
+
+struct st_open {
+	struct fid fid;
+	uint64_t id, seq;
+	uint32_t sole;
+	struct attr attr;
+};
+
+static UNUSED int st_create_rc(struct st *s, int c, const char *name, uint32_t flags,
+			       struct st_open *o)
+{
+	struct mds_create_req q = {
+		.parent = ROOT,
+		.name = SPAN_STR(name),
+		.fid = st_fid(s),
+		.mode = S_IFREG | 0644,
+		.open_flags = flags,
+		.open_id = flags ? ++s->next_open : 0,
+	};
+	struct mds_create_rep p;
+	RPC_CALL(call);
+	int rc = mds_co_create(s->client[c].imp, &call, &q, &p);
+
+	if (rc == 0)
+		*o = (struct st_open){p.fid, q.open_id, p.open_seq, p.sole, p.attr};
+	return rc;
+}
+
+static UNUSED struct st_open st_create(struct st *s, int c, const char *name, uint32_t flags)
+{
+	struct st_open o;
+
+	assert_int_equal(st_create_rc(s, c, name, flags, &o), 0);
+	return o;
+}
+
+static UNUSED struct st_open st_open(struct st *s, int c, struct fid fid, uint32_t flags)
+{
+	struct mds_open_req q = {fid, flags, ++s->next_open};
+	struct mds_open_rep p;
+	RPC_CALL(call);
+
+	assert_int_equal(mds_co_open(s->client[c].imp, &call, &q, &p), 0);
+	return (struct st_open){fid, q.open_id, p.open_seq, p.sole, p.attr};
+}
+
+static UNUSED void st_close(struct st *s, int c, const struct st_open *o, uint32_t flags, uint64_t size)
+{
+	struct mds_close_req q = {
+		.fid = o->fid,
+		.open_id = o->id,
+		.flags = flags,
+		.open_seq = o->seq,
+		.size = size,
+		.blocks = 8,
+		.mtime = loop_realtime(s->loop),
+	};
+	struct mds_close_rep p;
+	RPC_CALL(call);
+
+	assert_int_equal(mds_co_close(s->client[c].imp, &call, &q, &p), 0);
+}
+
+static UNUSED int st_getattr_rc(struct st *s, struct fid fid, struct attr *a)
+{
+	struct mds_getattr_req q = {fid};
+	struct mds_getattr_rep p;
+	RPC_CALL(call);
+	int rc = mds_co_getattr(s->client[0].imp, &call, &q, &p);
+
+	if (rc == 0)
+		*a = p.attr;
+	return rc;
+}
+
+static UNUSED struct attr st_getattr(struct st *s, struct fid fid)
+{
+	struct attr a;
+
+	assert_int_equal(st_getattr_rc(s, fid, &a), 0);
+	return a;
+}
+
+static UNUSED bool st_sure(struct st *s, struct fid fid)
+{
+	return !(st_getattr(s, fid).flags & ATTR_SIZE_UNSURE);
+}
+
+static UNUSED int st_unlink(struct st *s, int c, const char *name)
+{
+	struct mds_unlink_req q = {ROOT, SPAN_STR(name), 0};
+	struct mds_unlink_rep p;
+	RPC_CALL(call);
+
+	return mds_co_unlink(s->client[c].imp, &call, &q, &p);
+}
+
+static UNUSED int st_truncate(struct st *s, int c, struct fid fid, uint64_t size)
+{
+	struct mds_setattr_req q = {.fid = fid, .valid = SETATTR_SIZE, .size = size};
+	struct mds_setattr_rep p;
+	RPC_CALL(call);
+
+	return mds_co_setattr(s->client[c].imp, &call, &q, &p);
+}
