@@ -57,8 +57,9 @@ struct lctl_params {
 	struct lctl_param *p;
 };
 
-/* Splits names (params_list) and, if given, text (params_get); both are changed. Appends; what is there
- * already with the same value is left out. depth > 0: only the first components of names. -ENOMEM. */
+/* Splits names (params_list; it is changed) and, if given, text (params_get). Appends; what is
+ * there already with the same value is left out. depth > 0: only the first components of names.
+ * -ENOMEM. */
 must_check int lctl_params_parse(struct lctl_params *ps, char *names, const char *text, int depth);
 void lctl_params_free(struct lctl_params *ps);
 void lctl_params_sort(struct lctl_params *ps);

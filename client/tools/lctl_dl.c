@@ -12,8 +12,8 @@
 const char lctl_dl_usage[] =
 	"usage: dl [-t] [--json]\n"
 	"\n"
-	"Lists the devices of this machine: number, state (UP, IN for inactive), type, name, UUID,\n"
-	"references.\n"
+	"Lists the devices of this machine: number, state (UP, IN for inactive), type, name,\n"
+	"UUID, references.\n"
 	"  -t          and the address it is connected to\n"
 	"      --json  in JSON\n";
 

@@ -4,7 +4,7 @@
 #include "common/log.h"
 
 static const struct tool_cmd cmds[] = {
-	{"dl", lctl_dl, "list the devices: what runs here and what it is connected to", lctl_dl_usage},
+	{"dl", lctl_dl, "list the devices: what runs here and is connected", lctl_dl_usage},
 	{"device_list", lctl_dl, "the same as dl", lctl_dl_usage},
 	{"list_nids", lctl_list_nids, "addresses of this machine", lctl_list_nids_usage},
 	{"ping", lctl_ping, "is a server there?", lctl_ping_usage},

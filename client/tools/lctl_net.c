@@ -14,8 +14,8 @@ const char lctl_list_nids_usage[] =
 const char lctl_ping_usage[] =
 	"usage: ping NID [TIMEOUT]\n"
 	"\n"
-	"Asks the server at NID (ADDRESS@tcp[:PORT], port 988 by default) for a sign of life, for at\n"
-	"most TIMEOUT seconds (10).\n";
+	"Asks the server at NID (ADDRESS@tcp[:PORT], port 988 by default) for a sign of life, for\n"
+	"at most TIMEOUT seconds (10).\n";
 const char lctl_which_nid_usage[] =
 	"usage: which_nid NID...\n"
 	"\n"

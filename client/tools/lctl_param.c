@@ -19,8 +19,8 @@
 const char lctl_get_param_usage[] =
 	"usage: get_param [-n|-N] [-F] [-R] [--json] [--nid NID] [--mount DIR] PATTERN...\n"
 	"\n"
-	"Shows parameters as NAME=VALUE. A PATTERN is a name with globs (*, ?, [..], {a,b}) between\n"
-	"dots: osc.*.max_rpcs_in_flight\n"
+	"Shows parameters as NAME=VALUE. A PATTERN is a name with globs (*, ?, [..], {a,b})\n"
+	"between its dots: osc.*.max_rpcs_in_flight\n"
 	"  -n               only values\n"
 	"  -N               only names\n"
 	"  -F               with -N: mark branches with / and what can be set with =\n"
@@ -171,6 +171,7 @@ static int ask_below(const struct ask *a, const struct lctl_source *s, const cha
 {
 	int depth = depth_of(pattern), cut, rc, found = -ENOENT;
 	char longer[1024];
+	size_t len;
 
 	rc = ask_source(s, pattern, values, 0, ps);
 	if (rc && rc != -ENOENT)
@@ -178,9 +179,9 @@ static int ask_below(const struct ask *a, const struct lctl_source *s, const cha
 	found = rc ? found : 0;
 	if (!a->recursive && !branches)
 		return found;
-	snprintf(longer, sizeof(longer), "%.900s", pattern);
+	len = (size_t)snprintf(longer, sizeof(longer), "%.900s", pattern);
 	for (; depth < MAX_DEPTH; depth++) {
-		strcat(longer, ".*"); /* room for MAX_DEPTH of them is left above */
+		len += (size_t)snprintf(longer + len, sizeof(longer) - len, ".*");
 		cut = a->recursive ? 0 : depth_of(pattern);
 		rc = ask_source(s, longer, values && !cut, cut, ps);
 		if (rc && rc != -ENOENT)
@@ -255,7 +256,8 @@ static void print_names(const struct ask *a, struct lctl_params *ps)
 	for (i = 0; i < ps->n; i++) {
 		p = &ps->p[i];
 		if (a->json)
-			json_put_str(a->json, p->name, p->branch ? "branch" : p->writable ? "rw" : "ro");
+			json_put_str(a->json, p->name,
+				     p->branch ? "branch" : p->writable ? "rw" : "ro");
 		else
 			printf("%s%s\n", p->name,
 			       !a->marks ? "" : p->branch ? "/" : p->writable ? "=" : "");
@@ -335,7 +337,7 @@ static int set_live(const struct ask *a, const char *name, const char *value)
 			failed = rc;
 		}
 	}
-	if (!a->values_only && out.rc == 0)
+	if (!a->values_only && out.rc == 0 && out.len)
 		fwrite(out.ptr, 1, out.len, stdout);
 	wbuf_fini(&out);
 	if (failed)

@@ -300,8 +300,8 @@ static bool is_name(char *const *names, uint32_t n, const char *line)
 	return false;
 }
 
-/* A value of several lines may hold lines with "=": it goes on until a line that begins with one of the
- * names. */
+/* A value of several lines may hold lines with "=": it goes on until a line that begins with one of
+ * the names. */
 static size_t value_len(char *const *names, uint32_t n, const char *value)
 {
 	const char *end = strchr(value, '\n');

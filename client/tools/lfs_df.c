@@ -181,7 +181,8 @@ int lfs_df(int argc, char **argv)
 	struct df df = {.d.mdt = -1, .d.ost = -1};
 	int opt, rc = 0, rc2;
 
-	while (rc == 0 && (opt = getopt_long(argc, argv, "ihHlvNsm::o::p:u:", long_opts, NULL)) != -1) {
+	while (rc == 0 &&
+	       (opt = getopt_long(argc, argv, "ihHlvNsm::o::p:u:", long_opts, NULL)) != -1) {
 		df.d.flags |= flag_of(opt);
 		rc = flag_of(opt) ? 0 : one_option(&df, opt, argv);
 	}

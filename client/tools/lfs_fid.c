@@ -19,8 +19,8 @@ const char lfs_path2fid_usage[] =
 const char lfs_fid2path_usage[] =
 	"usage: fid2path [-0] [-c] [-f] [-n] [-l LINK] FSNAME|DIR FID...\n"
 	"\n"
-	"Prints the paths of each FID, one line for each hard link; below DIR when a directory of a\n"
-	"mount is given, relative to the mount's root with the name of a file system.\n"
+	"Prints the paths of each FID, one line for each hard link; below DIR when a directory of\n"
+	"a mount is given, relative to the mount's root with the name of a file system.\n"
 	"  -0, --print0      end each with NUL instead of a new line\n"
 	"  -c, --current     the number of the link before it\n"
 	"  -f, --print-fid   the FID before it\n"

@@ -91,7 +91,7 @@ static const struct option long_opts[] = {
 	{NULL, 0, NULL, 0},
 };
 
-/* "1", "0x1", "OST0001", "lustre-OST0001" or "lustre-OST0001_UUID"; the number behind OST is hex. */
+/* "1", "0x1", "OST0001", "lustre-OST0001", "lustre-OST0001_UUID"; the number behind OST is hex. */
 static int parse_ost(const char *text, int64_t *out)
 {
 	const char *p = strstr(text, "OST");
@@ -192,9 +192,10 @@ static int one_option(struct getstripe *g, int opt, char **argv)
 
 static int options(struct getstripe *g, int argc, char **argv)
 {
+	static const char letters[] = "dDrRvqyO:cSiLgFmpNE::I::z";
 	int opt, rc;
 
-	while ((opt = getopt_long(argc, argv, "dDrRvqyO:cSiLgFmpNE::I::z", long_opts, NULL)) != -1) {
+	while ((opt = getopt_long(argc, argv, letters, long_opts, NULL)) != -1) {
 		g->show.fields |= field_of(opt);
 		rc = field_of(opt) ? 0 : one_option(g, opt, argv);
 		if (rc)

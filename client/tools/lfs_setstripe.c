@@ -30,7 +30,7 @@ const char lfs_setstripe_usage[] =
 	"Makes an empty FILE with a layout, or sets the default of new files in DIR.\n"
 	"  -c, --stripe-count N   OSTs to stripe over; 0: default, -1: all, at most 2000\n"
 	"  -S, --stripe-size N    bytes on one OST before the next: 64K to 4G, a multiple of 64K;\n"
-	"                         k, m, g behind it; a bare number below 4096 counts KiB; 0: default\n"
+	"                         k, m, g behind it; a bare number below 4096 is KiB; 0: default\n"
 	"  -i, --stripe-index N   OST of the first stripe; -1: the MDS chooses (default)\n"
 	"  -o, --ost LIST         exactly these OSTs, in this order: 1,2-4,7; may be repeated\n"
 	"  -d, --delete           remove the default of DIR\n"
@@ -114,8 +114,8 @@ static int refused_option(int opt)
 	}
 }
 
-/* Lustre prints the sub-command twice in these lines ("lfs setstripe setstripe: ..."); scripts match on
- * the whole line. */
+/* Lustre prints the sub-command twice in these lines ("lfs setstripe setstripe: ..."), and scripts
+ * match on the whole line. */
 static int wrong(char **argv, const char *fmt, ...) PRINTF_LIKE(2, 3);
 static int wrong(char **argv, const char *fmt, ...)
 {
@@ -367,8 +367,10 @@ static int one_path(const struct setstripe *s, const char *path, struct span blo
 	rc = check_place(path, exists);
 	if (rc)
 		return rc;
+	if (s->del && !exists)
+		return tool_fail(ENOENT, "unable to open '%s'", path);
 	if (s->del)
-		return exists ? delete_default(path) : tool_fail(ENOENT, "unable to open '%s'", path);
+		return delete_default(path);
 	if (exists && S_ISDIR(st.st_mode)) {
 		if (setxattr(path, "lustre.lov", blob.ptr, blob.len, 0))
 			return set_error(path, -errno);

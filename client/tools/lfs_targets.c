@@ -30,7 +30,8 @@ struct ask {
 	struct json_object *json;
 };
 
-static const struct option long_opts[] = {{"json", no_argument, NULL, OPT_JSON}, {NULL, 0, NULL, 0}};
+static const struct option long_opts[] = {{"json", no_argument, NULL, OPT_JSON},
+					  {NULL, 0, NULL, 0}};
 
 static int options(struct ask *a, int argc, char **argv)
 {

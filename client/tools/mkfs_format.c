@@ -30,7 +30,11 @@ static int fail(int rc, const char *fmt, ...)
 /* Flags as mkfs.lustre prints them. */
 static uint32_t disk_flags(const struct target_label *l)
 {
-	static const uint32_t type_flag[] = {[TARGET_MGS] = 0x4, [TARGET_MDT] = 0x1, [TARGET_OST] = 0x2};
+	static const uint32_t type_flag[] = {
+		[TARGET_MGS] = 0x4,
+		[TARGET_MDT] = 0x1,
+		[TARGET_OST] = 0x2,
+	};
 
 	return type_flag[l->type] | 0x20 | 0x40; /* first time, update */
 }
@@ -66,7 +70,8 @@ void mkfs_print(FILE *f, const struct mkfs *m)
 			l->index);
 	fprintf(f, "Lustre FS:  %s\n", l->fsname);
 	fputs("Mount type: sheen\n", f);
-	fprintf(f, "Flags:      0x%x\n              (%s first_time update )\n", disk_flags(l), type);
+	fprintf(f, "Flags:      0x%x\n", disk_flags(l));
+	fprintf(f, "              (%s first_time update )\n", type);
 	fputs("Persistent mount opts: \n", f);
 	print_params(f, l);
 }
@@ -105,11 +110,13 @@ static int refuse_existing(const char *dir)
 
 	rc = target_label_read(dir, &old, why, sizeof(why));
 	if (rc) /* damaged is no reason to overwrite it */
-		return fail(-EEXIST, "%s has been formatted before, but: %s\nmkfs.sheen: use --reformat to "
-			    "delete what is in it", dir, why);
+		return fail(-EEXIST,
+			    "%s has been formatted before, but: %s\n"
+			    "mkfs.sheen: use --reformat to delete what is in it",
+			    dir, why);
 	target_name(&old, name);
-	return fail(-EEXIST, "%s is already formatted as %s: use --reformat to delete its data", dir,
-		    name);
+	return fail(-EEXIST, "%s is already formatted as %s: use --reformat to delete its data",
+		    dir, name);
 }
 
 static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
@@ -117,7 +124,9 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
 	const char *name = path + ftw->base;
 
 	(void)st;
-	if (ftw->level == 0 || (ftw->level == 1 && (!strcmp(name, LOCK_FILE) || !strcmp(name, "lost+found"))))
+	if (ftw->level == 0)
+		return 0;
+	if (ftw->level == 1 && (!strcmp(name, LOCK_FILE) || !strcmp(name, "lost+found")))
 		return 0;
 	return type == FTW_DP ? rmdir(path) : unlink(path);
 }

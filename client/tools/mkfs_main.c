@@ -15,16 +15,16 @@
 static const char usage_text[] =
 	"usage: mkfs.sheen {--mgs | --mdt | --ost} [OPTIONS] DIR\n"
 	"\n"
-	"Makes DIR a target of a Sheen file system: the management server's, a metadata target or an\n"
-	"object storage target.\n"
+	"Makes DIR a target of a Sheen file system: the management server's, a metadata target\n"
+	"or an object storage target.\n"
 	"      --mgs                management server (one for any number of file systems)\n"
 	"      --mdt                metadata target\n"
 	"      --ost                object storage target\n"
 	"      --fsname NAME        file system: 1 to 8 of letters, digits, '-' and '_'\n"
 	"      --index N            number of the target in its file system, from 0\n"
-	"      --mgsnode NID[,NID]  address of the MGS, ADDRESS@tcp[:PORT]; again for each MGS that\n"
-	"                           may take over\n"
-	"      --servicenode NIDS   announce these addresses instead of the one that reaches the MGS\n"
+	"      --mgsnode NID[,NID]  address of the MGS, ADDRESS@tcp[:PORT]; again for each MGS\n"
+	"                           that may take over\n"
+	"      --servicenode NIDS   addresses to announce; default: the one that reaches the MGS\n"
 	"      --port N             listen on this port\n"
 	"      --param KEY=VALUE    parameter of the server; may be repeated\n"
 	"      --comment TEXT       kept with the target\n"
@@ -168,7 +168,7 @@ static int set_fsname(struct mkfs *m, const char *text)
 	if (strlen(text) > MAX_FSNAME)
 		return bad("filesystem name must be 1-%d chars", MAX_FSNAME);
 	if (!fsname_ok(text))
-		return bad("filesystem name '%s' has characters other than letters, digits, '-' and '_'",
+		return bad("filesystem name '%s': only letters, digits, '-' and '_' are allowed",
 			   text);
 	snprintf(m->label.fsname, sizeof(m->label.fsname), "%s", text);
 	return 0;

@@ -26,8 +26,8 @@ struct job {
 static const char usage_text[] =
 	"usage: mount.sheen SOURCE DIR [-fnsv] [-o OPTIONS]\n"
 	"\n"
-	"Mounts a Sheen file system. SOURCE is MGSNID[,NID...][:MGSNID...]:/FSNAME[/SUBDIR], a NID\n"
-	"ADDRESS@tcp[:PORT]. mount(8) runs this for: mount -t sheen SOURCE DIR\n"
+	"Mounts a Sheen file system. SOURCE is MGSNID[,NID...][:MGSNID...]:/FSNAME[/SUBDIR], a\n"
+	"NID ADDRESS@tcp[:PORT]. mount(8) runs this for: mount -t sheen SOURCE DIR\n"
 	"  -o, --options LIST  mount options, see sheen(8)\n"
 	"  -f, --fake          check everything but do not mount\n"
 	"  -n, --nomtab        accepted; there is no mtab to write\n"
@@ -72,7 +72,8 @@ static int add_options(struct job *j, const char *list)
 			fprintf(stderr, "%s: the options are too long\n", j->prog);
 			return EX_USAGE;
 		}
-		at += (size_t)sprintf(j->opts + at, "%s%.*s", at ? "," : "", (int)len, list);
+		at += (size_t)snprintf(j->opts + at, sizeof(j->opts) - at, "%s%.*s", at ? "," : "",
+				       (int)len, list);
 	}
 	return 0;
 }
@@ -99,7 +100,7 @@ static int parse(struct job *j, int argc, char **argv)
 		case 'v':
 			j->verbose = true;
 			break;
-		case 'N': /* mount(8) passes its name space and the type: neither changes anything */
+		case 'N': /* mount(8) passes its name space and the type: nothing depends on them */
 		case 't':
 			break;
 		case 'V':
@@ -145,7 +146,7 @@ static int check_dir(const struct job *j)
 		/* A client that died leaves a mount that answers like this. */
 		if (errno == ENOTCONN)
 			return fail(j, strerror(errno),
-				    "The client that served this mount point is gone: umount it first.");
+				    "The client of this mount point is gone: umount it first.");
 		return fail(j, strerror(errno), "Does the mount point exist?");
 	}
 	if (!S_ISDIR(st.st_mode))
@@ -189,7 +190,7 @@ static int become_sheen(struct job *j)
 	int n = 0;
 
 	if (tool_program("sheen", path, sizeof(path)))
-		return fail(j, "the program 'sheen' is neither beside mount.sheen nor in PATH", NULL);
+		return fail(j, "the program 'sheen' is not found", NULL);
 	args[n++] = path;
 	args[n++] = (char *)(uintptr_t)j->source;
 	args[n++] = (char *)(uintptr_t)j->dir;

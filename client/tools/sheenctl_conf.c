@@ -86,9 +86,13 @@ struct ctl_proc *ctl_add_proc(struct ctl_cluster *c, const char *name)
 		return NULL;
 	p = &c->proc[c->nprocs++];
 	memset(p, 0, sizeof(*p));
-	strcpy(p->name, name); /* length checked above */
+	snprintf(p->name, sizeof(p->name), "%s", name);
 	p->pidfd = -1;
-	p->prog = !strcmp(name, "mgs") ? "sheen-mgs" : !strcmp(name, "mds") ? "sheen-mds" : "sheen-oss";
+	p->prog = "sheen-oss";
+	if (!strcmp(name, "mgs"))
+		p->prog = "sheen-mgs";
+	if (!strcmp(name, "mds"))
+		p->prog = "sheen-mds";
 	if (!strncmp(name, "oss", 3))
 		p->group = (uint32_t)strtoul(name + 3, NULL, 10);
 	return p;
@@ -173,7 +177,7 @@ static int parse_line(struct ctl_cluster *c, const char *key, char *val)
 	if (!strcmp(key, "fsname")) {
 		if (!fsname_ok(val))
 			return -EINVAL;
-		strcpy(c->fsname, val); /* length checked by fsname_ok() */
+		snprintf(c->fsname, sizeof(c->fsname), "%s", val);
 		return 0;
 	}
 	if (!strcmp(key, "address")) {

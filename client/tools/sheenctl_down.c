@@ -11,8 +11,8 @@
 const char sheenctl_down_usage[] =
 	"usage: sheenctl down --dir DIR [--force] [--timeout SECONDS]\n"
 	"\n"
-	"Unmounts the file system everywhere on this machine and stops the cluster in DIR. The data\n"
-	"stay; 'sheenctl up' starts it again.\n"
+	"Unmounts the file system everywhere on this machine and stops the cluster in DIR. The\n"
+	"data stay; 'sheenctl up' starts it again.\n"
 	"  --force      detach mounts that are in use\n"
 	"  --timeout S  kill a server that has not stopped by then (20)\n";
 

@@ -61,8 +61,10 @@ static unsigned long long start_time(pid_t pid)
 		return 0;
 	text[n] = '\0';
 	p = strrchr(text, ')'); /* the name before it may hold anything */
-	if (!p || sscanf(p + 1, " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d "
-				"%*d %*d %llu", &state, &start) != 2)
+	if (!p || sscanf(p + 1,
+			 " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d"
+			 " %*d %*d %llu",
+			 &state, &start) != 2)
 		return 0;
 	return state == 'Z' || state == 'X' ? 0 : start;
 }
@@ -103,7 +105,7 @@ static pid_t by_pid_file(const struct ctl_cluster *c, const struct ctl_proc *p)
 	return pid > 0 && start_time(pid) == start ? pid : 0;
 }
 
-/* By the lock of its first target ("host pid"), when the pid file is lost or somebody else started it. */
+/* By the lock of its first target ("host pid"): the pid file is lost, or others started it. */
 static pid_t by_lock(const struct ctl_cluster *c, const struct ctl_proc *p)
 {
 	char path[CTL_MAX_PATH];

@@ -144,7 +144,8 @@ static bool all_there(const struct ctl_cluster *c, const struct ctl_state *s, ch
 			if (t && t->known && !t->error)
 				continue;
 			snprintf(missing, len, "%s-OST%04x (process %s): %s", c->fsname, p->ost[k],
-				 p->name, t && t->error ? strerror(t->error) : "not known to the MDS");
+				 p->name,
+				 t && t->error ? strerror(t->error) : "not known to the MDS");
 			return false;
 		}
 	}

@@ -54,7 +54,7 @@ static int list_targets(const struct ctl_cluster *c, const struct ctl_state *s, 
 	t = calloc(n, sizeof(*t));
 	if (!t)
 		return -ENOMEM;
-	strcpy(t[0].name, "MGS");
+	snprintf(t[0].name, sizeof(t[0].name), "MGS");
 	fill(c, &c->proc[0], s, NULL, &t[0]);
 	t[0].state = c->proc[0].pid ? "running" : "stopped";
 	snprintf(t[1].name, sizeof(t[1].name), "%s-MDT0000", c->fsname);
@@ -111,8 +111,8 @@ static void print_text(const struct ctl_cluster *c, const struct target *t, int 
 			       human(s->total, a), human(s->total - s->free, b), human(s->avail, d),
 			       t[k].nid);
 		else
-			printf("%-20s %-11s %8s %8s %8s  %s\n", t[k].name, t[k].state, "-", "-", "-",
-			       t[k].nid);
+			printf("%-20s %-11s %8s %8s %8s  %s\n", t[k].name, t[k].state, "-", "-",
+			       "-", t[k].nid);
 	}
 	puts("\nMOUNTS");
 	for (i = 0; i < m->n; i++)

@@ -17,15 +17,15 @@ const char sheenctl_up_usage[] =
 	"usage: sheenctl up --dir DIR [--mount MNT] [--fsname NAME] [--oss N] [--osts N]\n"
 	"                   [--port BASE] [--address ADDR] [-o OPTIONS] [--timeout SECONDS]\n"
 	"\n"
-	"Starts a cluster with its data in DIR: formats what is new, starts what does not run, waits\n"
-	"until everything serves. What runs already is left alone.\n"
+	"Starts a cluster with its data in DIR: formats what is new, starts what does not run,\n"
+	"waits until everything serves. What runs already is left alone.\n"
 	"  --dir DIR        the cluster's directory\n"
 	"  --mount MNT      then mount it there\n"
 	"  -o OPTIONS       mount options\n"
 	"  --fsname NAME    name of the file system (lustre)\n"
 	"  --oss N          object storage servers (2)\n"
 	"  --osts N         OSTs of each (2); a larger number than before adds OSTs\n"
-	"  --port BASE      MGS at this port, the others at the next ones (a free range from 23700)\n"
+	"  --port BASE      MGS at this port, the others behind it (a free range from 23700)\n"
 	"  --address ADDR   listen at this address of the machine (127.0.0.1)\n"
 	"  --timeout S      give up after this time (60)\n";
 
@@ -148,7 +148,7 @@ static int choose_base(const struct ctl_cluster *c, const struct up *u, uint32_t
 		*base = (uint32_t)u->port;
 		if (ctl_port_free(c->address, (uint16_t)*base))
 			return 0;
-		tool_say("port %u of %s is in use or cannot be used (ss -ltnp shows by whom)", *base,
+		tool_say("port %u of %s is in use or cannot be used (see ss -ltnp)", *base,
 			 c->address);
 		return -EADDRINUSE;
 	}

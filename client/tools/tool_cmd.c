@@ -90,7 +90,8 @@ static int help(const struct tool_cmd *cmds, int argc, char **argv)
 		printf("%s: %s\n%s", c->name, c->what, c->usage);
 		return 0;
 	}
-	printf("usage: %s [--help] [--version] [--list-commands] [COMMAND [ARGUMENTS]]\n\n", cur_prog);
+	printf("usage: %s [--help] [--version] [--list-commands] [COMMAND [ARGUMENTS]]\n\n",
+	       cur_prog);
 	for (c = cmds; c->name; c++)
 		printf("  %-14s %s\n", c->name, c->what);
 	printf("\n'%s help COMMAND' or '%s COMMAND --help' tells more.\n", cur_prog, cur_prog);
@@ -117,7 +118,7 @@ static int run_words(const struct tool_cmd *cmds, int argc, char **argv)
 		return help(cmds, argc, argv);
 	if (!strcmp(argv[0], "--list-commands") || !strcmp(argv[0], "list-commands"))
 		return list_commands(cmds);
-	if (!strcmp(argv[0], "--version") || !strcmp(argv[0], "-V") || !strcmp(argv[0], "version")) {
+	if (!strcmp(argv[0], "--version") || !strcmp(argv[0], "-V")) {
 		printf("%s %s\n", cur_prog, SHEEN_VERSION);
 		return 0;
 	}

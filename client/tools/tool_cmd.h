@@ -32,8 +32,8 @@ const char *tool_cmd_title(void);
 
 /* stderr: "lfs setstripe: TEXT". */
 void tool_say(const char *fmt, ...) PRINTF_LIKE(1, 2);
-/* stderr: "lfs setstripe: TEXT: No such file or directory (2)". rc is an errno of either sign; gives
- * it back negative. */
+/* stderr: "lfs setstripe: TEXT: No such file or directory (2)". rc is an errno of either sign;
+ * gives it back negative. */
 int tool_fail(int rc, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 /* Splits a line into words as a shell does (quotes and backslash, nothing else), in place. The

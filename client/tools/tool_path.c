@@ -28,7 +28,7 @@ static bool beside(const char *name, char *out, size_t len)
 	self[n] = '\0';
 	slash = strrchr(self, '/');
 	for (i = 0; slash && i < ARRAY_SIZE(places); i++) {
-		strcpy(slash, places[i]); /* room was left above */
+		memcpy(slash, places[i], strlen(places[i]) + 1); /* room was left above */
 		if (runnable(self, (int)strlen(self), name, out, len))
 			return true;
 	}

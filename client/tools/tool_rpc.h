@@ -23,8 +23,8 @@ must_check int tool_co_open(struct tool_import *ti, struct loop *l, const struct
 			    const char *target, uint32_t timeout_ms);
 void tool_co_close(struct tool_import *ti);
 
-/* Does nobody listen at any of these addresses? A plain connection tells that at once, where an import would
- * go on trying. Blocks up to timeout_ms for each. */
+/* Does nobody listen at any of these addresses? A plain connection tells that at once, where an
+ * import would go on trying. Blocks up to timeout_ms for each. */
 bool tool_refused(const struct nid_list *nids, uint32_t timeout_ms);
 
 /* Any server: is it there? 0 or -errno. */
