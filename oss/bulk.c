@@ -55,9 +55,14 @@ int bulk_pool_create(struct loop *l, const uint32_t *limit_mb, loop_fn *ready, v
 	return 0;
 }
 
+bool bulk_pool_idle(const struct bulk_pool *p)
+{
+	return bulk_pool_used(p) == 0 && co_waitq_empty(&p->q) && !p->ready_work.queued;
+}
+
 void bulk_pool_destroy(struct bulk_pool *p)
 {
-	assert(bulk_pool_used(p) == 0 && co_waitq_empty(&p->q) && !p->ready_work.queued);
+	assert(bulk_pool_idle(p));
 	while (p->free_list) {
 		struct bulk *b = p->free_list;
 

@@ -38,7 +38,9 @@ struct bulk {
  * from the loop when bulk_get() had to refuse and might succeed now. */
 must_check int bulk_pool_create(struct loop *l, const uint32_t *limit_mb, loop_fn *ready, void *arg,
 				struct bulk_pool **out);
-/* All buffers are back. */
+/* All buffers are back, and nothing is to be called any more. */
+bool bulk_pool_idle(const struct bulk_pool *p);
+/* It is idle. */
 void bulk_pool_destroy(struct bulk_pool *p);
 uint64_t bulk_pool_used(const struct bulk_pool *p);
 

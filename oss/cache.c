@@ -222,22 +222,35 @@ static void object_unref(struct cache *c, struct object *o)
 	evict(c);
 }
 
-/* Whoever wants it alone goes before new sharers, or writers could keep a truncation out for ever.
- * */
-static void lock_shared(struct object *o)
+static bool needs_load(const struct object *o, bool create)
 {
-	while (o->exclusive || o->exclusive_waiting)
-		(void)!co_wait(&o->q, 0);
-	o->readers++;
+	return !o->loaded || (create && !o->file);
 }
 
-static void lock_exclusive(struct object *o)
+/* Whoever wants it alone goes before new sharers, or writers could keep a truncation out for ever. */
+static bool lock_try(struct object *o, bool alone)
 {
-	o->exclusive_waiting++;
-	while (o->exclusive || o->readers)
+	if (o->exclusive || (alone ? o->readers : o->exclusive_waiting))
+		return false;
+	if (alone)
+		o->exclusive = true;
+	else
+		o->readers++;
+	return true;
+}
+
+/* Alone as well if the object must be opened first; that may be done when it is our turn. */
+static void lock(struct object *o, uint32_t flags)
+{
+	bool exclusive = flags & CACHE_EXCLUSIVE;
+
+	if (lock_try(o, exclusive || needs_load(o, flags & CACHE_CREATE)))
+		return;
+	o->exclusive_waiting += exclusive;
+	do
 		(void)!co_wait(&o->q, 0);
-	o->exclusive_waiting--;
-	o->exclusive = true;
+	while (!lock_try(o, exclusive || needs_load(o, flags & CACHE_CREATE)));
+	o->exclusive_waiting -= exclusive;
 }
 
 static void unlock(struct object *o)
@@ -319,11 +332,6 @@ static int load(struct cache *c, struct object *o, bool create, uint32_t gen)
 	return 0;
 }
 
-static bool needs_load(const struct object *o, bool create)
-{
-	return !o->loaded || (create && !o->file);
-}
-
 int cache_co_get(struct cache *c, const struct object_id *id, uint32_t flags, uint32_t gen,
 		 struct object **out)
 {
@@ -335,21 +343,9 @@ int cache_co_get(struct cache *c, const struct object_id *id, uint32_t flags, ui
 		rc = object_ref(c, id, &o);
 	if (rc)
 		return rc;
-	for (;;) {
-		bool alone = (flags & CACHE_EXCLUSIVE) || needs_load(o, create);
-
-		if (alone)
-			lock_exclusive(o);
-		else
-			lock_shared(o);
-		if (!needs_load(o, create))
-			break;
-		if (alone) {
-			rc = load(c, o, create, gen);
-			break;
-		}
-		unlock(o); /* it was destroyed while we waited */
-	}
+	lock(o, flags);
+	if (needs_load(o, create))
+		rc = load(c, o, create, gen);
 	if (rc) {
 		unlock(o);
 		object_unref(c, o);

@@ -271,7 +271,10 @@ void ost_co_stop(struct ost *ost, uint32_t timeout_ms)
 	 * */
 	while (ost->running)
 		(void)!co_wait(&ost->idle, 0);
-	co_yield(); /* the last one sends or drops its reply */
+	/* The last ones drop their replies. */
+	do
+		co_yield();
+	while (!bulk_pool_idle(ost->bulk));
 }
 
 static void service_destroy(struct rpc_service *svc)

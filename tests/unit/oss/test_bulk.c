@@ -43,6 +43,7 @@ static void t_writes(struct oss_test *t)
 	assert_int_equal(f.readied, 1);
 	for (int i = 0; i < 3; i++)
 		bulk_put(b[i]);
+	assert_true(bulk_pool_idle(f.p));
 	co_yield();
 	assert_int_equal(f.readied, 1); /* nobody was refused meanwhile */
 	bulk_pool_destroy(f.p);

@@ -183,6 +183,32 @@ static void t_open_once(struct oss_test *t)
 	end(&b);
 }
 
+/* One opens it, then all use it at once: nobody gives it back before all have it. */
+static void t_together(struct oss_test *t)
+{
+	struct co_group g = CO_GROUP_INIT;
+	struct co_waitq hold;
+	struct bare b;
+	char log[32] = "";
+	struct step s = {&b, CACHE_SHARED | CACHE_CREATE, 'o', log, &hold};
+
+	co_waitq_init(&hold);
+	begin(t, &b, 10);
+	for (int i = 0; i < 20; i++)
+		co_spawn(&g, take, &s);
+	while (strlen(log) < 20)
+		co_sleep(NSEC_PER_MSEC);
+	co_wake_all(&hold);
+	CHECK_RC(co_join(&g), 0);
+	end(&b);
+}
+
+static void the_first_users_of_an_object_share_it(void **state)
+{
+	(void)state;
+	oss_test_run_as(t_together, true);
+}
+
 static void many_who_want_a_new_object_get_the_same_one(void **state)
 {
 	(void)state;
@@ -265,6 +291,7 @@ int main(void)
 		cmocka_unit_test(unused_objects_are_closed_and_their_times_survive),
 		cmocka_unit_test(objects_in_use_stay_open_beyond_the_limit),
 		cmocka_unit_test(exclusive_use_waits_for_sharers_and_is_not_overtaken),
+		cmocka_unit_test(the_first_users_of_an_object_share_it),
 		cmocka_unit_test(many_who_want_a_new_object_get_the_same_one),
 		cmocka_unit_test(damaged_and_misplaced_files_are_refused_and_the_others_work),
 		cmocka_unit_test(impossible_ids_are_refused),
