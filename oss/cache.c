@@ -227,7 +227,8 @@ static bool needs_load(const struct object *o, bool create)
 	return !o->loaded || (create && !o->file);
 }
 
-/* Whoever wants it alone goes before new sharers, or writers could keep a truncation out for ever. */
+/* Whoever wants it alone goes before new sharers, or writers could keep a truncation out for ever.
+ * */
 static bool lock_try(struct object *o, bool alone)
 {
 	if (o->exclusive || (alone ? o->readers : o->exclusive_waiting))
