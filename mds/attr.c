@@ -7,15 +7,15 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-void attr_settle(struct attr *a, uint64_t size, uint64_t blocks, int64_t obj_mtime, int64_t fence)
+void attr_settle(struct attr *a, uint64_t size, uint64_t blocks, int64_t obj_mtime)
 {
 	a->size = size;
 	a->blocks = blocks;
-	if (obj_mtime > fence) {
+	if (obj_mtime > (a->fence ? a->fence : a->ctime)) {
 		a->mtime = obj_mtime;
 		a->ctime = obj_mtime > a->ctime ? obj_mtime : a->ctime;
 	}
-	a->flags &= ~(uint32_t)ATTR_SIZE_UNSURE;
+	attr_make_sure(a);
 }
 
 /* The access ACL, if there is one, follows the new mode. */
@@ -69,7 +69,7 @@ int attr_set(struct txn *t, const struct fid *fid, struct inode_rec *ino,
 	int rc = 0;
 
 	if (q->ctime_floor > a->ctime) /* a write at the objects that the inode does not show yet */
-		a->mtime = a->ctime = q->ctime_floor;
+		a->ctime = q->ctime_floor;
 	attr_touch_ctime(a, now);
 	if (q->valid & SETATTR_UID)
 		a->uid = q->uid;
@@ -89,5 +89,7 @@ int attr_set(struct txn *t, const struct fid *fid, struct inode_rec *ino,
 		a->atime = a->ctime;
 	if (q->valid & SETATTR_MTIME_NOW)
 		a->mtime = a->ctime;
+	if ((q->valid & (SETATTR_MTIME | SETATTR_MTIME_NOW)) && (a->flags & ATTR_SIZE_UNSURE))
+		attr_make_unsure(a); /* older writes do not change the new mtime any more */
 	return rc;
 }

@@ -21,9 +21,22 @@ static inline void attr_touch_mtime(struct attr *a, int64_t now)
 	a->mtime = a->ctime;
 }
 
-/* What the objects say about a file, once it is settled. Their mtime counts if it is newer than fence: the ctime that the inode had
- * when somebody last set the mtime, or when the first writer came. */
-void attr_settle(struct attr *a, uint64_t size, uint64_t blocks, int64_t obj_mtime, int64_t fence);
+/* From now on size, blocks and mtime stand at the objects; what they say about mtime counts if it is
+ * newer than now (attr.fence). Called again when somebody sets the mtime. */
+static inline void attr_make_unsure(struct attr *a)
+{
+	a->flags |= ATTR_SIZE_UNSURE;
+	a->fence = a->ctime;
+}
+
+static inline void attr_make_sure(struct attr *a)
+{
+	a->flags &= ~(uint32_t)ATTR_SIZE_UNSURE;
+	a->fence = 0;
+}
+
+/* What the objects say about a file of unsure size: it is sure then. */
+void attr_settle(struct attr *a, uint64_t size, uint64_t blocks, int64_t obj_mtime);
 
 /* All of setattr but the size: changes *ino and stores what belongs to it (ACL, capability); the
  * caller stores *ino. -EINVAL. */

@@ -77,7 +77,7 @@ int client_open(struct client *c, const struct client_open *what, uint64_t *open
 		return -EINVAL;
 	if (!o) {
 		rc = open_add(m->opens, c, &c->opens, &what->fid, what->id, what->flags,
-			      what->was_sure, what->fence, &o);
+			      what->was_sure, &o);
 		if (rc)
 			return rc;
 		c->nopens++;

@@ -278,7 +278,7 @@ static void new_attr(const struct mds_create_req *q, const struct inode_rec *dir
 		a->size = q->target.len;
 	}
 	if (q->open_id && (q->open_flags & OPEN_WRITE))
-		a->flags |= ATTR_SIZE_UNSURE;
+		attr_make_unsure(a);
 }
 
 static int put_new_inode(struct txn *t, const struct mds_create_req *q, const struct attr *attr,

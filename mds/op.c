@@ -197,7 +197,6 @@ static int replay_open(struct client *c, struct txn *t, const struct slot_rec *r
 				   .fid = rec->open_fid,
 				   .id = rec->open_id,
 				   .flags = rec->open_flags,
-				   .fence = ino.attr.ctime,
 			   },
 			   &seq, &sole);
 }

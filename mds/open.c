@@ -112,7 +112,7 @@ struct open *open_find(const struct open_table *tab, const struct client *c, uin
 }
 
 int open_add(struct open_table *tab, struct client *c, struct open_list *list, const struct fid *fid,
-	     uint64_t id, uint32_t flags, bool was_sure, int64_t fence, struct open **out)
+	     uint64_t id, uint32_t flags, bool was_sure, struct open **out)
 {
 	struct open *o = calloc(1, sizeof(*o));
 	struct node *n = o ? node_ref(tab, fid) : NULL;
@@ -127,10 +127,8 @@ int open_add(struct open_table *tab, struct client *c, struct open_list *list, c
 	o->flags = flags & (OPEN_READ | OPEN_WRITE);
 	n->nopen++;
 	if (flags & OPEN_WRITE) {
-		if (n->nwriters++ == 0) {
+		if (n->nwriters++ == 0)
 			n->was_sure = was_sure;
-			n->fence = fence;
-		}
 		node_bump(tab, n);
 	}
 	LIST_INSERT_HEAD(&tab->opens[open_bucket(id)], o, hash);

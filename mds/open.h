@@ -18,7 +18,6 @@ struct node {
 	uint32_t nopen, nwriters;
 	uint64_t open_seq;  /* moves whenever a writer comes or goes, or the size is set */
 	bool was_sure;	    /* the size stood in the inode when the first writer came */
-	int64_t fence;	    /* objects older than this do not move mtime; see attr_settle() */
 	struct co_mutex mutex; /* held while the size is set at the objects */
 	LIST_ENTRY(node) hash;
 };
@@ -47,9 +46,9 @@ void node_unref(struct open_table *tab, struct node *n);
 void node_bump(struct open_table *tab, struct node *n);
 
 struct open *open_find(const struct open_table *tab, const struct client *c, uint64_t id);
-/* *list is the client's; was_sure and fence are taken if it is the first writer. -ENOMEM. */
+/* *list is the client's; was_sure is taken if it is the first writer. -ENOMEM. */
 must_check int open_add(struct open_table *tab, struct client *c, struct open_list *list,
 			const struct fid *fid, uint64_t id, uint32_t flags, bool was_sure,
-			int64_t fence, struct open **out);
+			struct open **out);
 /* Frees o; its node lives on while others refer to it. */
 void open_del(struct open_table *tab, struct open *o);

@@ -128,8 +128,7 @@ static int destroy_orphan(struct mds *m, const struct fid *fid)
 	return ns_destroy(t, &m->env, fid, &ino);
 }
 
-static int store_measured(struct mds *m, const struct fid *fid, const struct objects_sum *sum,
-			  int64_t fence)
+static int store_measured(struct mds *m, const struct fid *fid, const struct objects_sum *sum)
 {
 	struct inode_rec ino;
 	struct txn *t;
@@ -139,12 +138,12 @@ static int store_measured(struct mds *m, const struct fid *fid, const struct obj
 		rc = inode_get(t, fid, &ino);
 	if (rc || !(ino.attr.flags & ATTR_SIZE_UNSURE))
 		return rc == -ENOENT ? 0 : rc;
-	attr_settle(&ino.attr, sum->size, sum->blocks, sum->mtime, fence);
+	attr_settle(&ino.attr, sum->size, sum->blocks, sum->mtime);
 	rc = unsure_del(t, fid);
 	return rc ? rc : inode_update(t, fid, &ino);
 }
 
-static int measure(struct mds *m, struct node *n, const struct layout *l, int64_t fence)
+static int measure(struct mds *m, struct node *n, const struct layout *l)
 {
 	struct objects_sum sum = {0};
 	uint64_t seq = n->open_seq;
@@ -156,11 +155,11 @@ static int measure(struct mds *m, struct node *n, const struct layout *l, int64_
 		return rc;
 	if (n->nwriters || n->open_seq != seq)
 		return 0; /* whoever came will care for it */
-	return store_measured(m, &n->fid, &sum, fence);
+	return store_measured(m, &n->fid, &sum);
 }
 
 /* Reads what the file needs; *what: 'o' orphan, 'm' measure, 0 nothing. */
-static int look(struct mds *m, struct node *n, char *what, struct layout **l, int64_t *fence)
+static int look(struct mds *m, struct node *n, char *what, struct layout **l)
 {
 	struct inode_rec ino;
 	struct txn *t;
@@ -179,8 +178,6 @@ static int look(struct mds *m, struct node *n, char *what, struct layout **l, in
 	if (!(ino.attr.flags & ATTR_SIZE_UNSURE) || n->nwriters)
 		return 0;
 	*what = 'm';
-	/* Without a writer in this life, ctime is all that tells what was set when. */
-	*fence = n->fence ? n->fence : ino.attr.ctime;
 	return ino.attr.flags & INODE_HAS_OBJECTS ? inode_layout(&n->fid, &ino, l) : 0;
 }
 
@@ -188,18 +185,17 @@ static int settle_one(struct mds *m, const struct fid *fid)
 {
 	CLEANUP(layout_freep) struct layout *l = NULL;
 	struct node *n = node_ref(m->opens, fid);
-	int64_t fence = 0;
 	char what;
 	int rc;
 
 	if (!n)
 		return -ENOMEM;
 	co_mutex_lock(&n->mutex);
-	rc = look(m, n, &what, &l, &fence);
+	rc = look(m, n, &what, &l);
 	if (rc == 0 && what == 'o')
 		rc = destroy_orphan(m, fid);
 	else if (rc == 0 && what == 'm')
-		rc = measure(m, n, l, fence);
+		rc = measure(m, n, l);
 	co_mutex_unlock(&n->mutex);
 	node_unref(m->opens, n);
 	return rc;

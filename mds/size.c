@@ -61,7 +61,6 @@ struct trunc {
 	struct node *node;
 	struct layout *layout;
 	uint32_t trunc_gen;
-	int64_t fence; /* the inode's ctime, if its size was sure */
 	bool was_sure;
 };
 
@@ -98,10 +97,11 @@ static int finish(struct trunc *tr, const struct objects_sum *sum, struct attr *
 		ino.attr.blocks = sum->blocks;
 		node_bump(m->opens, tr->node);
 	}
-	tr->node->fence = ino.attr.ctime;
 	tr->node->was_sure = true;
-	if (tr->node->nwriters == 0 && (ino.attr.flags & ATTR_SIZE_UNSURE)) {
-		ino.attr.flags &= ~(uint32_t)ATTR_SIZE_UNSURE;
+	if (tr->node->nwriters && (ino.attr.flags & ATTR_SIZE_UNSURE)) {
+		attr_make_unsure(&ino.attr);
+	} else if (ino.attr.flags & ATTR_SIZE_UNSURE) {
+		attr_make_sure(&ino.attr);
 		rc = unsure_del(t, tr->fid);
 	}
 	if (rc == 0)
@@ -137,7 +137,7 @@ static int begin(struct trunc *tr)
 	tr->trunc_gen = ino.attr.trunc_gen;
 	node_bump(m->opens, tr->node);
 	if (tr->was_sure) {
-		ino.attr.flags |= ATTR_SIZE_UNSURE;
+		attr_make_unsure(&ino.attr);
 		rc = unsure_add(t, tr->fid);
 	}
 	return rc ? rc : inode_update(t, tr->fid, &ino);

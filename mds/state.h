@@ -115,7 +115,6 @@ struct client_open {
 	uint64_t id;
 	uint32_t flags; /* OPEN_READ, OPEN_WRITE */
 	bool was_sure;	/* see struct node */
-	int64_t fence;
 	bool in_batch;	/* undone if the open batch fails */
 };
 /* The client has the file open from now on. Opening twice under one id is the same open.

@@ -21,7 +21,6 @@ static int reply_open(struct rpc_op *op, const struct mds_create_req *q, bool in
 				 .id = q->open_id,
 				 .flags = q->open_flags,
 				 .was_sure = true,
-				 .fence = p->attr.ctime,
 				 .in_batch = in_batch,
 			 },
 			 &p->open_seq, &p->sole);

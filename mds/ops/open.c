@@ -27,7 +27,7 @@ static int admit_writer(struct mds *m, struct txn *t, const struct fid *fid, str
 		rc = size_make_objects(m, t, fid, ino, flags & OPEN_APPEND);
 	if (rc || (ino->attr.flags & ATTR_SIZE_UNSURE))
 		return rc;
-	ino->attr.flags |= ATTR_SIZE_UNSURE;
+	attr_make_unsure(&ino->attr);
 	rc = unsure_add(t, fid);
 	if (rc == 0)
 		rc = inode_update(t, fid, ino);
@@ -57,7 +57,6 @@ static int open_once(struct rpc_op *op, const struct mds_open_req *q, struct mds
 	if (rc)
 		return rc;
 	co.was_sure = !(ino.attr.flags & ATTR_SIZE_UNSURE);
-	co.fence = ino.attr.ctime;
 	if (must_write(&ino, q->open_flags)) {
 		rc = op_write(op, &t);
 		if (rc == 0)
@@ -126,7 +125,6 @@ struct closing {
 	bool last_writer;
 	bool alone;	/* nobody else wrote, cut or opened for write between open and close */
 	bool was_sure;
-	int64_t fence;
 };
 
 /* Forgets the open; says what it means for the inode. */
@@ -141,7 +139,6 @@ static void forget_open(struct mds *m, struct client *c, struct open *o,
 		.last_writer = writer && n->nwriters == 1,
 		.alone = writer && n->nwriters == 1 && n->open_seq == q->open_seq,
 		.was_sure = n->was_sure,
-		.fence = n->fence,
 	};
 	c->nopens--;
 	open_del(m->opens, o);
@@ -159,8 +156,8 @@ static int settle_size(struct txn *t, const struct mds_close_req *q, const struc
 	}
 	*changed = true;
 	if (q->flags & CLOSE_WROTE)
-		attr_settle(&ino->attr, q->size, q->blocks, q->mtime, cl->fence);
-	ino->attr.flags &= ~(uint32_t)ATTR_SIZE_UNSURE;
+		attr_settle(&ino->attr, q->size, q->blocks, q->mtime);
+	attr_make_sure(&ino->attr);
 	return unsure_del(t, &q->fid);
 }
 

@@ -4,12 +4,9 @@
 #include "mds/state.h"
 #include <sys/stat.h>
 
-#define SETS_MTIME (SETATTR_MTIME | SETATTR_MTIME_NOW)
-
 static int set_plain(struct rpc_op *op, const struct mds_setattr_req *q, struct inode_rec *ino)
 {
 	struct mds *m = op_mds(op);
-	struct node *n = node_find(m->opens, &q->fid);
 	struct mds_setattr_req set = *q;
 	struct txn *t;
 	int rc = ns_is_virtual(&q->fid) ? -EPERM : op_write(op, &t);
@@ -22,8 +19,6 @@ static int set_plain(struct rpc_op *op, const struct mds_setattr_req *q, struct 
 		rc = attr_set(t, &q->fid, ino, &set, loop_realtime(m->loop));
 	if (rc == 0)
 		rc = inode_update(t, &q->fid, ino);
-	if (rc == 0 && n && (q->valid & SETS_MTIME))
-		n->fence = ino->attr.ctime;
 	return rc ? rc : inode_get(t, &q->fid, ino);
 }
 

@@ -68,7 +68,6 @@ static void a_write_that_the_inode_does_not_show_yet_lies_before_the_change(void
 	a = set(m, f, (struct mds_setattr_req){.valid = SETATTR_MODE, .mode = 0600,
 					       .ctime_floor = floor});
 	assert_true(a.ctime > floor);
-	assert_int_equal(a.mtime, floor);
 	a = set(m, f, (struct mds_setattr_req){.valid = SETATTR_MTIME, .mtime = 3,
 					       .ctime_floor = floor + 50});
 	assert_true(a.ctime > floor + 50);
@@ -106,20 +105,44 @@ static void chown_clears_set_id_bits_and_capabilities(void **state)
 
 static void settling_takes_the_newer_mtime(void **state)
 {
-	struct attr a = {.ctime = 100, .mtime = 90, .flags = ATTR_SIZE_UNSURE};
+	struct attr a = {.ctime = 100, .mtime = 90};
 
 	(void)state;
-	attr_settle(&a, 5, 8, 95, 100);
+	attr_make_unsure(&a);
+	attr_settle(&a, 5, 8, 95);
 	assert_int_equal(a.mtime, 90); /* set by hand after the write */
 	assert_int_equal(a.size, 5);
 	assert_int_equal(a.blocks, 8);
 	assert_false(a.flags & ATTR_SIZE_UNSURE);
-	attr_settle(&a, 5, 8, 98, 95); /* written after the fence, renamed later */
-	assert_int_equal(a.mtime, 98);
-	assert_int_equal(a.ctime, 100);
-	attr_settle(&a, 5, 8, 150, 95);
+	attr_make_unsure(&a);
+	attr_touch_ctime(&a, 200); /* written at 150, renamed at 200 */
+	attr_settle(&a, 5, 8, 150);
 	assert_int_equal(a.mtime, 150);
-	assert_int_equal(a.ctime, 150);
+	assert_int_equal(a.ctime, 200);
+	attr_make_unsure(&a);
+	attr_settle(&a, 5, 8, 250);
+	assert_int_equal(a.mtime, 250);
+	assert_int_equal(a.ctime, 250);
+}
+
+static void setting_the_mtime_hides_older_writes(void **state)
+{
+	struct mt *m = *state;
+	struct mds_create_req q = mt_create_req(m, ROOT, "f", S_IFREG | 0644);
+	struct fid f;
+	struct attr a;
+
+	q.open_id = 1;
+	q.open_flags = OPEN_WRITE;
+	assert_int_equal(mt_try(m, &q, &f, &a), 0);
+	assert_int_equal(a.fence, a.ctime);
+	a = set(m, f, (struct mds_setattr_req){.valid = SETATTR_MODE, .mode = 0600});
+	assert_true(a.fence < a.ctime);
+	a = set(m, f, (struct mds_setattr_req){.valid = SETATTR_MTIME, .mtime = 7,
+					       .ctime_floor = a.ctime + 90});
+	assert_int_equal(a.fence, a.ctime);
+	attr_settle(&a, 1, 8, a.fence - 50);
+	assert_int_equal(a.mtime, 7);
 }
 
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
@@ -132,6 +155,7 @@ int main(void)
 		TEST(a_write_that_the_inode_does_not_show_yet_lies_before_the_change),
 		TEST(chown_clears_set_id_bits_and_capabilities),
 		TEST(settling_takes_the_newer_mtime),
+		TEST(setting_the_mtime_hides_older_writes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
