@@ -142,6 +142,8 @@ int fs_co_setattr(struct lane *ln, const struct fid *fid, struct file *file, uin
 	if (rc)
 		return rc;
 	file_apply_attr(ln->fs, fid, &p.attr, valid & SETATTR_SIZE);
+	if (valid & (SETATTR_ATIME | SETATTR_ATIME_NOW))
+		file_forget_reads(ln->fs, fid);
 	rc = attr_co_finish(ln, fid, p.layout, p.open_seq, &p.attr);
 	if (rc == 0)
 		*out = p.attr;

@@ -147,7 +147,8 @@ struct file {
 	struct objs objs;  /* what is known of the objects */
 	uint32_t trunc_gen;
 	bool fresh;	   /* had no data when opened: objects not touched here do not exist */
-	bool wrote, did_read;
+	bool wrote;
+	int64_t read_at;   /* last read, for the access time; 0: none */
 	int64_t mtime;	   /* newest that the objects told */
 	bool sole;	   /* no other client had it open for writing then */
 	uint32_t mode, attr_flags;
@@ -219,9 +220,11 @@ must_check int file_co_layout(struct lane *ln, struct file *f, bool instantiate,
 /* After -ESTALE of an OST: a truncation happened. */
 must_check int file_co_refresh(struct lane *ln, struct file *f);
 uint32_t file_trunc_gen(struct file *f);
-/* A server told of an object after a write (or a read) through f. */
+/* A server told of an object after a write (read_at 0) or a read (when) through f. */
 void file_note(struct file *f, uint32_t comp, uint32_t stripe, const struct obj_state *s,
-	       bool wrote);
+	       int64_t read_at);
+/* Somebody here set the access time: what was read before does not count any more. */
+void file_forget_reads(struct fs *fs, const struct fid *fid);
 /* An operation of this client gave the inode these attributes; truncated: its objects changed. */
 void file_apply_attr(struct fs *fs, const struct fid *fid, const struct attr *attr, bool truncated);
 /* Fills in size, blocks and mtime of a file that only this client writes, if it knows them. */

@@ -47,7 +47,7 @@ static int part_write(struct io *io, struct io_part *p, struct target *t, uint32
 		return rc;
 	p->got = (uint32_t)p->run->len;
 	s = state_of(r.size, r.blocks, r.mtime, r.version);
-	file_note(io->file, p->run->comp, p->run->stripe, &s, true);
+	file_note(io->file, p->run->comp, p->run->stripe, &s, 0);
 	return 0;
 }
 
@@ -76,7 +76,8 @@ static int part_read(struct io *io, struct io_part *p, struct target *t, uint32_
 	p->osize = r.size;
 	p->exists = r.flags & OBJ_EXISTS;
 	s = state_of(r.size, r.blocks, r.mtime, r.version);
-	file_note(io->file, p->run->comp, p->run->stripe, &s, false);
+	file_note(io->file, p->run->comp, p->run->stripe, &s,
+		  loop_realtime(io->lane->loop));
 	return 0;
 }
 

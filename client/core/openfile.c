@@ -267,9 +267,9 @@ void fs_co_release(struct lane *ln, struct file *f)
 	pthread_mutex_lock(&f->lock);
 	q.open_seq = f->open_seq;
 	wrote = f->wrote;
-	if (f->did_read && !f->fs->cfg.noatime) {
+	if (f->read_at && !f->fs->cfg.noatime) {
 		q.flags |= CLOSE_READ;
-		q.atime = loop_realtime(ln->loop);
+		q.atime = f->read_at;
 	}
 	pthread_mutex_unlock(&f->lock);
 	if (wrote) {
@@ -358,16 +358,16 @@ int file_co_refresh(struct lane *ln, struct file *f)
 }
 
 void file_note(struct file *f, uint32_t comp, uint32_t stripe, const struct obj_state *s,
-	       bool wrote)
+	       int64_t read_at)
 {
 	pthread_mutex_lock(&f->lock);
 	objs_note(&f->objs, objs_index(f->layout, comp, stripe), s);
-	if (wrote) {
+	if (read_at) {
+		f->read_at = read_at;
+	} else {
 		f->wrote = true;
 		if (s->mtime > f->mtime)
 			f->mtime = s->mtime;
-	} else {
-		f->did_read = true;
 	}
 	pthread_mutex_unlock(&f->lock);
 }
@@ -396,6 +396,21 @@ void file_apply_attr(struct fs *fs, const struct fid *fid, const struct attr *at
 	LIST_FOREACH(f, &fs->files[file_hash(fid)], link)
 		if (fid_eq(&f->fid, fid))
 			apply_attr(f, attr, truncated);
+	fs_unlock(fs);
+}
+
+void file_forget_reads(struct fs *fs, const struct fid *fid)
+{
+	struct file *f;
+
+	fs_lock(fs);
+	LIST_FOREACH(f, &fs->files[file_hash(fid)], link) {
+		if (!fid_eq(&f->fid, fid))
+			continue;
+		pthread_mutex_lock(&f->lock);
+		f->read_at = 0;
+		pthread_mutex_unlock(&f->lock);
+	}
 	fs_unlock(fs);
 }
 

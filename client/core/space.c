@@ -102,7 +102,7 @@ static int falloc_one(void *arg, uint32_t i)
 	if (rc)
 		return rc;
 	s = (struct obj_state){true, p.size, p.blocks, p.mtime, p.version};
-	file_note(a->f, comp, q.stripe, &s, true);
+	file_note(a->f, comp, q.stripe, &s, 0);
 	return 0;
 }
 

@@ -510,7 +510,7 @@ int model_compare(const struct model_node *n, const struct attr *a, char *why, s
 		compare_number(&t, "size", n->a.size, a->size);
 	if (S_ISREG(n->a.mode) && !n->ahead)
 		compare_number(&t, "blocks", n->npages * 8, a->blocks);
-	if (!getenv("NOMTIME")) compare_time(&t, "mtime", n->mtime, a->mtime);
+	compare_time(&t, "mtime", n->mtime, a->mtime);
 	compare_time(&t, "ctime", n->ctime, a->ctime);
 	if (n->atime_known)
 		compare_time(&t, "atime", n->atime, a->atime);

@@ -136,14 +136,21 @@ static void clear(struct model_node *n, uint64_t off, uint64_t end)
 	pages_del(n, first, last);
 }
 
+static bool any_page(const struct model_node *n, uint64_t off, uint64_t end)
+{
+	uint64_t k = page_at(n, off / PAGE);
+
+	return k < n->npages && n->page[k].index <= (end - 1) / PAGE;
+}
+
 int model_fallocate(struct model *m, struct model_node *n, int mode, uint64_t off, uint64_t len)
 {
 	uint64_t end = off + len;
 
 	if (!len)
 		return -EINVAL;
-	if (mode & FALLOC_FL_PUNCH_HOLE && off >= n->a.size) { /* no change, or none to speak of */
-		clear(n, off, end);
+	if (mode & FALLOC_FL_PUNCH_HOLE && !any_page(n, off, end)) {
+		/* Nothing is there: whether the times change depends on the file system. */
 		n->mtime.hi = n->ctime.hi = model_now(m).hi;
 		return 0;
 	}

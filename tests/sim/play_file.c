@@ -407,7 +407,7 @@ void play_lseek(struct play *p)
 	      (unsigned long long)off, whence == SEEK_DATA ? "data" : "hole", (long long)rc);
 	want = model_seek(n, off, whence);
 	/* Behind the end of an object is a hole, in the middle of a page too. */
-	if (whence == SEEK_HOLE && rc > (int64_t)off && rc < want && want - rc < 4096 &&
+	if (whence == SEEK_HOLE && rc >= (int64_t)off && rc < want && want - rc < 4096 &&
 	    only_zeros(p, n, (uint64_t)rc, (uint64_t)(want - rc)))
 		return;
 	play_same(p, "lseek", rc, want);

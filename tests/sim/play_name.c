@@ -93,8 +93,17 @@ void play_setattr(struct play *p)
 	play_called(p);
 	trace("p%u c%u setattr #%u valid %x mode %o size %llu: %d", p->index, p->client, n->id,
 	      valid, w.mode, (unsigned long long)w.size, rc);
-	if (play_same(p, "setattr", rc, model_setattr(p->m, n, valid, &w)))
-		play_check_attr(p, n, &a);
+	if (!play_same(p, "setattr", rc, model_setattr(p->m, n, valid, &w)))
+		return;
+	play_check_attr(p, n, &a);
+	for (int i = 0; i < PLAY_HANDLES; i++) { /* another client's close may still tell of a read */
+		struct handle *h = &p->handle[i];
+
+		if (h->f && h->n == n && h->did_read && h->client != p->client)
+			n->atime_known = false;
+		else if (h->f && h->n == n && valid & (SETATTR_ATIME | SETATTR_ATIME_NOW))
+			h->did_read = false;
+	}
 }
 
 static void make(struct play *p, const char *what, struct model_new *w, const struct cred *cred)
