@@ -31,7 +31,8 @@ static int punch_object(struct ost *ost, struct object *o, const struct oss_punc
 		rc = cache_attr(o, &a);
 	if (rc)
 		return rc;
-	if (!o->file || a.size == q->size || (a.size < q->size && !q->extend))
+	/* Also to the size that it has: that frees what was preallocated behind it. */
+	if (!o->file || (a.size < q->size && !q->extend))
 		return 0;
 	rc = punch_file(ost, o, q->size);
 	cache_touch(ost->cache, o);

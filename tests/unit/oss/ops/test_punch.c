@@ -116,6 +116,24 @@ static void preallocation_zeroing_and_holes_work(void **state)
 	oss_test_run(t_fallocate);
 }
 
+static void t_same(struct oss_test *t)
+{
+	struct object_attr a;
+
+	CHECK_RC(oss_test_write(t, NULL, 0, "0123456789", 10, 0), 0);
+	CHECK_RC(fallocate_range(t, &a, FALLOC_FL_KEEP_SIZE, 0, MIB, 0), 0);
+	assert_true(a.blocks * 512 >= MIB);
+	CHECK_RC(oss_test_punch(t, &a, 10, true, 1), 0);
+	assert_int_equal(a.size, 10);
+	assert_true(a.blocks * 512 <= 65536);
+}
+
+static void cutting_to_the_same_size_frees_what_was_preallocated(void **state)
+{
+	(void)state;
+	oss_test_run(t_same);
+}
+
 static void t_fallocate_bad(struct oss_test *t)
 {
 	struct object_attr a;
@@ -143,6 +161,7 @@ int main(void)
 		cmocka_unit_test(growing_makes_the_object_and_cutting_nothing_does_not),
 		cmocka_unit_test(an_object_may_be_as_long_as_any_file),
 		cmocka_unit_test(preallocation_zeroing_and_holes_work),
+		cmocka_unit_test(cutting_to_the_same_size_frees_what_was_preallocated),
 		cmocka_unit_test(impossible_and_late_fallocates_are_refused),
 	};
 
