@@ -166,7 +166,7 @@ static int mount_get(const char *dir, const char *pattern, bool list, struct wbu
 				     pattern);
 		if (n > MAX_XATTR_NAME)
 			return -ENAMETOOLONG;
-		rc = tool_xattr(dir, name, false, &text, &len);
+		rc = tool_ask(dir, name, &text, &len);
 		if (rc)
 			return rc == -ENODATA ? -ENOENT : rc;
 		wbuf_put(out, text, (uint32_t)len);

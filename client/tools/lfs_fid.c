@@ -44,7 +44,7 @@ static int link_path(const char *dir, const char *fid, uint64_t link, char **out
 	char name[sizeof("sheen.fid2path:@") + FID_STRLEN + 24];
 
 	snprintf(name, sizeof(name), "sheen.fid2path:%s@%llu", fid, (unsigned long long)link);
-	return tool_xattr(dir, name, false, out, NULL);
+	return tool_ask(dir, name, out, NULL);
 }
 
 /* "[parent]/name" of one link. */

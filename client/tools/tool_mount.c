@@ -97,7 +97,8 @@ void tool_mounts_free(struct tool_mounts *ms)
 /* Is there a client of Sheen behind path? -EACCES: path cannot be read, so it was not asked. */
 static int ask_client(const char *path)
 {
-	if (getxattr(path, "sheen.info", NULL, 0) >= 0)
+	if (getxattr(path, "system.sheen.info", NULL, 0) >= 0 ||
+	    getxattr(path, "sheen.info", NULL, 0) >= 0)
 		return 0;
 	return errno == EACCES ? -EACCES : -ENOTTY;
 }
@@ -187,6 +188,21 @@ int tool_xattr(const char *path, const char *name, bool nofollow, char **out, si
 	return 0;
 }
 
+int tool_ask(const char *dir, const char *name, char **out, size_t *len)
+{
+	char longer[MAX_XATTR_NAME + 1];
+	int rc;
+
+	/* The VFS asks for the permissions of the file before it passes a name on, and that takes the
+	 * MDS, except for names in the name space "system". */
+	if (snprintf(longer, sizeof(longer), "system.%s", name) < (int)sizeof(longer)) {
+		rc = tool_xattr(dir, longer, false, out, len);
+		if (rc != -ENODATA && rc != -EOPNOTSUPP)
+			return rc;
+	}
+	return tool_xattr(dir, name, false, out, len);
+}
+
 static void copy_text(char *dst, size_t cap, const char *src)
 {
 	snprintf(dst, cap, "%.*s", (int)(cap - 1), src);
@@ -215,7 +231,7 @@ int tool_info_read(const char *dir, struct tool_info *out)
 	char *text, *line, *save, *eq;
 	int rc;
 
-	rc = tool_xattr(dir, "sheen.info", false, &text, NULL);
+	rc = tool_ask(dir, "sheen.info", &text, NULL);
 	if (rc)
 		return rc;
 	memset(out, 0, sizeof(*out));
@@ -313,7 +329,7 @@ int tool_targets_read(const char *dir, struct tool_target **out)
 	char *text;
 	int rc;
 
-	rc = tool_xattr(dir, "sheen.targets", false, &text, NULL);
+	rc = tool_ask(dir, "sheen.targets", &text, NULL);
 	if (rc)
 		return rc;
 	rc = tool_targets_parse(text, out);
@@ -360,7 +376,7 @@ int tool_space_read(const char *dir, struct tool_space **out)
 	char *text;
 	int rc;
 
-	rc = tool_xattr(dir, "sheen.df", false, &text, NULL);
+	rc = tool_ask(dir, "sheen.df", &text, NULL);
 	if (rc)
 		return rc;
 	rc = tool_space_parse(text, out);

@@ -34,6 +34,8 @@ must_check int tool_mount_of(const char *path, char **dir);
 /* Value of a text attribute, with NUL, malloc'd. nofollow: of a symbolic link itself. -errno. */
 must_check int tool_xattr(const char *path, const char *name, bool nofollow, char **out,
 			  size_t *len);
+/* The same for what the client of a mount makes up ("sheen.info"). */
+must_check int tool_ask(const char *dir, const char *name, char **out, size_t *len);
 /* Is path on a Sheen file system? */
 bool tool_on_sheen(const char *path);
 
