@@ -5,6 +5,10 @@
 #include "common/log.h"
 #include "common/store.h"
 #include "tests/unit/unit.h"
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 static const struct store_table tables[] = {{0, "one"}, {1, "two"}};
 
@@ -12,6 +16,7 @@ struct fx {
 	char dir[64];
 	struct loop *l;
 	struct store *s;
+	bool logged; /* answers leave with the redo log; else strict */
 	void (*body)(struct fx *f);
 };
 
@@ -24,6 +29,7 @@ static void open_store(struct fx *f, uint64_t map_size)
 		.ntables = 2,
 		.map_size = map_size,
 		.nosync = true,
+		.strict = !f->logged,
 	};
 
 	assert_int_equal(store_open(&cfg, &f->s), 0);
@@ -37,10 +43,9 @@ static void fiber_main(void *arg)
 	loop_stop(f->l);
 }
 
-/* Runs body in a fiber on a loop with an open store. */
-static void with_store(void (*body)(struct fx *f))
+static void run_store(void (*body)(struct fx *f), bool logged)
 {
-	struct fx f = {.body = body};
+	struct fx f = {.body = body, .logged = logged};
 
 	log_set_level(LOG_LVL_ERROR);
 	tmp_make(f.dir);
@@ -52,6 +57,12 @@ static void with_store(void (*body)(struct fx *f))
 	fiber_pool_drain();
 	loop_destroy(f.l);
 	tmp_remove(f.dir);
+}
+
+/* Runs body in a fiber on a loop with an open store, strict. */
+static void with_store(void (*body)(struct fx *f))
+{
+	run_store(body, false);
 }
 
 static void put(struct fx *f, uint32_t table, const char *k, const char *v)
@@ -377,6 +388,182 @@ static void what_was_closed_is_there_after_opening(void **state)
 	tmp_remove(f.dir);
 }
 
+/* ---- the redo log ---- */
+
+static void body_early(struct fx *f)
+{
+	uint64_t before = store_last_committed(f->s);
+	struct noted n = {.w.fn = note}, end = {.w.fn = note};
+	bool in_batch;
+	struct txn *t;
+
+	put(f, 0, "a", "1");
+	store_on_commit(f->s, &n.w, true);
+	store_on_end(f->s, &end.w);
+	assert_int_equal(store_read(f->s, &t, &in_batch), 0);
+	assert_true(in_batch); /* not in the log yet */
+	co_sleep(NSEC_PER_MSEC);
+	assert_int_equal(n.calls, 1);
+	assert_int_equal(n.rc, 0);
+	assert_int_equal(end.calls, 0);
+	assert_int_equal(store_last_committed(f->s), before);
+	assert_int_equal(store_read(f->s, &t, &in_batch), 0);
+	assert_false(in_batch);
+	assert_int_equal(store_co_settled(f->s), 0);
+	assert_int_equal(end.calls, 1);
+	assert_true(store_last_committed(f->s) > before);
+}
+
+static void an_answer_leaves_with_the_log_and_the_commit_follows(void **state)
+{
+	(void)state;
+	run_store(body_early, true);
+}
+
+static void body_answered_then_full(struct fx *f)
+{
+	struct noted a = {.w.fn = note}, end = {.w.fn = note}, b = {.w.fn = note};
+
+	put(f, 0, "a", "1");
+	store_on_commit(f->s, &a.w, true);
+	store_on_end(f->s, &end.w);
+	co_sleep(NSEC_PER_MSEC);
+	assert_int_equal(a.calls, 1);
+	/* The commit fails after the answer: what was answered is saved from the log. */
+	store_inject_failure(f->s, 0, -ENOSPC);
+	put(f, 0, "b", "2");
+	store_on_commit(f->s, &b.w, true);
+	assert_int_equal(store_co_sync(f->s), 0);
+	assert_int_equal(b.rc, 0);
+	assert_int_equal(end.rc, 0);
+	expect(f, 0, "a", "1");
+	expect(f, 0, "b", "2");
+}
+
+static void what_was_answered_survives_a_failed_commit(void **state)
+{
+	(void)state;
+	log_set_level(LOG_LVL_ERROR);
+	run_store(body_answered_then_full, true);
+}
+
+/* A process that answers and dies. n changes in passes of their own, the last one never answered. */
+static void body_die(struct fx *f)
+{
+	struct noted n[20];
+	struct txn *t;
+	char key[24];
+
+	for (int i = 0; i < 20; i++) {
+		n[i] = (struct noted){.w.fn = note};
+		snprintf(key, sizeof(key), "k%d", i);
+		put(f, (uint32_t)i % 2, key, "value");
+		if (i == 10)
+			assert_int_equal(store_co_sync(f->s), 0);
+		store_on_commit(f->s, &n[i].w, true);
+		co_sleep(NSEC_PER_MSEC / 10);
+		assert_int_equal(n[i].calls, 1);
+	}
+	assert_int_equal(store_write(f->s, &t), 0);
+	assert_int_equal(store_del(t, 1, SPAN_STR("k11")), 0);
+	store_on_commit(f->s, &n[0].w, true);
+	co_sleep(NSEC_PER_MSEC / 10);
+	put(f, 0, "unanswered", "x");
+	_exit(0);
+}
+
+static void die_in_child(struct fx *f)
+{
+	int status;
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		f->body = body_die;
+		if (loop_create(&f->l))
+			_exit(1);
+		open_store(f, 0);
+		if (fiber_spawn(f->l, fiber_main, f))
+			_exit(2);
+		loop_run(f->l);
+		_exit(3);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+static void expect_answered(struct fx *f)
+{
+	char key[24];
+
+	for (int i = 0; i < 20; i++) {
+		snprintf(key, sizeof(key), "k%d", i);
+		expect(f, (uint32_t)i % 2, key, i == 11 ? NULL : "value");
+	}
+	expect(f, 0, "unanswered", NULL);
+}
+
+static void what_was_answered_survives_the_process(void **state)
+{
+	struct fx f = {.logged = true};
+	struct store_stats st;
+
+	(void)state;
+	log_set_level(LOG_LVL_ERROR);
+	tmp_make(f.dir);
+	die_in_child(&f);
+	for (int round = 0; round < 2; round++) {
+		assert_int_equal(loop_create(&f.l), 0);
+		open_store(&f, 0);
+		store_get_stats(f.s, &st);
+		if (round)
+			assert_int_equal(st.redone, 0);
+		else
+			assert_true(st.redone >= 1);
+		expect_answered(&f);
+		store_close(f.s);
+		loop_destroy(f.l);
+	}
+	tmp_remove(f.dir);
+}
+
+/* A loss of power may leave any prefix of the log, or garbage in it: what is left is a past that was. */
+static void a_torn_log_gives_a_prefix(void **state)
+{
+	struct fx f = {.logged = true};
+	char path[128];
+
+	(void)state;
+	log_set_level(LOG_LVL_ERROR);
+	for (int cut = 0; cut < 400; cut += 13) {
+		tmp_make(f.dir);
+		die_in_child(&f);
+		for (int i = 0; i < 2; i++) {
+			struct stat st;
+			int fd;
+
+			snprintf(path, sizeof(path), "%s/redo.%d", f.dir, i);
+			fd = open(path, O_RDWR);
+			assert_true(fd >= 0);
+			assert_int_equal(fstat(fd, &st), 0);
+			if (st.st_size > cut)
+				assert_int_equal(pwrite(fd, "garbage", 7, st.st_size - cut), 7);
+			close(fd);
+		}
+		assert_int_equal(loop_create(&f.l), 0);
+		open_store(&f, 0);
+		for (int i = 0; i <= 10; i++) {
+			char key[24];
+
+			snprintf(key, sizeof(key), "k%d", i);
+			expect(&f, (uint32_t)i % 2, key, "value");
+		}
+		store_close(f.s);
+		loop_destroy(f.l);
+		tmp_remove(f.dir);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -390,6 +577,10 @@ int main(void)
 		cmocka_unit_test(a_damaged_value_is_found_and_only_that),
 		cmocka_unit_test(a_disk_below_the_reserve_is_told),
 		cmocka_unit_test(what_was_closed_is_there_after_opening),
+		cmocka_unit_test(an_answer_leaves_with_the_log_and_the_commit_follows),
+		cmocka_unit_test(what_was_answered_survives_a_failed_commit),
+		cmocka_unit_test(what_was_answered_survives_the_process),
+		cmocka_unit_test(a_torn_log_gives_a_prefix),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
