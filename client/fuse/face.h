@@ -37,6 +37,8 @@ struct face {
 	atomic_uint acl_gen; /* counts own changes of xattrs */
 	uint32_t nlanes;
 	struct flane *lane[64];
+	atomic_ullong reading; /* bit set: that lane reads the device, or has been asked to */
+	atomic_uint blocked;   /* lanes that cannot take more requests */
 };
 
 /* A request that is being served. */
@@ -61,7 +63,8 @@ struct flane {
 	struct loop *loop;
 	struct lane *ln;
 	struct loop_fd *dev;
-	bool watching;
+	bool want, blocked; /* reads the device; cannot take more now */
+	uint64_t sample_wall, sample_cpu;
 	uint32_t inflight, nbig;
 	struct serve *free_small, *free_big;
 	TAILQ_HEAD(, serve) serving;
@@ -81,8 +84,6 @@ struct flane {
 must_check int flane_create(struct face *f, uint32_t index, struct flane **out);
 /* Runs the thread and waits until the lane has started; text in why. */
 must_check int flane_start(struct flane *fl, char *why, size_t why_len);
-/* From now on it reads the device. */
-void flane_serve(struct flane *fl);
 /* Waits for requests in flight, stops the lane, ends the thread. -ETIMEDOUT: it hangs. */
 must_check int flane_stop(struct flane *fl, uint32_t timeout_s);
 void flane_destroy(struct flane *fl);
@@ -102,6 +103,15 @@ struct buf *flane_co_buf(struct flane *fl, uint32_t len);
 bool fast_serve(struct flane *fl, const struct serve *s);
 /* Writes a reply by hand. */
 int raw_reply(struct face *f, uint64_t unique, int rc, const void *body, size_t len);
+
+/* ---- balance.c ---- how many lanes read the device */
+/* Lets one lane more read, if there is one. Any thread. */
+void balance_more(struct face *f);
+/* Now and then, on the lane's thread: does it have too much to do, or too little? */
+void balance_check(struct flane *fl);
+void balance_block(struct flane *fl, bool blocked);
+void balance_start(struct flane *fl); /* posted by balance_more() */
+void balance_stop(struct flane *fl);
 
 /* ---- interrupt.c ---- the caller of request `unique` got a signal */
 void interrupt_ask(struct face *f, uint64_t unique);

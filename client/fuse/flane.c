@@ -121,12 +121,6 @@ static void buf_freed(void *arg)
 
 /* ---- serving ---- */
 
-static void watch(struct flane *fl, bool on)
-{
-	fl->watching = on;
-	loop_fd_set(fl->dev, on ? LOOP_READ : 0);
-}
-
 static void serve_end(struct serve *s)
 {
 	struct flane *fl = s->fl;
@@ -134,8 +128,8 @@ static void serve_end(struct serve *s)
 	TAILQ_REMOVE(&fl->serving, s, link);
 	serve_put(s);
 	fl->inflight--;
-	if (!fl->watching && !atomic_load(&fl->face->ended) && fl->dev)
-		watch(fl, true);
+	if (fl->blocked && !atomic_load(&fl->face->ended))
+		balance_block(fl, false);
 	if (!fl->inflight)
 		co_wake_all(&fl->idle_q);
 }
@@ -203,7 +197,7 @@ static bool read_one(struct flane *fl)
 	ssize_t n;
 
 	if (!s) {
-		watch(fl, false); /* serve_end() goes on */
+		balance_block(fl, true); /* serve_end() goes on */
 		return false;
 	}
 	n = read(fl->face->fd, s->data, BIG_CAP);
@@ -219,7 +213,7 @@ static bool read_one(struct flane *fl)
 		return false;
 	if (n >= 0 || (errno != ENODEV && errno != ECONNABORTED))
 		log_err("reading /dev/fuse: %s", n < 0 ? err_str(errno) : "short request");
-	watch(fl, false);
+	balance_stop(fl);
 	face_end(fl->face);
 	return false;
 }
@@ -230,6 +224,7 @@ static void dev_ready(void *arg, int events)
 	int i;
 
 	(void)events;
+	balance_check(fl);
 	for (i = 0; i < DRAIN && !atomic_load(&fl->face->ended); i++)
 		if (!read_one(fl))
 			return;
@@ -269,7 +264,7 @@ static void stop_fiber(void *arg)
 {
 	struct flane *fl = arg;
 
-	watch(fl, false);
+	balance_stop(fl);
 	while (fl->inflight)
 		if (co_wait(&fl->idle_q, 0))
 			continue;
@@ -281,7 +276,7 @@ static void stop_fiber(void *arg)
 
 static void on_serve(void *arg)
 {
-	watch(arg, true);
+	balance_start(arg);
 }
 
 static void on_stop(void *arg)
@@ -385,11 +380,6 @@ int flane_start(struct flane *fl, char *why, size_t why_len)
 	if (rc)
 		snprintf(why, why_len, "%s", fl->why[0] ? fl->why : err_str(rc));
 	return rc;
-}
-
-void flane_serve(struct flane *fl)
-{
-	loop_post(fl->loop, &fl->serve_work);
 }
 
 int flane_stop(struct flane *fl, uint32_t timeout_s)

@@ -196,7 +196,6 @@ static int start_core(struct mounted *m)
 static int start(struct mounted *m)
 {
 	struct face *f = &m->face;
-	uint32_t i;
 	int rc;
 
 	rc = mount_point_check(f->opt.mountpoint, f->opt.source_text, m->path, sizeof(m->path),
@@ -214,8 +213,7 @@ static int start(struct mounted *m)
 		return rc;
 	m->attached = true;
 	mount_guard(m->path);
-	for (i = 0; i < f->nlanes; i++)
-		flane_serve(f->lane[i]);
+	balance_more(f); /* the first; it calls the others when there is enough to do */
 	return mount_verify(&f->opt, m->path, m->why, sizeof(m->why));
 }
 
