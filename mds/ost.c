@@ -158,7 +158,7 @@ static int next_batch(struct ost *o, struct object_id *objs)
 		n = unlinklog_list(t, o->index, objs, DESTROY_MAX);
 	if (n <= 0)
 		return n;
-	rc = store_co_sync(s);
+	rc = store_co_settled(s);
 	return rc ? rc : n;
 }
 

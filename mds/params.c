@@ -229,6 +229,21 @@ static int set_stripeoffset(void *arg, const char *value)
 	return set_i32(value, -1, MAX_OST_INDEX, &((struct mds *)arg)->striping.stripe_offset);
 }
 
+static int get_strict(void *arg, struct wbuf *w)
+{
+	return text_put(w, "%d", store_is_strict(((struct mds *)arg)->store));
+}
+
+static int set_strict(void *arg, const char *value)
+{
+	int32_t v;
+	int rc = set_i32(value, 0, 1, &v);
+
+	if (rc == 0)
+		store_set_strict(((struct mds *)arg)->store, v);
+	return rc;
+}
+
 /* ---- registering ---- */
 
 struct row {
@@ -260,6 +275,7 @@ static int add_u32(struct mds *m, const char *prefix, const char *name, uint32_t
 }
 
 static const struct row mdt_rows[] = {
+	{"strict", get_strict, set_strict},
 	{"md_stats", get_md_stats, set_md_stats},
 	{"rpc_stats", get_rpc_stats, NULL},
 	{"store_stats", get_store_stats, NULL},

@@ -253,6 +253,7 @@ static int open_store(struct mgs *m, char *why, size_t why_len)
 		.ntables = MGS_NTABLES,
 		.nosync = m->cfg.nosync,
 		.reserve_bytes = STORE_RESERVE,
+		.strict = true, /* few changes, and none that clients would send again */
 	};
 	int rc;
 
