@@ -94,13 +94,14 @@ void tool_mounts_free(struct tool_mounts *ms)
 	*ms = (struct tool_mounts){0};
 }
 
-/* Is there a client of Sheen behind path? -EACCES: path cannot be read, so it was not asked. */
+/* Is there a client of Sheen behind path? -ENOTTY: something else. -EACCES: path cannot be read, so
+ * it was not asked. Another error is the client's. */
 static int ask_client(const char *path)
 {
 	if (getxattr(path, "system.sheen.info", NULL, 0) >= 0 ||
 	    getxattr(path, "sheen.info", NULL, 0) >= 0)
 		return 0;
-	return errno == EACCES ? -EACCES : -ENOTTY;
+	return errno == ENODATA || errno == EOPNOTSUPP ? -ENOTTY : -errno;
 }
 
 static bool same_device(const char *a, const char *b)
