@@ -136,6 +136,14 @@ static void clear(struct model_node *n, uint64_t off, uint64_t end)
 	pages_del(n, first, last);
 }
 
+static void loosen(struct model_time *t, struct model_time now)
+{
+	if (now.lo < t->lo)
+		t->lo = now.lo;
+	if (now.hi > t->hi)
+		t->hi = now.hi;
+}
+
 static bool any_page(const struct model_node *n, uint64_t off, uint64_t end)
 {
 	uint64_t k = page_at(n, off / PAGE);
@@ -151,7 +159,8 @@ int model_fallocate(struct model *m, struct model_node *n, int mode, uint64_t of
 		return -EINVAL;
 	if (mode & FALLOC_FL_PUNCH_HOLE && !any_page(n, off, end)) {
 		/* Nothing is there: whether the times change depends on the file system. */
-		n->mtime.hi = n->ctime.hi = model_now(m).hi;
+		loosen(&n->mtime, model_now(m));
+		loosen(&n->ctime, model_now(m));
 		return 0;
 	}
 	if (mode & FALLOC_FL_PUNCH_HOLE)

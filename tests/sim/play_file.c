@@ -410,6 +410,9 @@ void play_lseek(struct play *p)
 	if (whence == SEEK_HOLE && rc >= (int64_t)off && rc < want && want - rc < 4096 &&
 	    only_zeros(p, n, (uint64_t)rc, (uint64_t)(want - rc)))
 		return;
+	if (whence == SEEK_DATA && rc != want && want >= 0 &&
+	    only_zeros(p, n, (uint64_t)want, 4096 - (uint64_t)want % 4096))
+		want = model_seek(n, ((uint64_t)want / 4096 + 1) * 4096, whence);
 	play_same(p, "lseek", rc, want);
 }
 

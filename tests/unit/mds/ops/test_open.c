@@ -214,6 +214,8 @@ static void body_failed_batch(struct st *s)
 	struct attr at;
 
 	st_connect(s, 0);
+	store_set_strict(s->mds->store, true);
+	assert_int_equal(store_co_sync(s->mds->store), 0);
 	store_inject_failure(s->mds->store, 0, -ENOSPC);
 	assert_int_equal(st_create_rc(s, 0, "f", OPEN_WRITE, &a), -ENOSPC);
 	assert_int_equal(open_table_count(s->mds->opens), 0);
