@@ -24,7 +24,7 @@ struct ost {
 	struct mds *m;
 	uint32_t index;
 	char name[MAX_TARGET_NAME];
-	struct rpc_import *imp;
+	struct rpc_import *imp; /* NULL while it is stopped */
 	bool active;	 /* the admin's switch */
 	bool has_stat;
 	int error;	 /* of the last statfs */
@@ -159,7 +159,7 @@ static int next_batch(struct ost *o, struct object_id *objs)
 	if (n <= 0)
 		return n;
 	rc = store_co_settled(s);
-	return rc ? rc : n;
+	return rc ? rc : o->stopping ? -ESHUTDOWN : n;
 }
 
 static int send_destroy(struct ost *o, const struct object_id *objs, int n)
@@ -241,6 +241,8 @@ static int set_active(void *arg, const char *value)
 
 	if (strcmp(value, "0") != 0 && strcmp(value, "1") != 0)
 		return -EINVAL;
+	if (!o->imp)
+		return -ENODEV;
 	o->active = value[0] == '1';
 	rpc_import_set_active(o->imp, o->active);
 	tell_alloc(o);
@@ -252,6 +254,8 @@ static int get_state(void *arg, struct wbuf *w)
 {
 	struct ost *o = arg;
 
+	if (!o->imp)
+		return -ENODEV;
 	return text_put(w, "current_state: %s\npeer: %s\nlast_error: %d",
 			rpc_import_state_name(rpc_import_state(o->imp)), rpc_import_peer(o->imp),
 			-rpc_import_error(o->imp));
@@ -402,7 +406,10 @@ void ost_co_stop_all(struct mds *m)
 		co_wake_all(&o->log_q);
 	}
 	TAILQ_FOREACH(o, &m->osts, link) {
-		rpc_import_co_destroy(o->imp, STOP_MS);
+		struct rpc_import *imp = o->imp;
+
+		o->imp = NULL; /* nobody begins a call any more */
+		rpc_import_co_destroy(imp, STOP_MS);
 		while (o->fibers)
 			(void)!co_wait(&o->done_q, 0);
 	}

@@ -2,7 +2,7 @@
 /* size.c - truncation, and a file's objects at its first writer.
  *
  * A truncation is two transactions around the cutting of the objects. The first raises trunc_gen and marks the
- * size unsure; it is on disk before any object is cut, so a crash in between leaves a file that is measured.
+ * size unsure; it is safe before any object is cut, so a crash in between leaves a file that is measured.
  * The second sets the size and, if nobody writes, makes it sure again. The node's mutex keeps two truncations of a
  * file apart; other clients' writes in between are refused by the OSTs for their old trunc_gen.
  */
@@ -156,10 +156,9 @@ static int run(struct trunc *tr, struct attr *attr)
 	}
 	if (rc || !tr->layout)
 		return rc ? rc : finish(tr, NULL, attr);
-	rc = store_co_sync(m->store);
+	rc = op_co_safe(m);
 	if (rc)
 		return rc;
-	tr->op->transno = 0; /* what was begun is on disk */
 	rc = objects_co_punch(m, tr->fid, tr->layout, tr->size, tr->trunc_gen, &sum);
 	if (rc == 0)
 		rc = finish(tr, &sum, attr);
