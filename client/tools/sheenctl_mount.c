@@ -6,12 +6,13 @@
 #include "client/tools/tool_mount.h"
 #include <dirent.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { MAX_CLIENTS = 64, CLIENT_END_MS = 15000 };
+enum { MAX_CLIENTS = 64, CLIENT_END_MS = 15000, BUSY_MS = 2000, STEP_MS = 20 };
 
 /* Does a mount source name our MGS and our file system? */
 static bool is_ours(const struct ctl_cluster *c, const char *source)
@@ -184,18 +185,32 @@ static int client_pidfds(const char *dir, int fds[MAX_CLIENTS])
 	return count;
 }
 
+/* A request that a killed process left behind keeps the mount busy until it is answered. */
+static int umount_patiently(const char *dir)
+{
+	uint64_t end = ctl_now_ms() + BUSY_MS;
+
+	while (umount2(dir, UMOUNT_NOFOLLOW)) {
+		if (errno != EBUSY || ctl_now_ms() >= end)
+			return -errno;
+		poll(NULL, 0, STEP_MS);
+	}
+	return 0;
+}
+
 int ctl_umount(const char *dir, bool force)
 {
-	int fds[MAX_CLIENTS], n, i, rc = 0;
+	int fds[MAX_CLIENTS], n, i, rc;
 
 	n = client_pidfds(dir, fds);
-	if (umount2(dir, UMOUNT_NOFOLLOW) == 0) {
+	rc = umount_patiently(dir);
+	if (rc == 0) {
 		printf("mount    %s unmounted\n", dir);
 	} else if (!force) {
-		rc = -errno;
-		tool_say("cannot unmount %s: %s%s", dir, strerror(errno),
-			 errno == EBUSY ? " (fuser -vm shows by whom; --force detaches it)" : "");
+		tool_say("cannot unmount %s: %s%s", dir, strerror(-rc),
+			 rc == -EBUSY ? " (fuser -vm shows by whom; --force detaches it)" : "");
 	} else if (umount2(dir, MNT_DETACH | UMOUNT_NOFOLLOW) == 0) {
+		rc = 0;
 		printf("mount    %s detached, though it is in use\n", dir);
 	} else {
 		rc = tool_fail(errno, "cannot detach %s", dir);

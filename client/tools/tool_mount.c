@@ -194,8 +194,8 @@ int tool_ask(const char *dir, const char *name, char **out, size_t *len)
 	char longer[MAX_XATTR_NAME + 1];
 	int rc;
 
-	/* The VFS asks for the permissions of the file before it passes a name on, and that takes the
-	 * MDS, except for names in the name space "system". */
+	/* The VFS asks for the permissions of the file before it passes a name on, and that takes
+	 * the MDS, except for names in the name space "system". */
 	if (snprintf(longer, sizeof(longer), "system.%s", name) < (int)sizeof(longer)) {
 		rc = tool_xattr(dir, longer, false, out, len);
 		if (rc != -ENODATA && rc != -EOPNOTSUPP)
