@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* redo.c - redo log of a store; see redo.h. It does not know what tables and keys mean, and when to flush or to
- * forget is store.c's decision. */
+/* redo.c - redo log of a store; see redo.h. It does not know what tables and keys mean, and when
+ * to flush or to forget is store.c's decision. */
 #include "common/redo.h"
 #include "common/crc.h"
 #include "common/proto/field.h"
@@ -173,8 +173,10 @@ static int apply_chunk(struct span payload, redo_fn *fn, void *arg, uint64_t *n)
 
 	while (r.len) {
 		/* The crc was right, so a length that does not fit means another format. */
-		if (dec_u8(&r, &op) || dec_u8(&r, &table) || dec_u16(&r, &klen) || dec_u32(&r, &vlen) ||
-		    (uint64_t)klen + vlen > r.len || (op != REDO_PUT && op != REDO_DEL))
+		if (dec_u8(&r, &op) || dec_u8(&r, &table) || dec_u16(&r, &klen) ||
+		    dec_u32(&r, &vlen) || (uint64_t)klen + vlen > r.len)
+			return -EUCLEAN;
+		if (op != REDO_PUT && op != REDO_DEL)
 			return -EUCLEAN;
 		key = (struct span){r.ptr, klen};
 		val = (struct span){r.ptr + klen, vlen};

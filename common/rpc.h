@@ -2,16 +2,17 @@
 /* rpc.h - remote calls: imports (client side) and services (server side) over net.h.
  *
  * CLIENT. An rpc_import is one server as seen from one loop (a lane): a connection that is made
- * and made again over a list of NIDs, a session, slots for modifying requests, and the calls in flight. A call waits
- * for a working connection, is sent, sent again after a reconnect under the same xid, and ends with
- * the reply, its deadline, or the end of the import. If the server has another boot id after a
- * reconnect (it restarted), the import's on_restart fiber runs first (reclaim of opens and locks).
+ * and made again over a list of NIDs, a session, slots for modifying requests, and the calls in
+ * flight. A call waits for a working connection, is sent, sent again after a reconnect under the
+ * same xid, and ends with the reply, its deadline, or the end of the import. If the server has
+ * another boot id after a reconnect (it restarted), the import's on_restart fiber runs first
+ * (reclaim of opens and locks).
  *
- * SERVER. An rpc_service dispatches requests of its connections to handlers, each in a fiber. It checks
- * session, epoch and body, finds resent modifying requests by the service's replay hooks, limits
- * requests in flight per connection (then it stops reading the socket), counts and times, logs
- * failures once. A handler fills its reply struct and returns 0 or -errno; the service's gate may
- * hold the reply back until a transaction is on disk.
+ * SERVER. An rpc_service dispatches requests of its connections to handlers, each in a fiber. It
+ * checks session, epoch and body, finds resent modifying requests by the service's replay hooks,
+ * limits requests in flight per connection (then it stops reading the socket), counts and times,
+ * logs failures once. A handler fills its reply struct and returns 0 or -errno; the service's
+ * gate may hold the reply back until a transaction is on disk.
  *
  * One loop each; nothing here is shared between threads.
  */
@@ -51,7 +52,8 @@ struct rpc_import_cfg {
 };
 
 must_check int rpc_import_create(const struct rpc_import_cfg *cfg, struct rpc_import **out);
-/* Ends: sends disconnect if connected (waits up to timeout_ms for it), fails calls with -ENOTCONN. Suspends. */
+/* Ends: sends disconnect if connected (waits up to timeout_ms for it), fails calls with
+ * -ENOTCONN. Suspends. */
 void rpc_import_co_destroy(struct rpc_import *imp, uint32_t timeout_ms);
 void rpc_import_set_nids(struct rpc_import *imp, const struct nid_list *nids);
 /* Inactive: calls fail at once with -EIO (lctl deactivate). */
@@ -65,7 +67,8 @@ bool rpc_import_local(const struct rpc_import *imp, struct nid *out);
 /* Last failure to connect, 0 or -errno. */
 int rpc_import_error(const struct rpc_import *imp);
 uint64_t rpc_import_session(const struct rpc_import *imp);
-/* 0 when it works, -ETIMEDOUT, or an error that will not go away (-EPROTONOSUPPORT, -ENODEV: no such target). Suspends. */
+/* 0 when it works, -ETIMEDOUT, or an error that will not go away (-EPROTONOSUPPORT, -ENODEV: no
+ * such target). Suspends. */
 must_check int rpc_import_co_wait(struct rpc_import *imp, uint32_t timeout_ms);
 /* Counters by RPC number: count and latency of calls over this import; RPC_NR_MAX entries. */
 const struct stat_counter *rpc_import_stats(const struct rpc_import *imp);
@@ -75,8 +78,8 @@ enum rpc_call_flags {
 	RPC_CALL_NOCRC = 2, /* send bulk without a checksum */
 };
 
-/* One call; memory of the caller, on its stack. Zero-initialise (RPC_CALL does). Replies hold views into
- * the reply's body, valid until rpc_call_fini(). */
+/* One call; memory of the caller, on its stack. Zero-initialise (RPC_CALL does). Replies hold
+ * views into the reply's body, valid until rpc_call_fini(). */
 struct rpc_call {
 	/* set by the caller */
 	uint32_t flags;
@@ -97,8 +100,10 @@ struct rpc_call {
 #define RPC_CALL(name) CLEANUP(rpc_call_fini) struct rpc_call name = {0}
 void rpc_call_fini(struct rpc_call *call);
 
-/* Sends and waits. The status of the reply (0 or -errno), or -ETIMEDOUT, -ENOTCONN, -EIO (inactive),
- * -EBADMSG (undecodable reply, or bulk whose crc is wrong after retries). rep is only set on 0. Suspends. */
+/* Sends and waits. The status of the reply (0 or -errno), or -ETIMEDOUT, -ENOTCONN, -EIO
+ * (inactive),
+ * -EBADMSG (undecodable reply, or bulk whose crc is wrong after retries). rep is only set on 0.
+ * Suspends. */
 must_check int rpc_co_call(struct rpc_import *imp, const struct rpc_desc *d, struct rpc_call *call,
 			   const void *req, void *rep);
 
@@ -146,7 +151,7 @@ struct rpc_op {
 	void (*out_done)(void *arg);
 	void *out_arg;
 	uint64_t transno; /* goes into the reply's header */
-	bool resent;	  /* the client sent it before; it may have been executed by an earlier life of the server */
+	bool resent;	  /* sent before; an earlier life of the server may have executed it */
 };
 
 typedef int rpc_handler_fn(struct rpc_op *op, const void *req, void *rep);
@@ -158,27 +163,30 @@ struct rpc_handler {
 struct rpc_service_ops {
 	/* A session is made or resumed. Non-zero refuses. Optional. */
 	int (*session_open)(void *arg, struct rpc_session *s, const struct any_connect_req *q);
-	/* It ended: disconnect, or no connection for session_timeout_ms. May suspend (runs in a fiber). Optional. */
+	/* It ended: disconnect, or no connection for session_timeout_ms. May suspend (runs in a
+	 * fiber). Optional. */
 	void (*session_co_close)(void *arg, struct rpc_session *s, bool evicted);
-	/* Resent modifying request: if its reply is stored give the encoded reply body (valid until the next
-	 * call) and 1; 0 when it was never executed. Optional. */
+	/* Resent modifying request: if its reply is stored give the encoded reply body (valid
+	 * until the next call) and 1; 0 when it was never executed. Optional. */
 	int (*replay_find)(void *arg, struct rpc_op *op, int32_t *status, struct span *body);
-	/* The handler of a modifying request succeeded: store the reply under (session, slot) in the same
-	 * transaction. Not asked for handlers that failed. An op that changed nothing stored (open for reading) need not store.
-	 * Optional; -errno fails the request. */
+	/* The handler of a modifying request succeeded: store the reply under (session, slot) in
+	 * the same transaction. Not asked for handlers that failed. An op that changed nothing
+	 * stored (open for reading) need not store. Optional; -errno fails the request. */
 	int (*replay_store)(void *arg, struct rpc_op *op, int32_t status, struct span body);
-	/* The reply is encoded. True: the gate took it and calls rpc_op_reply(op, rc) later. Optional. */
+	/* The reply is encoded. True: the gate took it and calls rpc_op_reply(op, rc) later.
+	 * Optional. */
 	bool (*gate)(void *arg, struct rpc_op *op);
 	/* Newest transaction on disk, for reply headers. Optional. */
 	uint64_t (*last_committed)(void *arg);
-	/* Memory for bulk of requests: set iov (up to MAX_BULK_IOV) for len bytes; -EAGAIN when there is none now. */
+	/* Memory for bulk of requests: set iov (up to MAX_BULK_IOV) for len bytes; -EAGAIN when
+	 * there is none now. */
 	int (*bulk_get)(void *arg, uint32_t len, struct iovec **iov, uint32_t *n, void **cookie);
 	void (*bulk_put)(void *arg, void *cookie);
 };
 
 struct rpc_service_cfg {
 	struct loop *loop;
-	const char *name; /* target name a client asks for; kept by pointer. Connects for others: router */
+	const char *name; /* target that clients ask for; kept by pointer. For others: route */
 	const struct rpc_handler *handlers;
 	uint32_t nhandlers;
 	const struct rpc_service_ops *ops;
@@ -186,8 +194,8 @@ struct rpc_service_cfg {
 	struct params *params;	      /* answers get_param etc.; may be NULL */
 	uint64_t boot_id;	      /* non-zero, new at each start of the server */
 	uint32_t session_timeout_ms;  /* without any connection; 0: 30 s */
-	/* Connect for a target that is not `name`: the service of this process that has it, or NULL. The connection
-	 * moves to that service's loop. Optional. */
+	/* Connect for a target that is not `name`: the service of this process that has it, or
+	 * NULL. The connection moves to that service's loop. Optional. */
 	struct rpc_service *(*route)(void *arg, const char *target);
 };
 
@@ -195,7 +203,8 @@ must_check int rpc_service_create(const struct rpc_service_cfg *cfg, struct rpc_
 /* Takes connections on an address. */
 must_check int rpc_service_listen(struct rpc_service *s, const struct nid *at);
 void rpc_service_local(const struct rpc_service *s, struct nid *out);
-/* Stops: refuses new requests, waits until running ones are answered (up to timeout_ms), closes. Suspends. */
+/* Stops: refuses new requests, waits until running ones are answered (up to timeout_ms), closes.
+ * Suspends. */
 void rpc_service_co_stop(struct rpc_service *s, uint32_t timeout_ms);
 void rpc_service_destroy(struct rpc_service *s);
 /* bulk_get failed with -EAGAIN before and might work now. */

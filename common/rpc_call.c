@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* rpc_call.c - calls over an import; see rpc.h.
  *
- * A call lives on the stack of the fiber that makes it, as a struct pending in the import's list; it stays there until
- * its reply is complete, whatever happens to connections meanwhile. Memory that the caller lent for
- * bulk is never left to the transport when the call returns: a call that gives up while bytes are on
- * their way closes the connection first.
+ * A call lives on the stack of the fiber that makes it, as a struct pending in the import's list;
+ * it stays there until its reply is complete, whatever happens to connections meanwhile. Memory
+ * that the caller lent for bulk is never left to the transport when the call returns: a call that
+ * gives up while bytes are on their way closes the connection first.
  *
  * How the import gets and keeps its connection is rpc_import.c's business.
  */

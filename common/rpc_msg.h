@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* rpc_msg.h - memory of frames, for imports and services.
  *
- * A frame is a struct msg with body memory behind it and room for iovecs, from a cache of the thread, so that
- * the steady state allocates nothing. A frame may be freed on another thread than it was made on
- * (net_move). Never suspends.
+ * A frame is a struct msg with body memory behind it and room for iovecs, from a cache of the
+ * thread, so that the steady state allocates nothing. A frame may be freed on another thread than
+ * it was made on (net_move). Never suspends.
  */
 #pragma once
 #include "common/limits.h"
@@ -30,8 +30,8 @@ struct iovec *rpc_frame_iov(struct rpc_frame *f);
 /* Frees this thread's cache. */
 void rpc_frame_drain(void);
 
-/* Copies the first len bytes of src's description into dst: returns the number of pieces, or -EMSGSIZE
- * when src is shorter than len or needs more than max pieces. */
+/* Copies the first len bytes of src's description into dst: returns the number of pieces, or
+ * -EMSGSIZE when src is shorter than len or needs more than max pieces. */
 must_check int iov_head(const struct iovec *src, uint32_t n, uint32_t len, struct iovec *dst,
 			uint32_t max);
 uint64_t iov_len(const struct iovec *iov, uint32_t n);

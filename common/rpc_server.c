@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* rpc_server.c - services; see rpc.h.
  *
- * The way of a request: net gives a whole frame -> op_admit() checks session, epoch and body, finds requests that are
- * sent again -> a fiber runs the handler -> op_finish() encodes the reply -> the service's gate
- * may keep it until a transaction is on disk -> op_send() -> the transport is done -> the op is freed. An op counts against its
- * connection until then, so a client that does not read its replies is no longer read from.
+ * The way of a request: net gives a whole frame -> op_admit() checks session, epoch and body,
+ * finds requests that are sent again -> a fiber runs the handler -> op_finish() encodes the reply
+ * -> the service's gate may keep it until a transaction is on disk -> op_send() -> the transport
+ * is done -> the op is freed. An op counts against its connection until then, so a client that
+ * does not read its replies is no longer read from.
  *
  * A request that is sent again (WIRE_RESENT) is one of: still running (the op gets the new
- * connection and nothing is executed), executed before (replay_find has the reply), or never arrived.
+ * connection and nothing is executed), executed before (replay_find has the reply), or never
+ * arrived.
  *
  * The file knows no particular RPC but those that every service answers; these are in rpc_common.c.
  */
@@ -470,7 +472,8 @@ static void server_on_close(void *arg, struct net_conn *net, int rc)
 	LIST_REMOVE(c, link);
 	rpc_server_session_unbind(c);
 	LIST_FOREACH(o, &c->svc->ops, link)
-		if (o->conn == c && !o->out->m.owner) /* a reply in the transport detaches by itself */
+		/* A reply in the transport detaches by itself. */
+		if (o->conn == c && !o->out->m.owner)
 			op_detach(o);
 	conn_put(c);
 }
@@ -495,7 +498,8 @@ struct sconn *rpc_server_conn_new(struct rpc_service *s, struct net_conn *net)
 	return c;
 }
 
-static int server_accept(void *arg, struct net_conn *net, const struct net_ops **ops, void **conn_arg)
+static int server_accept(void *arg, struct net_conn *net, const struct net_ops **ops,
+			 void **conn_arg)
 {
 	struct rpc_service *s = arg;
 	struct sconn *c = s->stopping ? NULL : rpc_server_conn_new(s, net);
@@ -525,8 +529,9 @@ static void handover_arrive(void *arg)
 		net_set_ops(h->net, &server_net_ops, c);
 		rpc_server_connect(c, h->connect);
 	} else {
-		/* Ops still are the old service's: nothing may arrive there. The listener's thread is
-		 * gone from this connection, so the connection is leaked closed rather than used. */
+		/* Ops still are the old service's: nothing may arrive there. The listener's
+		 * thread is gone from this connection, so the connection is leaked closed rather
+		 * than used. */
 		log_err("%s: no memory for a connection", h->to->cfg.name);
 		rpc_frame_put(h->connect);
 		net_stop(h->net);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* rpc_server.h - what rpc_server.c, rpc_session.c and rpc_common.c share; nobody else includes it. */
+/* rpc_server.h - what rpc_server.c, rpc_session.c and rpc_common.c share; nobody else includes
+ * it. */
 #pragma once
 #include "common/rpc.h"
 #include "common/rpc_msg.h"
@@ -50,7 +51,8 @@ struct rpc_service {
 
 /* rpc_server.c */
 struct sconn *rpc_server_conn_new(struct rpc_service *s, struct net_conn *net);
-must_check int rpc_server_handover(struct sconn *c, struct rpc_service *to, struct rpc_frame *connect);
+must_check int rpc_server_handover(struct sconn *c, struct rpc_service *to,
+				   struct rpc_frame *connect);
 
 /* rpc_session.c: connect, sessions, their end */
 void rpc_server_connect(struct sconn *c, struct rpc_frame *f); /* takes the frame; answers */

@@ -2,9 +2,9 @@
 /* rpc_session.c - connect, sessions and their end, for rpc_server.c.
  *
  * A session is a peer (its uuid) as this life of the server knows it; it has any number of
- * connections (the lanes of a client). It ends when its last connection said disconnect, when it had no
- * connection for session_timeout_ms, or when it is evicted. Its end runs in a fiber, because giving back what
- * it held may suspend.
+ * connections (the lanes of a client). It ends when its last connection said disconnect, when it
+ * had no connection for session_timeout_ms, or when it is evicted. Its end runs in a fiber,
+ * because giving back what it held may suspend.
  */
 #include "common/log.h"
 #include "common/rpc_server.h"
@@ -208,7 +208,7 @@ static int connect_check(struct rpc_service *s, const struct any_connect_req *q)
 	if (q->uuid.len != UUID_LEN || q->target.len >= MAX_TARGET_NAME)
 		return -EBADMSG;
 	if (q->version_min > WIRE_VERSION || q->version_max < WIRE_VERSION) {
-		log_warn("%s: a peer speaks protocol versions %u to %u, this server speaks %u: refused",
+		log_warn("%s: a peer speaks versions %u to %u of the protocol, not %u: refused",
 			 s->cfg.name, q->version_min, q->version_max, WIRE_VERSION);
 		return -EPROTONOSUPPORT;
 	}
@@ -303,7 +303,10 @@ void rpc_server_connect(struct sconn *c, struct rpc_frame *f)
 	char target[MAX_TARGET_NAME];
 	int rc;
 
-	rc = any_connect_desc.req_dec(&r, &q) ? -EBADMSG : c->session ? -EISCONN : connect_check(s, &q);
+	if (any_connect_desc.req_dec(&r, &q))
+		rc = -EBADMSG;
+	else
+		rc = c->session ? -EISCONN : connect_check(s, &q);
 	copy_printable(target, sizeof(target), rc ? SPAN_NONE : q.target);
 	if (rc == 0 && target[0] && strcmp(target, s->cfg.name) != 0) {
 		to = s->cfg.route ? s->cfg.route(s->cfg.arg, target) : NULL;

@@ -1,18 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* store.c - group commit over LMDB; see store.h.
  *
- * One environment, one write transaction (the batch) that is opened by the first store_write() and ended by
- * commit_batch(), one read transaction that is renewed when somebody reads and reset when the pass or the
- * batch ends. A value on disk is crc32c (4 bytes, little-endian, over key and value) and the value.
+ * One environment, one write transaction (the batch) that is opened by the first store_write()
+ * and ended by commit_batch(), one read transaction that is renewed when somebody reads and reset
+ * when the pass or the batch ends. A value on disk is crc32c (4 bytes, little-endian, over key
+ * and value) and the value.
  *
- * Answers leave at the end of the pass (flush_work): the changes of the pass go to the redo log in one write, then
- * the waiters are called. A commit is a matter of its own: a timer, a size, or somebody who syncs.
+ * Answers leave at the end of the pass (flush_work): the changes of the pass go to the redo log
+ * in one write, then the waiters are called. A commit is a matter of its own: a timer, a size, or
+ * somebody who syncs.
  *
- * Commits run on the loop's own thread: LMDB wants a write transaction to end on the thread that began it, and
- * D2 wants the names on one thread. Room in the map is kept far above what a batch may dirty and is
- * made only between batches, so MDB_MAP_FULL means that address space is out.
+ * Commits run on the loop's own thread: LMDB wants a write transaction to end on the thread that
+ * began it, and D2 wants the names on one thread. Room in the map is kept far above what a batch
+ * may dirty and is made only between batches, so MDB_MAP_FULL means that address space is out.
  *
- * Deliberately not here: typed access (the tables of the servers), a cache above LMDB, nested transactions.
+ * Deliberately not here: typed access (the tables of the servers), a cache above LMDB, nested
+ * transactions.
  */
 #include "common/store_int.h"
 #include "common/crc.h"
@@ -295,7 +298,8 @@ int store_get(struct txn *t, uint32_t table, struct span key, struct span *val)
 	return record_open(t->store, table, key, &v, val);
 }
 
-/* What LMDB has half done cannot be taken back, so the batch is given up as soon as its users are out of it. */
+/* What LMDB has half done cannot be taken back, so the batch is given up as soon as its users are
+ * out of it. */
 static int write_failed(struct store *s, int mdb_rc)
 {
 	int rc = store_from_mdb(mdb_rc);

@@ -2,23 +2,24 @@
 /* store.h - LMDB with group commit and a redo log.
  *
  * All work is on one loop. The first store_write() opens a write transaction (the batch); further
- * operations run inside it and see each other's changes. The batch commits lazy_ms after it began, when it has grown
- * large, or when somebody asks for it (store_co_sync). Its changes are also written to a redo log
- * (redo.h) at the end of each pass of the loop, so that answers need not wait for the disk: whoever
- * ran inside the batch and answers a client holds the answer with store_on_commit(), and that is the
- * one place which decides when an answer may leave:
+ * operations run inside it and see each other's changes. The batch commits lazy_ms after it
+ * began, when it has grown large, or when somebody asks for it (store_co_sync). Its changes are
+ * also written to a redo log (redo.h) at the end of each pass of the loop, so that answers need
+ * not wait for the disk: whoever ran inside the batch and answers a client holds the answer with
+ * store_on_commit(), and that is the one place which decides when an answer may leave:
  *   normally   when the changes are in the redo log: they survive the death of this process, and a
  *              loss of power takes them only if nobody synced;
  *   strict     when the batch is on disk.
  *
- * Transaction code is plain functions on a struct txn: they do not suspend, and no pointer into the map
- * outlives the pass. An operation must check everything before its first put, so that a failing operation has
- * put nothing; if LMDB itself fails in the middle, the whole batch is given up and every waiter gets the
- * error. A batch of which something was answered already is made again from the redo log; if that fails too (the disk has
- * not even the reserve left) the store is done for: store_on_fatal.
+ * Transaction code is plain functions on a struct txn: they do not suspend, and no pointer into
+ * the map outlives the pass. An operation must check everything before its first put, so that a
+ * failing operation has put nothing; if LMDB itself fails in the middle, the whole batch is given
+ * up and every waiter gets the error. A batch of which something was answered already is made
+ * again from the redo log; if that fails too (the disk has not even the reserve left) the store
+ * is done for: store_on_fatal.
  *
- * The map grows by itself between batches. Each value is guarded by a crc32c that store_put() adds and
- * store_get() checks: -EUCLEAN with a log line naming table and key.
+ * The map grows by itself between batches. Each value is guarded by a crc32c that store_put()
+ * adds and store_get() checks: -EUCLEAN with a log line naming table and key.
  */
 #pragma once
 #include "common/base.h"
@@ -41,15 +42,15 @@ struct store_cfg {
 	uint32_t lazy_ms;		/* 0: 50 */
 	bool nosync;			/* tests and the simulator only */
 	bool strict;			/* answers wait for the commit; no redo log */
-	uint64_t reserve_bytes;		/* store_space_check() wants more than this free on the disk */
+	uint64_t reserve_bytes;		/* store_space_check() wants more free on the disk */
 };
 
 must_check int store_open(const struct store_cfg *cfg, struct store **out);
 void store_close(struct store *s); /* commits what is open */
 
-/* A transaction to read in: the open batch if there is one, else a read transaction that is reset at the end
- * of the pass. *in_batch is true, and the answer must be held, when it could tell of changes whose own
- * answers may not leave yet. */
+/* A transaction to read in: the open batch if there is one, else a read transaction that is reset
+ * at the end of the pass. *in_batch is true, and the answer must be held, when it could tell of
+ * changes whose own answers may not leave yet. */
 must_check int store_read(struct store *s, struct txn **t, bool *in_batch);
 /* The batch. */
 must_check int store_write(struct store *s, struct txn **t);
@@ -61,33 +62,35 @@ uint64_t store_transno(const struct store *s);
 uint64_t store_last_committed(const struct store *s);
 
 struct store_waiter {
-	void (*fn)(struct store_waiter *w, int rc); /* on the loop, after commit (0) or its failure */
+	void (*fn)(struct store_waiter *w, int rc); /* on the loop */
 	TAILQ_ENTRY(store_waiter) link;
 };
-/* w is called when an operation that used the batch in this pass may be answered. With durable false w is content with any
- * time: a lazy operation (a close), whose loss nobody can see. */
+/* w is called when an operation that used the batch in this pass may be answered. With durable
+ * false w is content with any time: a lazy operation (a close), whose loss nobody can see. */
 void store_on_commit(struct store *s, struct store_waiter *w, bool durable);
-/* Like store_on_commit(), but asks for nothing: w is called when the open batch ends, whenever that is. For undoing
- * what was changed in memory when the batch fails. */
+/* Like store_on_commit(), but asks for nothing: w is called when the open batch ends, whenever
+ * that is. For undoing what was changed in memory when the batch fails. */
 void store_on_end(struct store *s, struct store_waiter *w);
 /* Waits until everything that was executed before is on disk. Suspends. */
 must_check int store_co_sync(struct store *s);
-/* The same without asking for it: the batch ends in its own time. For work that has to follow a commit but hurries
- * nobody. Suspends. */
+/* The same without asking for it: the batch ends in its own time. For work that has to follow a
+ * commit but hurries nobody. Suspends. */
 must_check int store_co_settled(struct store *s);
 /* From the next batch on. */
 void store_set_strict(struct store *s, bool strict);
 bool store_is_strict(const struct store *s);
 
-/* 0 or -ENOENT, -EUCLEAN, -EIO. *val points into the map: valid until the next put in this batch or the end of the pass. */
+/* 0 or -ENOENT, -EUCLEAN, -EIO. *val points into the map: valid until the next put in this batch
+ * or the end of the pass. */
 must_check int store_get(struct txn *t, uint32_t table, struct span key, struct span *val);
 must_check int store_put(struct txn *t, uint32_t table, struct span key, struct span val);
 must_check int store_del(struct txn *t, uint32_t table, struct span key); /* -ENOENT */
 
-/* Walk keys >= from in order. fn returns 0 to go on, 1 to stop (walk returns 0), -errno to fail. fn must not put or delete. Values with a bad
- * crc are logged and passed with val.ptr NULL. */
+/* Walk keys >= from in order. fn returns 0 to go on, 1 to stop (walk returns 0), -errno to fail.
+ * fn must not put or delete. Values with a bad crc are logged and passed with val.ptr NULL. */
 typedef int store_walk_fn(void *arg, struct span key, struct span val);
-must_check int store_walk(struct txn *t, uint32_t table, struct span from, store_walk_fn *fn, void *arg);
+must_check int store_walk(struct txn *t, uint32_t table, struct span from, store_walk_fn *fn,
+			  void *arg);
 
 /* Statistics for params: commits, operations per commit, pages, map size. */
 struct store_stats {
@@ -99,7 +102,8 @@ void store_get_stats(struct store *s, struct store_stats *out);
 /* Fatal LMDB failures (a full disk at commit is not one) stop the server: set by main. */
 void store_on_fatal(struct store *s, void (*fn)(void *arg, int rc), void *arg);
 
-/* The door for faults: the next commit fails with rc after n more good ones. Tests and the simulator. */
+/* The door for faults: the next commit fails with rc after n more good ones. Tests and the
+ * simulator. */
 void store_inject_failure(struct store *s, uint32_t n, int rc);
 /* Another one: the bytes of a value are changed behind the store's back, crc and all. -ENOENT. */
 must_check int store_inject_damage(struct store *s, uint32_t table, struct span key);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* store_batch.c - the batch of a store: begin, flush to the redo log, commit, and who is told when; see store.h.
+/* store_batch.c - the batch of a store: begin, flush to the redo log, commit, and who is told
+ * when; see store.h.
  *
  * store.c opens the environment and reads and writes records.
  */
@@ -11,11 +12,12 @@
 
 static void commit_batch(struct store *s);
 
-/* Closed stores that the loop still has works of. If the loop never runs again they stay for good: there is no way
- * to take a work back. */
+/* Closed stores that the loop still has works of. If the loop never runs again they stay for
+ * good: there is no way to take a work back. */
 static _Thread_local LIST_HEAD(, store) closed_stores;
 
-/* True when nothing is left to do: the store is closed, and the last queued work frees the struct. */
+/* True when nothing is left to do: the store is closed, and the last queued work frees the
+ * struct. */
 static bool closed_done(struct store *s)
 {
 	if (!s->closed)
@@ -184,7 +186,8 @@ static int commit_again(struct store *s, int why)
 	return rc;
 }
 
-/* *pass_rc: what became of the pass that is not in the log; it differs from the batch's fate when that could be saved. */
+/* *pass_rc: what became of the pass that is not in the log; it differs from the batch's fate when
+ * that could be saved. */
 static int end_batch(struct store *s, int *pass_rc)
 {
 	MDB_txn *t = s->wt.mdb;

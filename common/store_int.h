@@ -14,7 +14,7 @@ enum {
 };
 
 #define MAP_SIZE_DEFAULT (1ULL << 30)
-#define BATCH_BYTES_SOFT (16ULL << 20) /* a batch this dirty commits without waiting for the pass to end */
+#define BATCH_BYTES_SOFT (16ULL << 20) /* a batch this dirty commits at once */
 #define MAP_HEADROOM (128ULL << 20)    /* free in the map when a batch begins */
 #define SPACE_CHECK_NS (100 * NSEC_PER_MSEC)
 #define RESERVE_FILE "reserve"	       /* given up when a commit finds the disk full */

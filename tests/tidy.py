@@ -63,7 +63,7 @@ DEPENDS = [
 WRAPPED = [
     (r"ev\.h", ["common/loop_ev.c"]),
     (r"liburing\.h", ["common/disk_uring.c"]),
-    (r"lmdb\.h", ["common/store.c"]),
+    (r"lmdb\.h", ["common/store_int.h"]),
     (r"isa-l.*", ["common/crc.c"]),
     (r"fuse.*\.h", ["client/fuse/"]),
 ]

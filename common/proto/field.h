@@ -6,13 +6,13 @@
  * appends to a wbuf, dec_<type>() which takes from a rbuf, dbg_<type>() which prints.
  *
  * Little-endian, packed, no padding. Integers have fixed width. `name` is one path component
- * (1..255 bytes, no '/', no NUL, not "." or ".."), `optname` may be empty as well, `str` is text without
- * NUL up to MAX_PATH, `blob` any bytes. All of these are u32 length + bytes on the wire and views (struct span) into the
- * receive buffer in memory. `fid` must be sane or all zero.
+ * (1..255 bytes, no '/', no NUL, not "." or ".."), `optname` may be empty as well, `str` is text
+ * without NUL up to MAX_PATH, `blob` any bytes. All of these are u32 length + bytes on the wire
+ * and views (struct span) into the receive buffer in memory. `fid` must be sane or all zero.
  *
  * Evolution: fields are only appended. Decoding a body that ends early at a field boundary
- * yields zero for the fields behind; bytes behind the last known field are ignored. A body that ends inside
- * a field is -EBADMSG.
+ * yields zero for the fields behind; bytes behind the last known field are ignored. A body that
+ * ends inside a field is -EBADMSG.
  *
  * A wbuf either grows (owned by its user, freed with wbuf_fini) or writes into fixed memory;
  * the first error sticks in w->rc. Never suspends; any thread.
@@ -62,14 +62,14 @@ struct attr {
 	int64_t atime, mtime, ctime, btime;
 	uint32_t flags;	  /* ATTR_* */
 	uint32_t trunc_gen; /* counts truncations; an OST refuses writes that carry an older one */
-	/* Size unsure: an object's mtime counts if it is newer than this; 0: than ctime. (A rename of
-	 * a file that is being written moves its ctime, but must not hide its mtime.) */
+	/* Size unsure: an object's mtime counts if it is newer than this; 0: than ctime. (A
+	 * rename of a file that is being written moves its ctime, but must not hide its mtime.) */
 	int64_t fence;
 };
 
 enum {
 	ATTR_SIZE_UNSURE = 1, /* writers have it open: size, blocks and mtime are at the objects */
-	ATTR_HAS_ACL = 2,     /* has a POSIX ACL or any security xattr: not used to decide, only to skip */
+	ATTR_HAS_ACL = 2,     /* has a POSIX ACL or a security xattr */
 	ATTR_HAS_XATTR = 4,
 	ATTR_HAS_LAYOUT = 8, /* regular file with a layout (with or without objects) */
 };

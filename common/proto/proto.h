@@ -29,7 +29,7 @@ enum rpc_flags {
 	RPC_NOSESSION = 2, /* allowed before connect */
 	RPC_BULK_IN = 4,   /* request carries bulk data */
 	RPC_BULK_OUT = 8,  /* reply carries bulk data */
-	RPC_LONG = 16,	   /* may wait for other clients as long as it takes: no latency statistics */
+	RPC_LONG = 16,	   /* may wait for other clients: no latency statistics */
 };
 
 /* Constants that travel in fields. */

@@ -449,7 +449,7 @@ static void t_resend_running(struct fixture *f)
 
 	co_spawn(&g, parked_lookup, f->imp);
 	wait_parked(f);
-	/* The connection breaks while the handler runs: the resent request finds the running one. */
+	/* The connection breaks meanwhile: the resent request finds the running one. */
 	rpc_import_set_nids(f->imp, &f->nids);
 	rpc_test_break(s);
 	CHECK_RC(rpc_import_co_wait(f->imp, 5000), 0);
@@ -483,8 +483,8 @@ static void t_exactly_once(struct fixture *f)
 	struct set_arg a = {f->imp, 0};
 	struct co_group g = CO_GROUP_INIT;
 
-	/* The gate keeps the reply; the server "dies" before it leaves, and comes again with what it
-	 * had stored: the operation must not be executed again. */
+	/* The gate keeps the reply; the server "dies" before it leaves, and comes again with what
+	 * it had stored: the operation must not be executed again. */
 	f->hold = true;
 	co_spawn(&g, set_fiber, &a);
 	while (!f->held)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_store.c - group commit, what becomes of a batch that fails, room in the map, damaged values. */
+/* test_store.c - group commit, what becomes of a batch that fails, room in the map, damaged
+ * values. */
 #include "common/fiber.h"
 #include "common/co.h"
 #include "common/log.h"
@@ -250,7 +251,7 @@ static void body_growth(struct fx *f)
 
 	memset(big, 'x', sizeof(big) - 1);
 	store_get_stats(f->s, &st);
-	for (i = 0; i < 6000; i++) { /* 360 MB: far above the 1 MiB it began with and the head room */
+	for (i = 0; i < 6000; i++) { /* 360 MB, far above map and head room */
 		snprintf(key, sizeof(key), "k%d", i % 4000);
 		put(f, 0, key, big);
 		if (i % 50 == 49)
@@ -527,7 +528,8 @@ static void what_was_answered_survives_the_process(void **state)
 	tmp_remove(f.dir);
 }
 
-/* A loss of power may leave any prefix of the log, or garbage in it: what is left is a past that was. */
+/* A loss of power may leave any prefix of the log, or garbage in it: what is left is a past that
+ * was. */
 static void a_torn_log_gives_a_prefix(void **state)
 {
 	struct fx f = {.logged = true};
