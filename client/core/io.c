@@ -182,7 +182,7 @@ static int read_co_attr_size(struct lane *ln, const struct io *io, uint64_t *siz
 
 static ssize_t read_window(struct lane *ln, struct io *io, uint8_t *buf, uint32_t len, uint64_t off)
 {
-	uint64_t size;
+	uint64_t size = 0;
 	uint32_t got = 0;
 	int n, rc, i;
 

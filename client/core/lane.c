@@ -209,12 +209,16 @@ int lane_co_start(struct lane *ln, char *why, size_t why_len)
 void lane_co_stop(struct lane *ln)
 {
 	struct fs *fs = ln->fs;
+	struct mgs_link *mgs;
 	struct io *io;
 
 	ln->stopping = true;
-	if (ln->mgs)
-		mgs_link_co_destroy(ln->mgs);
+	fs_lock(fs); /* parameters look at it */
+	mgs = ln->mgs;
 	ln->mgs = NULL;
+	fs_unlock(fs);
+	if (mgs)
+		mgs_link_co_destroy(mgs);
 	while (ln->background)
 		if (co_wait(&ln->background_q, 0))
 			continue;

@@ -138,6 +138,26 @@ static int get_lanes(void *arg, struct wbuf *w)
 	return 0;
 }
 
+/* The link to the MGS is lane 0's. */
+static int get_mgc_import(void *arg, struct wbuf *w)
+{
+	struct fs *fs = arg;
+	struct rpc_import *imp = NULL;
+	char nids[512];
+
+	nid_list_str(&fs->cfg.source.mgs, PORT_MGS, nids, sizeof(nids));
+	fs_lock(fs);
+	if (fs->lanes[0] && fs->lanes[0]->mgs)
+		imp = mgs_link_import(fs->lanes[0]->mgs);
+	put(w, "import:\n    name: MGC-%s\n    target: MGS\n    state: %s\n    connection:\n",
+	    fs->instance, imp ? rpc_import_state_name(rpc_import_state(imp)) : "NEW");
+	put(w, "       failover_nids: [ \"%s\" ]\n       last_error: %d\n", nids,
+	    imp ? rpc_import_error(imp) : 0);
+	put(w, "    config_version: %" PRIu64, fs->config_version);
+	fs_unlock(fs);
+	return 0;
+}
+
 static int get_health(void *arg, struct wbuf *w)
 {
 	(void)arg;
@@ -205,6 +225,9 @@ int param_add_fs(struct fs *fs)
 			 rows[i].name);
 		rc = param_add(fs->params, name, rows[i].get, rows[i].set, fs);
 	}
+	snprintf(name, sizeof(name), "mgc.MGC-%s.import", fs->instance);
+	if (rc == 0)
+		rc = param_add(fs->params, name, get_mgc_import, NULL, fs);
 	if (rc == 0)
 		rc = param_add(fs->params, "version", get_version, NULL, fs);
 	if (rc == 0)
@@ -261,6 +284,25 @@ static int get_rpc_stats(void *arg, struct wbuf *w)
 	stats_print_head(w, real_now(), o->fs->start_real);
 	stats_print(w, sum, RPC_NR_MAX);
 	free(sum);
+	return 0;
+}
+
+static int clear_rpc_stats(void *arg, const char *value)
+{
+	struct ost *o = arg;
+	const struct target *t;
+	uint32_t lane, i;
+
+	(void)value;
+	fs_lock(o->fs);
+	for (lane = 0; (t = any_target(o, &lane)); lane++) {
+		const struct stat_counter *s = rpc_import_stats(t->imp);
+
+		/* Const because others only read; a sample lost in this moment is harmless. */
+		for (i = 0; i < RPC_NR_MAX; i++)
+			stat_clear((struct stat_counter *)(uintptr_t)&s[i]);
+	}
+	fs_unlock(o->fs);
 	return 0;
 }
 
@@ -355,8 +397,8 @@ static int get_pages_per_rpc(void *arg, struct wbuf *w)
 void param_add_target(struct ost *o)
 {
 	static const struct row rows[] = {
-		{"stats", get_rpc_stats, NULL},
-		{"rpc_stats", get_rpc_stats, NULL},
+		{"stats", get_rpc_stats, clear_rpc_stats},
+		{"rpc_stats", get_rpc_stats, clear_rpc_stats},
 		{"state", get_state, NULL},
 		{"import", get_import, NULL},
 		{"active", get_active, set_active},

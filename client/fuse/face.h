@@ -19,11 +19,11 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#define REQ_MAX_WRITE (1U << 20)
+#define REQ_MAX_WRITE MAX_BULK /* bytes of a READ or WRITE, if the kernel lets us */
 #define REQ_HEAD 80 /* fuse_in_header + fuse_write_in: what stands before the bytes of a WRITE */
 #define REQ_SMALL 8192 /* requests up to this are copied away from the big buffer */
 #define LANE_INFLIGHT 512
-#define LANE_BIG 72 /* big buffers of a lane: WRITEs in flight */
+#define LANE_BIG 40 /* big buffers of a lane: WRITEs in flight */
 #define LANE_READ_BYTES (160ULL << 20)
 #define ACL_CACHE 1024
 
@@ -33,6 +33,7 @@ struct face {
 	struct fuse_session *se;
 	int fd;	      /* /dev/fuse */
 	int end_fd;   /* eventfd: the session is over */
+	uint32_t max_req; /* bytes of a READ or WRITE */
 	atomic_bool ended;
 	atomic_uint acl_gen; /* counts own changes of xattrs */
 	uint32_t nlanes;

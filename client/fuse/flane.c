@@ -290,10 +290,13 @@ static void on_stop(void *arg)
 static void *flane_main(void *arg)
 {
 	struct flane *fl = arg;
+	int rc;
 
-	fl->rc = fiber_spawn(fl->loop, start_fiber, fl);
-	if (fl->rc)
+	rc = fiber_spawn(fl->loop, start_fiber, fl); /* which may have ended already */
+	if (rc) {
+		fl->rc = rc;
 		tell(fl, &fl->started);
+	}
 	loop_run(fl->loop);
 	buffers_free(fl);
 	fiber_pool_drain();

@@ -205,10 +205,11 @@ static int start(struct mounted *m)
 	f->fd = mount_device_open(m->why, sizeof(m->why));
 	if (f->fd < 0)
 		return f->fd;
+	f->max_req = mount_max_request(REQ_MAX_WRITE);
 	m->asked = true;
 	rc = start_core(m);
 	if (rc == 0)
-		rc = mount_attach(&f->opt, m->path, f->fd, REQ_MAX_WRITE, m->why, sizeof(m->why));
+		rc = mount_attach(&f->opt, m->path, f->fd, f->max_req, m->why, sizeof(m->why));
 	if (rc)
 		return rc;
 	m->attached = true;

@@ -79,6 +79,26 @@ int mount_point_check(const char *dir, const char *source, char *path, size_t pa
 	return 0;
 }
 
+/* The limit is for the whole system; it only bounds what file systems may ask for. */
+uint32_t mount_max_request(uint32_t want)
+{
+	static const char path[] = "/proc/sys/fs/fuse/max_pages_limit";
+	unsigned int pages = 256; /* of kernels that have no such file */
+	FILE *f = fopen(path, "r+e");
+
+	if (!f)
+		return pages * 4096 < want ? pages * 4096 : want;
+	if (fscanf(f, "%u", &pages) != 1)
+		pages = 256;
+	if (pages < want / 4096) {
+		rewind(f);
+		if (fprintf(f, "%u\n", want / 4096) > 0 && fflush(f) == 0)
+			pages = want / 4096;
+	}
+	fclose(f);
+	return pages >= want / 4096 ? want : pages * 4096;
+}
+
 int mount_device_open(char *why, size_t why_len)
 {
 	int fd = open("/dev/fuse", O_RDWR | O_CLOEXEC | O_NONBLOCK);

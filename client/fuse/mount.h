@@ -7,6 +7,9 @@
 /* Canonical path of the directory to mount on; takes away a mount of ours that has died there. */
 must_check int mount_point_check(const char *dir, const char *source, char *path, size_t path_len,
 				 char *why, size_t why_len);
+/* The largest request that the kernel will send; raises its limit up to want (a multiple of pages)
+ * if that is possible. */
+uint32_t mount_max_request(uint32_t want);
 /* Opens /dev/fuse. The descriptor or -errno. */
 must_check int mount_device_open(char *why, size_t why_len);
 must_check int mount_attach(const struct options *o, const char *path, int fd, uint32_t max_read,

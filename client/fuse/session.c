@@ -3,7 +3,8 @@
  *
  * libfuse 3.14 cannot ask for some things the kernel offers, so the write hook changes its
  * answer to FUSE_INIT on the way out: set-id bits are ours to clear (no getxattr before every
- * write), and files that bypass the page cache may be mapped. All else goes through unchanged.
+ * write), files that bypass the page cache may be mapped, and requests may be larger than 1 MiB.
+ * All else goes through unchanged.
  */
 #include "client/fuse/face.h"
 #include "common/log.h"
@@ -27,7 +28,7 @@ void face_end(struct face *f)
 		log_err("cannot tell that the session is over: %s", err_str(errno));
 }
 
-static void change_init(struct iovec *iov, int count)
+static void change_init(const struct face *f, struct iovec *iov, int count)
 {
 	struct fuse_init_out *o;
 	const struct fuse_out_header *h = iov[0].iov_base;
@@ -38,6 +39,10 @@ static void change_init(struct iovec *iov, int count)
 	o->flags &= ~(uint32_t)FUSE_HANDLE_KILLPRIV;
 	o->flags |= FUSE_HANDLE_KILLPRIV_V2 | FUSE_INIT_EXT;
 	o->flags2 |= INIT_DIRECT_IO_ALLOW_MMAP;
+	if (o->flags & FUSE_MAX_PAGES) { /* libfuse 3.14 goes up to 1 MiB */
+		o->max_write = f->max_req;
+		o->max_pages = (uint16_t)(f->max_req / 4096);
+	}
 	log_dbg("FUSE %u.%u, flags %08x %08x, requests up to %u bytes", o->major, o->minor,
 		o->flags, o->flags2, o->max_write);
 }
@@ -46,8 +51,8 @@ static ssize_t hook_writev(int fd, struct iovec *iov, int count, void *userdata)
 {
 	(void)userdata;
 	if (init_of) {
+		change_init(init_of, iov, count);
 		init_of = NULL;
-		change_init(iov, count);
 	}
 	return writev(fd, iov, count);
 }
@@ -71,8 +76,8 @@ static void op_init(void *userdata, struct fuse_conn_info *conn)
 	if ((conn->capable & want) != want)
 		log_warn("this kernel lacks FUSE features %08x", want & ~conn->capable);
 	conn->want = want & conn->capable;
-	conn->max_write = REQ_MAX_WRITE;
-	conn->max_read = REQ_MAX_WRITE;
+	conn->max_write = f->max_req;
+	conn->max_read = f->max_req;
 	conn->max_readahead = f->opt.read_ahead_kb << 10;
 	conn->max_background = 256;
 	conn->congestion_threshold = 192;
@@ -95,7 +100,7 @@ int session_create(struct face *f)
 	ops_lock(&ops);
 	ops_ioctl(&ops);
 	/* libfuse insists on hearing the same here and in op_init(). */
-	snprintf(max_read, sizeof(max_read), "max_read=%u", REQ_MAX_WRITE);
+	snprintf(max_read, sizeof(max_read), "max_read=%u", f->max_req);
 	f->end_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (f->end_fd < 0)
 		return -errno;
