@@ -123,14 +123,15 @@ install: all ## install into $(DESTDIR)$(PREFIX); mount helpers into $(DESTDIR)/
 	install -m 755 $(BIN)/sheen-mgs $(BIN)/sheen-mds $(BIN)/sheen-oss $(BIN)/mkfs.sheen $(BIN)/lctl \
 		$(BIN)/sheenctl $(BIN)/mount.sheen $(DESTDIR)$(PREFIX)/sbin
 	$(if $(filter /sbin /usr/sbin,$(DESTDIR)$(PREFIX)/sbin),,ln -sf $(PREFIX)/sbin/mount.sheen $(DESTDIR)/sbin/mount.sheen)
-	ln -sf mount.sheen $(DESTDIR)/sbin/mount.lustre
+	[ -e $(DESTDIR)/sbin/mount.lustre ] || ln -s mount.sheen $(DESTDIR)/sbin/mount.lustre
 	$(if $(MAN1),install -m 644 $(MAN1) $(DESTDIR)$(PREFIX)/share/man/man1)
 	$(if $(MAN8),install -m 644 $(MAN8) $(DESTDIR)$(PREFIX)/share/man/man8)
 
 uninstall: ## remove what install put there
 	rm -f $(addprefix $(DESTDIR)$(PREFIX)/bin/,sheen lfs)
 	rm -f $(addprefix $(DESTDIR)$(PREFIX)/sbin/,sheen-mgs sheen-mds sheen-oss mkfs.sheen lctl sheenctl mount.sheen)
-	rm -f $(DESTDIR)/sbin/mount.sheen $(DESTDIR)/sbin/mount.lustre
+	[ "$$(readlink $(DESTDIR)/sbin/mount.lustre)" != mount.sheen ] || rm $(DESTDIR)/sbin/mount.lustre
+	rm -f $(DESTDIR)/sbin/mount.sheen
 	rm -f $(addprefix $(DESTDIR)$(PREFIX)/share/man/man1/,$(notdir $(MAN1)))
 	rm -f $(addprefix $(DESTDIR)$(PREFIX)/share/man/man8/,$(notdir $(MAN8)))
 
