@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 
 #define CALL_MAX_NS (600 * NSEC_PER_SEC)
+#define SETTLE_NS (120 * NSEC_PER_SEC)
 enum { STOP_MS = 10000, BOOT_ID = 77 };
 
 struct ost_host {
@@ -399,6 +400,17 @@ int cluster_start(const char *dir, uint32_t lanes, struct cluster **out)
 	for (uint32_t k = 0; !rc && k < CLUSTER_CLIENTS; k++)
 		rc = mount_client(c, k, lanes);
 	return rc;
+}
+
+static bool mds_idle(void *arg)
+{
+	return mdt_idle(((struct cluster *)arg)->mds);
+}
+
+void cluster_settle(struct cluster *c)
+{
+	if (sim_run_until(mds_idle, c, SETTLE_NS))
+		sim_fail("the MDS still has something to do after all clients have left");
 }
 
 void cluster_check_mds(struct cluster *c)

@@ -33,6 +33,9 @@ struct cluster_client {
  * why. */
 must_check int cluster_start(const char *dir, uint32_t lanes, struct cluster **out);
 struct cluster_client *cluster_client(struct cluster *c, uint32_t k);
+/* Waits until the MDS has nothing left to do: no file is open or unsettled, the unlink log is empty.
+ * The clients have unmounted. What is left goes to sim_fail(). */
+void cluster_settle(struct cluster *c);
 /* What the MDS finds wrong with its tables goes to sim_fail(). */
 void cluster_check_mds(struct cluster *c);
 /* Disk name of an OST, for sim_disk_each(). */

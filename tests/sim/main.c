@@ -21,7 +21,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { CROWD = 4, MIXED_MODES = 6 };
+enum { CROWD = 4, MIXED_MODES = 6, LIST_MAX = 1 << 20 };
 #define RUN_MAX_NS (4 * 3600 * NSEC_PER_SEC)
 
 struct mode {
@@ -128,9 +128,11 @@ static void finish(struct run *r)
 	if (!sim_failed())
 		rc = orphans_check(r->cl, NULL);
 	if (!sim_failed() && !rc)
-		cluster_check_mds(r->cl);
-	if (!sim_failed() && !rc)
 		rc = cluster_unmount(r->cl);
+	if (!sim_failed() && !rc)
+		cluster_settle(r->cl);
+	if (!sim_failed() && !rc)
+		cluster_check_mds(r->cl);
 	if (!sim_failed() && !rc)
 		rc = cluster_stop(r->cl);
 	if (sim_failed() || rc)
@@ -239,17 +241,24 @@ static bool run_seed(uint64_t seed, const struct options *o)
 	return ok;
 }
 
-/* "SEED MODE STEPS what it was": a line for each run that once failed. */
+/* "SEED MODE STEPS what it was": a line for each run that once failed. The file is read first: a
+ * process that ends would move the position in it for its parent too. */
 static void run_list(struct options *o, uint32_t *passed, uint32_t *failed)
 {
 	FILE *f = fopen(o->list, "r");
-	char line[512], mode[64];
+	char mode[64], *text, *line, *next = NULL;
+	size_t len;
 	uint64_t seed;
 
-	if (!f)
+	text = calloc(1, LIST_MAX);
+	if (!f || !text)
 		die("%s: %s", o->list, err_str(errno));
-	while (fgets(line, sizeof(line), f)) {
-		if (line[0] == '#' || line[0] == '\n')
+	len = fread(text, 1, LIST_MAX - 1, f);
+	if (len == LIST_MAX - 1)
+		die("%s: too long", o->list);
+	fclose(f);
+	for (line = strtok_r(text, "\n", &next); line; line = strtok_r(NULL, "\n", &next)) {
+		if (line[0] == '#')
 			continue;
 		if (sscanf(line, "%" SCNu64 " %63s %u", &seed, mode, &o->steps) != 3)
 			die("%s: cannot read: %s", o->list, line);
@@ -259,7 +268,7 @@ static void run_list(struct options *o, uint32_t *passed, uint32_t *failed)
 		else
 			++*failed;
 	}
-	fclose(f);
+	free(text);
 }
 
 static const char usage[] =
