@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_lock.c - locks over RPC: waiting, cancelling, and the death of a client that holds or waits. */
+#include "tests/unit/mds/mds_server_test.h"
+
+struct waiter {
+	struct st *s;
+	int client, rc;
+	bool sent, done;
+	uint64_t xid;
+	struct mds_setlk_req q;
+};
+
+static void on_sent(void *arg, uint64_t xid)
+{
+	struct waiter *w = arg;
+
+	w->xid = xid;
+	w->sent = true;
+}
+
+static void wait_fiber(void *arg)
+{
+	struct waiter *w = arg;
+	struct mds_setlk_rep p;
+	RPC_CALL(call);
+
+	call.on_sent = on_sent;
+	call.on_sent_arg = w;
+	w->rc = mds_co_setlk(w->s->client[w->client].imp, &call, &w->q, &p);
+	w->done = true;
+}
+
+static struct mds_setlk_req req(uint64_t owner, uint8_t type, bool wait)
+{
+	return (struct mds_setlk_req){ROOT, LOCK_POSIX, owner, 100, type, 0, 9, wait};
+}
+
+static int set(struct st *s, int c, uint64_t owner, uint8_t type)
+{
+	struct mds_setlk_req q = req(owner, type, false);
+	struct mds_setlk_rep p;
+	RPC_CALL(call);
+
+	return mds_co_setlk(s->client[c].imp, &call, &q, &p);
+}
+
+static void start(struct st *s, struct waiter *w, int c, uint64_t owner)
+{
+	*w = (struct waiter){.s = s, .client = c, .q = req(owner, F_WRLCK, true)};
+	assert_int_equal(fiber_spawn(s->loop, wait_fiber, w), 0);
+	st_until(s, w->sent);
+	co_sleep(5 * NSEC_PER_MSEC);
+	assert_false(w->done);
+}
+
+static void body_wait(struct st *s)
+{
+	struct mds_getlk_req gq = {ROOT, LOCK_POSIX, 2, 1, F_RDLCK, 5, 50};
+	struct mds_getlk_rep gp;
+	struct waiter w;
+	RPC_CALL(c1);
+
+	st_connect(s, 0);
+	st_connect(s, 1);
+	assert_int_equal(set(s, 0, 1, F_WRLCK), 0);
+	assert_int_equal(set(s, 1, 1, F_RDLCK), -EAGAIN); /* the same number, another client */
+	assert_int_equal(mds_co_getlk(s->client[1].imp, &c1, &gq, &gp), 0);
+	assert_int_equal(gp.type, F_WRLCK);
+	assert_int_equal(gp.end, 9);
+	assert_int_equal(gp.pid, 100);
+	start(s, &w, 1, 2);
+	assert_int_equal(set(s, 0, 1, F_UNLCK), 0);
+	st_until(s, w.done);
+	assert_int_equal(w.rc, 0);
+	assert_int_equal(set(s, 0, 1, F_RDLCK), -EAGAIN);
+	assert_int_equal(set(s, 1, 2, F_UNLCK), 0);
+}
+
+static void a_waiter_gets_the_lock_when_it_is_free(void **state)
+{
+	(void)state;
+	st_run(body_wait);
+}
+
+static void body_cancel(struct st *s)
+{
+	struct mds_cancel_req q;
+	struct mds_cancel_rep p;
+	struct waiter w;
+	RPC_CALL(c1);
+	RPC_CALL(c2);
+
+	st_connect(s, 0);
+	st_connect(s, 1);
+	assert_int_equal(set(s, 0, 1, F_WRLCK), 0);
+	start(s, &w, 1, 2);
+	q.xid = w.xid;
+	assert_int_equal(mds_co_cancel(s->client[1].imp, &c1, &q, &p), 0);
+	st_until(s, w.done);
+	assert_int_equal(w.rc, -EINTR);
+	assert_int_equal(mds_co_cancel(s->client[1].imp, &c2, &q, &p), 0); /* too late: no harm */
+}
+
+static void a_wait_ends_when_it_is_cancelled(void **state)
+{
+	(void)state;
+	st_run(body_cancel);
+}
+
+static void body_death(struct st *s)
+{
+	struct rpc_session *ses = NULL;
+	struct waiter w;
+
+	st_connect(s, 0);
+	st_connect(s, 1);
+	assert_int_equal(set(s, 1, 1, F_WRLCK), 0);
+	start(s, &w, 0, 2);
+	while ((ses = rpc_service_session_next(mdt_service(s->mds), ses)))
+		if (memcmp(ses->uuid, s->client[1].cfg.uuid, UUID_LEN) == 0)
+			rpc_service_evict(mdt_service(s->mds), ses, "test");
+	st_until(s, w.done);
+	assert_int_equal(w.rc, 0);
+	assert_int_equal(lock_mgr_count(s->mds->locks), 1);
+	st_disconnect(s, 0);
+	st_until(s, lock_mgr_count(s->mds->locks) == 0);
+}
+
+static void a_dead_clients_locks_are_given_to_others(void **state)
+{
+	(void)state;
+	st_run(body_death);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_waiter_gets_the_lock_when_it_is_free),
+		cmocka_unit_test(a_wait_ends_when_it_is_cancelled),
+		cmocka_unit_test(a_dead_clients_locks_are_given_to_others),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
