@@ -24,6 +24,7 @@ static size_t add_plain(struct fill *f, const char *name, const struct fs_dirent
 static size_t add_plus(struct fill *f, const char *name, const struct fs_dirent *d)
 {
 	struct fuse_entry_param p = {0};
+	double quiet_s = f->fl->face->opt.dir_ms / 1e3;
 
 	/* Without a node id the kernel takes only name and type and asks again for the rest:
 	 * for "." and "..", and where the size would first have to be measured. */
@@ -33,6 +34,10 @@ static size_t add_plus(struct fill *f, const char *name, const struct fs_dirent 
 		p.attr.st_mode = d->e.attr.mode;
 	else
 		reply_entry_param(f->fl, &d->e, &p);
+	/* Whoever lists with attributes looks at each entry next: what the listing says of a file
+	 * that nobody writes holds as long as what is known of a directory. */
+	if (p.ino && p.attr_timeout < quiet_s)
+		p.attr_timeout = p.entry_timeout = quiet_s;
 	p.attr.st_ino = fid_to_ino(&d->e.fid);
 	return fuse_add_direntry_plus(f->req, f->buf + f->used, f->size - f->used, name, &p,
 				      (off_t)d->cookie);
