@@ -8,6 +8,7 @@
 #include "mds/mds.h"
 #include "mgs/mgs.h"
 #include "oss/oss.h"
+#include "tests/lib/tmpdir.h"
 #include "tests/sim/sim.h"
 #include "tests/sim/sim_net.h"
 #include "tests/sim/trace.h"
@@ -16,8 +17,9 @@
 #include <sys/stat.h>
 
 #define CALL_MAX_NS (600 * NSEC_PER_SEC)
+#define DRAIN_NS (200 * NSEC_PER_MSEC)
 #define SETTLE_NS (120 * NSEC_PER_SEC)
-enum { STOP_MS = 10000, BOOT_ID = 77 };
+enum { STOP_MS = 10000 };
 
 struct ost_host {
 	struct loop *loop;
@@ -34,6 +36,7 @@ struct oss_host {
 	struct router *router;
 	struct rpc_client_cfg client;
 	struct mgs_link *link;
+	bool started; /* once before */
 	struct ost_host ost[CLUSTER_OSTS_PER_OSS];
 };
 
@@ -45,7 +48,7 @@ struct cluster {
 	struct mds *mds;
 	struct oss_host oss[CLUSTER_OSS];
 	struct cluster_client client[CLUSTER_CLIENTS];
-	bool mounted;
+	uint64_t boot_id;
 };
 
 /* ------------------------------------------------------------------ running a fiber */
@@ -120,7 +123,7 @@ static struct nid_list mgs_nids(void)
 
 static int mgs_up(struct cluster *c)
 {
-	struct mgs_cfg cfg = {.dir = c->mgs_dir, .boot_id = BOOT_ID, .nosync = true};
+	struct mgs_cfg cfg = {.dir = c->mgs_dir, .boot_id = ++c->boot_id, .nosync = true};
 	struct nid at;
 	char why[512] = "";
 	int rc;
@@ -161,7 +164,7 @@ static int mds_up(struct cluster *c)
 	struct mds_cfg cfg = {
 		.dir = c->mds_dir,
 		.fsname = "lustre",
-		.boot_id = BOOT_ID,
+		.boot_id = ++c->boot_id,
 		.mgs = mgs_nids(),
 		/* small, so that it has to grow */
 		.map_size = 262144ULL << sim_below(SIM_WORK, 8),
@@ -205,7 +208,8 @@ static int ost_up(struct oss_host *o, uint32_t k)
 		.fsname = "lustre",
 		.index = o->index * CLUSTER_OSTS_PER_OSS + k,
 		.params = o->params,
-		.boot_id = BOOT_ID,
+		.registered = o->started,
+		.boot_id = ++o->c->boot_id,
 		/* few, so that objects are opened again */
 		.max_open_objects = 4 + (uint32_t)sim_below(SIM_WORK, 60),
 	};
@@ -245,7 +249,7 @@ static int oss_register(void *arg)
 static int oss_up(struct cluster *c, uint32_t index)
 {
 	struct oss_host *o = &c->oss[index];
-	struct router_cfg cfg = {.boot_id = BOOT_ID};
+	struct router_cfg cfg = {.boot_id = ++c->boot_id};
 	struct mgs_link_cfg link = {.client = &o->client, .mgs = mgs_nids(), .fsname = "lustre"};
 	struct nid at;
 	int rc;
@@ -272,6 +276,7 @@ static int oss_up(struct cluster *c, uint32_t index)
 		rc = mgs_link_create(&link, &o->link);
 	if (!rc)
 		rc = cluster_call(o->loop, oss_register, o);
+	o->started = true;
 	return failed("OSS", rc);
 }
 
@@ -309,6 +314,10 @@ static int oss_down(struct oss_host *o)
 		ost_destroy(o->ost[k].ost);
 	router_destroy(o->router);
 	params_destroy(o->params);
+	sim_run_for(DRAIN_NS);
+	for (uint32_t k = 0; k < CLUSTER_OSTS_PER_OSS; k++)
+		loop_destroy(o->ost[k].loop);
+	loop_destroy(o->loop);
 	return 0;
 }
 
@@ -442,30 +451,94 @@ static void loops_destroy(struct cluster *c)
 	for (uint32_t k = 0; k < CLUSTER_CLIENTS; k++)
 		for (uint32_t i = 0; i < c->client[k].nlanes; i++)
 			loop_destroy(c->client[k].loop[i]);
-	for (uint32_t i = 0; i < CLUSTER_OSS; i++) {
-		for (uint32_t k = 0; k < CLUSTER_OSTS_PER_OSS; k++)
-			loop_destroy(c->oss[i].ost[k].loop);
-		loop_destroy(c->oss[i].loop);
-	}
+}
+
+static int mds_down(struct cluster *c)
+{
+	int rc = failed("end of the MDS", cluster_call(c->mds_loop, mds_end, c));
+
+	if (rc)
+		return rc;
+	mdt_destroy(c->mds);
+	params_destroy(c->mds_params);
+	sim_run_for(DRAIN_NS);
 	loop_destroy(c->mds_loop);
+	return 0;
+}
+
+static int mgs_down(struct cluster *c)
+{
+	int rc = failed("end of the MGS", cluster_call(c->mgs_loop, mgs_end, c));
+
+	if (rc)
+		return rc;
+	mgs_destroy(c->mgs);
+	params_destroy(c->mgs_params);
+	sim_run_for(DRAIN_NS);
 	loop_destroy(c->mgs_loop);
+	return 0;
+}
+
+/* MGS and MDS may keep the store in the directory or below it. */
+static void copy_store(const char *dir, const char *copy)
+{
+	char from[400], to[400];
+	struct stat st;
+
+	tmpdir_copy(dir, copy, "lock.mdb");
+	snprintf(from, sizeof(from), "%s/db", dir);
+	snprintf(to, sizeof(to), "%s/db", copy);
+	if (stat(from, &st) == 0)
+		tmpdir_copy(from, to, "lock.mdb");
+}
+
+static int server_down(struct cluster *c, enum cluster_server which)
+{
+	if (which == SERVER_MGS)
+		return mgs_down(c);
+	return which == SERVER_MDS ? mds_down(c) : oss_down(&c->oss[which - SERVER_OSS]);
+}
+
+/* A killed process cannot be had inside this one. So its files are kept as they are now, it is cut
+ * off, and then stopped in order where nobody sees what it still does; the copy is what is left. The
+ * disk of an OST needs no copy: what its OSS wrote is there, and the rest was never acknowledged. */
+int cluster_restart(struct cluster *c, enum cluster_server which, bool kill)
+{
+	static const uint32_t node[] = {NODE_MGS, NODE_MDS, NODE_OSS, NODE_OSS + 1};
+	const char *dir = which == SERVER_MGS ? c->mgs_dir : c->mds_dir;
+	char copy[320];
+	int rc;
+
+	static_assert(ARRAY_SIZE(node) == SERVER_MAX, "servers");
+	snprintf(copy, sizeof(copy), "%s.copy", dir);
+	if (kill && which < SERVER_OSS)
+		copy_store(dir, copy);
+	if (kill)
+		sim_net_down(node[which], true);
+	rc = server_down(c, which);
+	if (rc)
+		return rc;
+	if (kill && which < SERVER_OSS) {
+		tmpdir_remove(dir);
+		if (rename(copy, dir))
+			return failed(dir, -errno);
+	}
+	sim_net_down(node[which], false);
+	if (which == SERVER_MGS)
+		return mgs_up(c);
+	return which == SERVER_MDS ? mds_up(c) : oss_up(c, which - SERVER_OSS);
 }
 
 int cluster_stop(struct cluster *c)
 {
-	int rc = failed("end of the MDS", cluster_call(c->mds_loop, mds_end, c));
+	int rc = mds_down(c);
 
 	for (uint32_t i = 0; !rc && i < CLUSTER_OSS; i++)
 		rc = oss_down(&c->oss[i]);
 	if (!rc)
-		rc = failed("end of the MGS", cluster_call(c->mgs_loop, mgs_end, c));
+		rc = mgs_down(c);
 	if (rc)
 		return rc;
-	mdt_destroy(c->mds);
-	mgs_destroy(c->mgs);
-	params_destroy(c->mds_params);
-	params_destroy(c->mgs_params);
-	sim_run_for(NSEC_PER_SEC);
 	if (fiber_count())
 		sim_fail("%u fibers have not ended", fiber_count());
 	loops_destroy(c);

@@ -40,6 +40,10 @@ void cluster_settle(struct cluster *c);
 void cluster_check_mds(struct cluster *c);
 /* Disk name of an OST, for sim_disk_each(). */
 const char *cluster_ost_dir(struct cluster *c, uint32_t ost);
+enum cluster_server { SERVER_MGS, SERVER_MDS, SERVER_OSS, SERVER_MAX = SERVER_OSS + CLUSTER_OSS };
+/* Stops a server and starts it again, while everything else goes on. kill: the process dies at once,
+ * with what it had not yet written and all that it was about to say; else it stops in order. */
+must_check int cluster_restart(struct cluster *c, enum cluster_server which, bool kill);
 must_check int cluster_unmount(struct cluster *c);
 /* Stops and frees everything. */
 must_check int cluster_stop(struct cluster *c);

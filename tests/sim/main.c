@@ -27,15 +27,20 @@ enum { CROWD = 4, MIXED_MODES = 6, LIST_MAX = 1 << 20 };
 struct mode {
 	const char *name;
 	uint32_t players;
-	bool shared, faults;
+	bool shared, faults, restarts;
 };
 
 /* The first MIXED_MODES are what "mixed" chooses from. */
 static const struct mode modes[] = {
-	{"serial", 1, false, false},	  {"crowd", CROWD, true, false},
-	{"serial+faults", 1, false, true}, {"crowd+faults", CROWD, true, true},
-	{"crowd", CROWD, true, false},	  {"serial", 1, false, false},
-	{"shared", 0, true, false},	  {"shared+faults", 0, true, true},
+	{"serial", 1, false, false, false},
+	{"crowd", CROWD, true, false, false},
+	{"serial+faults", 1, false, true, false},
+	{"crowd+faults", CROWD, true, true, false},
+	{"serial+restarts", 1, false, false, true},
+	{"crowd+restarts", CROWD, true, false, true},
+	{"shared", 0, true, false, false},
+	{"shared+faults", 0, true, true, false},
+	{"shared+restarts", 0, true, false, true},
 };
 
 struct options {
@@ -92,6 +97,28 @@ static bool work_done(void *arg)
 	return !r->shared || shared_done(r->shared);
 }
 
+/* Some servers end and come back at random moments. */
+static int run_with_restarts(struct run *r)
+{
+	uint64_t n = 1 + sim_below(SIM_FAULT, 4);
+	int rc = 0;
+
+	while (n-- && !rc) {
+		enum cluster_server which = (enum cluster_server)sim_below(SIM_FAULT, SERVER_MAX);
+		bool kill = sim_below(SIM_FAULT, 2);
+
+		if (sim_below(SIM_FAULT, 2))
+			which = SERVER_MDS;
+		rc = sim_run_until(work_done, r, 1 + sim_below(SIM_FAULT, 400 * NSEC_PER_MSEC));
+		if (rc != -ETIMEDOUT)
+			return rc;
+		trace("server %d %s", which, kill ? "dies" : "ends");
+		rc = cluster_restart(r->cl, which, kill);
+		trace("server %d is back: %d", which, rc);
+	}
+	return rc ? rc : sim_run_until(work_done, r, RUN_MAX_NS);
+}
+
 static void work(struct run *r)
 {
 	uint32_t steps = r->steps;
@@ -110,7 +137,7 @@ static void work(struct run *r)
 	r->nplay = r->mode->players;
 	for (uint32_t i = 0; i < r->nplay; i++)
 		play_start(&r->play[i], r->cl, i, sim_random(SIM_WORK), steps / r->nplay);
-	rc = sim_run_until(work_done, r, RUN_MAX_NS);
+	rc = r->mode->restarts ? run_with_restarts(r) : sim_run_until(work_done, r, RUN_MAX_NS);
 	if (rc)
 		sim_fail("the work does not end: %s", rc == -EDEADLK ? "nothing happens any more"
 								      : strerror(-rc));
@@ -276,7 +303,7 @@ static const char usage[] =
 	"Run a whole Sheen on virtual time; the same seed is the same run.\n"
 	"  -n N      run N seeds from SEED on (1)\n"
 	"  -s STEPS  operations of the players together (600)\n"
-	"  -m MODE   serial, crowd or shared, each with or without +faults; or mixed (mixed)\n"
+	"  -m MODE   serial, crowd, shared; +faults or +restarts behind; or mixed (mixed)\n"
 	"  -l FILE   run the seeds listed in FILE instead\n"
 	"  -2        run each seed twice and compare the digests\n"
 	"  -t        print every operation   -x  every message   -v  all log lines\n"

@@ -89,7 +89,7 @@ static struct {
 	uint16_t next_port;
 	bool live;
 	bool cut[MAX_NODES][MAX_NODES];
-	bool paused[MAX_NODES];
+	bool paused[MAX_NODES], down[MAX_NODES];
 	void (*on_deliver)(const char *from, const char *to, const struct wire_hdr *h);
 } net;
 
@@ -171,6 +171,11 @@ static bool way_blocked(const struct net_conn *c)
 	return net.cut[c->node][c->peer_node] || net.paused[c->node] || net.paused[c->peer_node];
 }
 
+static bool way_off(const struct net_conn *c)
+{
+	return net.down[c->node] || net.down[c->peer_node];
+}
+
 static uint64_t some_delay(void)
 {
 	uint64_t span = net.pub.delay_max_ns - net.pub.delay_min_ns;
@@ -203,7 +208,7 @@ void sim_net_drop_node(uint32_t node)
 	struct net_conn *c;
 
 	TAILQ_FOREACH(c, &net.conns, link)
-		if (c->state == CONN_OPEN && c->node == node)
+		if (c->node == node && c->state == CONN_OPEN)
 			conn_break(c, -ECONNRESET);
 }
 
@@ -217,6 +222,14 @@ void sim_net_pause(uint32_t node, bool on)
 {
 	assert(node < MAX_NODES);
 	net.paused[node] = on;
+}
+
+void sim_net_down(uint32_t node, bool off)
+{
+	assert(node < MAX_NODES);
+	net.down[node] = off;
+	if (off)
+		sim_net_drop_node(node);
 }
 
 /* ------------------------------------------------------------------ life of an end */
@@ -327,13 +340,14 @@ static void on_end(void *arg)
 	}
 	sim_digest_add(what, sizeof(what));
 	if (c->state == CONN_CONNECTING) {
-		if (c->accepted) {
+		if (c->accepted && !way_off(c)) {
 			c->state = CONN_OPEN;
 			send_later(c);
 			receive_later(c);
 			c->ops->on_connect(c->arg, c, 0);
 			return;
 		}
+		send_eof(c); /* if the other end was accepted meanwhile */
 		c->state = CONN_DEAD;
 		c->ops->on_connect(c->arg, c, c->close_rc);
 		conn_free(c);
@@ -397,7 +411,7 @@ static void on_accept(void *arg)
 	c->state = CONN_OPEN;
 	if (c->peer)
 		c->peer->accepted = true;
-	if (s)
+	if (s && !way_off(c))
 		rc = s->fn(s->arg, c, &c->ops, &c->arg);
 	if (rc) {
 		c->ops = NULL;
@@ -443,6 +457,8 @@ int net_connect(struct loop *l, const struct nid *to, const struct net_ops *ops,
 		sim_timer_at(l, &c->end, sim_now() + CONNECT_TIMEOUT_NS);
 		return 0;
 	}
+	if (to_node < MAX_NODES && way_off(c))
+		s = NULL;
 	if (s && !sim_chance(SIM_FAULT, net.pub.refuse_per_million)) {
 		p = conn_new(s->loop, s->node);
 		if (!p)

@@ -37,5 +37,7 @@ void sim_net_drop_node(uint32_t node);
 void sim_net_partition(uint32_t a, uint32_t b, bool cut);
 /* A node's messages, in and out, wait until it goes on. */
 void sim_net_pause(uint32_t node, bool on);
+/* A node that is off: its connections break, what was under way is lost, connects are refused. */
+void sim_net_down(uint32_t node, bool off);
 /* Called for each delivered message, for traces. */
 void sim_net_on_deliver(void (*fn)(const char *from, const char *to, const struct wire_hdr *h));

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_acl.c - ACL blobs: validation, mode bits, chmod, inheritance (results as a local file system gives). */
+/* test_acl.c - ACL blobs: validation, mode bits, chmod, inheritance (results as a local file
+ * system gives). */
 #include "mds/acl.h"
 #include "tests/unit/unit.h"
 
@@ -51,16 +52,19 @@ static void bad_acls_are_refused(void **state)
 	assert_int_equal(TRY(E(UO, 7, NOID), E(GO, 5, NOID)), -EINVAL);
 	assert_int_equal(TRY(E(UO, 8, NOID), E(GO, 5, NOID), E(OT, 0, NOID)), -EINVAL);
 	assert_int_equal(TRY(E(GO, 5, NOID), E(UO, 7, NOID), E(OT, 0, NOID)), -EINVAL);
-	assert_int_equal(TRY(E(UO, 7, NOID), E(UO, 7, NOID), E(GO, 5, NOID), E(OT, 0, NOID)), -EINVAL);
+	assert_int_equal(TRY(E(UO, 7, NOID), E(UO, 7, NOID), E(GO, 5, NOID), E(OT, 0, NOID)),
+			 -EINVAL);
 	assert_int_equal(TRY(E(UO, 7, NOID), E(U, 7, 5), E(GO, 5, NOID), E(OT, 0, NOID)), -EINVAL);
 	assert_int_equal(TRY(E(UO, 7, NOID), E(U, 7, 5), E(U, 7, 5), E(GO, 5, NOID), E(MA, 7, NOID),
 			     E(OT, 0, NOID)), -EINVAL);
 	assert_int_equal(TRY(E(UO, 7, NOID), E(U, 7, 9), E(U, 7, 5), E(U, 7, 9), E(GO, 5, NOID),
 			     E(MA, 7, NOID), E(OT, 0, NOID)), -EINVAL);
-	assert_int_equal(TRY(E(UO, 7, NOID), E(3, 7, NOID), E(GO, 5, NOID), E(OT, 0, NOID)), -EINVAL);
+	assert_int_equal(TRY(E(UO, 7, NOID), E(3, 7, NOID), E(GO, 5, NOID), E(OT, 0, NOID)),
+			 -EINVAL);
 	assert_int_equal(acl_dec(SPAN_NONE, &a), -EINVAL);
 	assert_int_equal(acl_dec((struct span){(const uint8_t *)"\2\0\0\0abc", 7}, &a), -EINVAL);
-	assert_int_equal(acl_dec((struct span){(const uint8_t *)"\1\0\0\0abcdefgh", 12}, &a), -EINVAL);
+	assert_int_equal(acl_dec((struct span){(const uint8_t *)"\1\0\0\0abcdefgh", 12}, &a),
+			 -EINVAL);
 }
 
 static void random_blobs_never_hurt(void **state)

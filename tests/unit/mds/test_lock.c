@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_lock.c - the lock manager against a model that keeps one lock type for each byte and owner. */
+/* test_lock.c - the lock manager against a model that keeps one lock type for each byte and
+ * owner. */
 #include "common/proto/proto.h"
 #include "mds/lock.h"
 #include "tests/unit/unit.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_ns.c - lookup and create on the tables: errno, times, link counts, inheritance of group and mode. */
+/* test_ns.c - lookup and create on the tables: errno, times, link counts, inheritance of group
+ * and mode. */
 #include "tests/unit/mds/mds_test.h"
 
 static int setup(void **state)
@@ -89,7 +90,8 @@ static void the_same_create_again_is_the_same_file(void **state)
 
 static void every_type_can_be_made(void **state)
 {
-	static const uint32_t types[] = {S_IFREG, S_IFDIR, S_IFLNK, S_IFIFO, S_IFSOCK, S_IFCHR, S_IFBLK};
+	static const uint32_t types[] = {S_IFREG,  S_IFDIR, S_IFLNK, S_IFIFO,
+					 S_IFSOCK, S_IFCHR, S_IFBLK};
 	struct mt *m = *state;
 	char name[8];
 	size_t i;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_ns_rename.c - rename against the same operations on the local file system, and its corner cases.
+/* test_ns_rename.c - rename against the same operations on the local file system, and its corner
+ * cases.
  *
- * The matrix tries every pair of source and target types, in one directory and across two, with every flag,
- * and compares errno and what is left with what the kernel's own file system does.
+ * The matrix tries every pair of source and target types, in one directory and across two, with
+ * every flag, and compares errno and what is left with what the kernel's own file system does.
  */
 #include "tests/unit/mds/mds_test.h"
 #include <fcntl.h>
@@ -115,8 +116,8 @@ static void try_pair(struct mt *m, enum kind from, enum kind to, bool across, ui
 	make_ours(m, across ? q : p, "dst", to);
 	got = mt_rename(m, p, "src", across ? q : p, "dst", flags);
 	if (want != got)
-		fail_msg("%u over %u, across %d, flags %u: %d, the kernel says %d", from, to, across,
-			 flags, got, want);
+		fail_msg("%u over %u, across %d, flags %u: %d, the kernel says %d", from, to,
+			 across, flags, got, want);
 	compare_dir(m, p, base, "p");
 	compare_dir(m, q, base, "q");
 	tmp_remove(base);

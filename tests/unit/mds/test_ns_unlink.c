@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_ns_unlink.c - unlink, rmdir, link: errno, link counts, orphans, and what goes to the unlink log. */
+/* test_ns_unlink.c - unlink, rmdir, link: errno, link counts, orphans, and what goes to the
+ * unlink log. */
 #include "tests/unit/mds/mds_test.h"
 #include "mds/link.h"
 #include "mds/orphan.h"
@@ -48,7 +49,8 @@ static void a_removed_file_leaves_its_objects_in_the_log_and_nothing_else(void *
 	m->striping.stripe_count = 3;
 	f = mt_open_file(m, ROOT, "f");
 	assert_int_equal(inode_get(m->t, &f, &ino), 0);
-	assert_int_equal(xattr_set(m->t, &f, &ino, SPAN_STR("user.a"), SPAN_STR("b"), 0, m->now), 0);
+	assert_int_equal(xattr_set(m->t, &f, &ino, SPAN_STR("user.a"), SPAN_STR("b"), 0, m->now),
+			 0);
 	assert_int_equal(mt_unlink(m, ROOT, "f", false), 0);
 	assert_false(mt_exists(m, f));
 	assert_int_equal(m->logged, 3);
@@ -74,7 +76,8 @@ static void hard_links_are_counted_and_the_last_one_kills(void **state)
 	assert_int_equal(mt_link(m, f, ROOT, "c"), 0);
 	assert_int_equal(mt_attr(m, f).nlink, 3);
 	assert_int_equal(mds_check_invariants(m->t), 0);
-	assert_int_equal(mt_unlink(m, ROOT, "a", false), 0); /* the first link goes: another steps in */
+	assert_int_equal(mt_unlink(m, ROOT, "a", false),
+			 0); /* the first link goes: another steps in */
 	assert_int_equal(mds_check_invariants(m->t), 0);
 	assert_int_equal(inode_get(m->t, &f, &ino), 0);
 	assert_int_equal(link_get(m->t, &f, &ino, 1, &l), 0);

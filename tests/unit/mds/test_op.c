@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_op.c - exactly once: the reply to a modifying request is found again, before and after a restart. */
+/* test_op.c - exactly once: the reply to a modifying request is found again, before and after a
+ * restart. */
 #include "mds/slot.h"
-#include "tests/unit/mds/mds_server_test.h"
+#include "tests/unit/mds/mds_request_test.h"
 
 struct sent { /* what a request was sent as */
 	struct wire_hdr hdr;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_settle.c - what the MDS does by itself: dead clients, orphans, unsure sizes, the unlink log, after restarts too. */
-#include "tests/unit/mds/mds_server_test.h"
+/* test_settle.c - what the MDS does by itself: dead clients, orphans, unsure sizes, the unlink
+ * log, after restarts too. */
+#include "tests/unit/mds/mds_request_test.h"
 
 static void evict(struct st *s, int c)
 {

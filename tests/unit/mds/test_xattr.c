@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_xattr.c - extended attributes: name spaces, flags, limits, ACLs and the mode, inheritance on create. */
+/* test_xattr.c - extended attributes: name spaces, flags, limits, ACLs and the mode, inheritance
+ * on create. */
 #include "mds/acl.h"
 #include "mds/attr.h"
 #include "mds/xattr.h"
@@ -141,7 +142,8 @@ static void names_are_listed_each_with_its_nul(void **state)
 
 /* ---- ACLs ---- */
 
-static struct span acl(uint8_t *mem, uint32_t u, uint32_t named, uint32_t g, uint32_t mask, uint32_t o)
+static struct span acl(uint8_t *mem, uint32_t u, uint32_t named, uint32_t g, uint32_t mask,
+		       uint32_t o)
 {
 	struct acl_entry e[] = {{1, (uint16_t)u, ~0U}, {2, (uint16_t)named, 1000},
 				{4, (uint16_t)g, ~0U}, {16, (uint16_t)mask, ~0U},
@@ -154,7 +156,8 @@ static struct span acl(uint8_t *mem, uint32_t u, uint32_t named, uint32_t g, uin
 
 static struct span small_acl(uint8_t *mem, uint32_t u, uint32_t g, uint32_t o)
 {
-	struct acl_entry e[] = {{1, (uint16_t)u, ~0U}, {4, (uint16_t)g, ~0U}, {32, (uint16_t)o, ~0U}};
+	struct acl_entry e[] = {
+		{1, (uint16_t)u, ~0U}, {4, (uint16_t)g, ~0U}, {32, (uint16_t)o, ~0U}};
 	struct acl a = {3, e};
 
 	acl_enc(&a, mem);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_lock.c - locks over RPC: waiting, cancelling, and the death of a client that holds or waits. */
-#include "tests/unit/mds/mds_server_test.h"
+/* test_lock.c - locks over RPC: waiting, cancelling, and the death of a client that holds or
+ * waits. */
+#include "tests/unit/mds/mds_request_test.h"
 
 struct waiter {
 	struct st *s;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_lookup.c - what reads: lookup, readdir in pieces, fid2path, statfs; and a damaged record, which hurts only itself. */
-#include "tests/unit/mds/mds_server_test.h"
+/* test_lookup.c - what reads: lookup, readdir in pieces, fid2path, statfs; and a damaged record,
+ * which hurts only itself. */
+#include "tests/unit/mds/mds_request_test.h"
 
 static struct fid make(struct st *s, struct fid parent, const char *name, uint32_t mode)
 {
@@ -66,7 +67,8 @@ static void names_links_and_parents_are_found(void **state)
 }
 
 /* Reads all names of a directory in replies of max bytes; counts and checks the order. */
-static uint32_t list(struct st *s, struct fid dir, uint32_t max, bool plus, uint64_t *cookie, bool *eof)
+static uint32_t list(struct st *s, struct fid dir, uint32_t max, bool plus, uint64_t *cookie,
+		     bool *eof)
 {
 	struct mds_readdir_req q = {dir, *cookie, max, plus ? READDIR_PLUS : 0};
 	struct mds_readdir_rep p;

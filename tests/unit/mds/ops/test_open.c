@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_open.c - opens and closes on a running MDS: whose word about the size counts, and when the objects are asked. */
-#include "tests/unit/mds/mds_server_test.h"
+/* test_open.c - opens and closes on a running MDS: whose word about the size counts, and when the
+ * objects are asked. */
+#include "tests/unit/mds/mds_request_test.h"
 
 static void body_alone(struct st *s)
 {
@@ -191,7 +192,8 @@ static void body_mtime(struct st *s)
 	st_write(s, a.fid, 0, 5);
 	wrote = loop_realtime(s->loop);
 	assert_int_equal(mds_co_rename(s->client[0].imp, &c1, &rq, &rp), 0);
-	st_close(s, 0, &a, CLOSE_WROTE, 5); /* its mtime is older than the rename's ctime, and still counts */
+	st_close(s, 0, &a, CLOSE_WROTE,
+		 5); /* its mtime is older than the rename's ctime, and still counts */
 	assert_true(st_getattr(s, a.fid).mtime >= wrote);
 	a = st_open(s, 0, a.fid, OPEN_WRITE);
 	st_write(s, a.fid, 0, 6);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_xattr.c - lustre.lov on files and directories as lfs, tar and rsync set and get it. */
 #include "common/lov.h"
-#include "tests/unit/mds/mds_server_test.h"
+#include "tests/unit/mds/mds_request_test.h"
 
 static int set(struct st *s, struct fid fid, const char *name, struct span v, uint32_t priv)
 {
