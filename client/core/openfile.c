@@ -548,7 +548,9 @@ static struct reopen *reopen_list(struct fs *fs, uint32_t lane, uint32_t *n)
 	return list;
 }
 
-static void reopened(struct fs *fs, const struct reopen *r, uint64_t open_seq)
+/* The MDS has forgotten who wrote what: its new open_seq says nothing about the time before, so this
+ * client's knowledge of the objects counts no longer. */
+static void reopened(struct fs *fs, const struct reopen *r)
 {
 	struct file *f;
 
@@ -556,7 +558,8 @@ static void reopened(struct fs *fs, const struct reopen *r, uint64_t open_seq)
 	LIST_FOREACH(f, &fs->files[file_hash(&r->fid)], link)
 		if (f->open_id == r->open_id) {
 			pthread_mutex_lock(&f->lock);
-			f->open_seq = open_seq;
+			f->open_seq = OPEN_SEQ_UNKNOWN;
+			f->sole = false;
 			pthread_mutex_unlock(&f->lock);
 		}
 	fs_unlock(fs);
@@ -577,7 +580,7 @@ void file_co_reopen_all(struct lane *ln)
 		call.flags = RPC_CALL_RECLAIM;
 		rc = mds_co_reopen(ln->mdt->imp, &call, &q, &p);
 		if (rc == 0)
-			reopened(ln->fs, &list[i], p.open_seq);
+			reopened(ln->fs, &list[i]);
 		else
 			log_warn("%s cannot be opened again: %s", fid_str(&list[i].fid, buf),
 				 err_str(rc));

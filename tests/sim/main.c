@@ -172,13 +172,21 @@ static void finish(struct run *r)
 	sim_end();
 }
 
-static void print_message(const char *from, const char *to, const struct wire_hdr *h)
+static void print_message(const char *from, const char *to, const struct msg *m)
 {
-	fprintf(stderr, "%12.6f %s -> %s %s %s xid %" PRIx64 " slot %u status %d flags %x body %u "
-		"bulk %u\n",
-		(double)sim_now() / 1e9, from, to, rpc_name(h->rpc),
-		h->flags & WIRE_REPLY ? "reply" : "request", h->xid, h->slot, h->status, h->flags,
-		h->body_len, h->bulk_len);
+	const struct rpc_desc *d = rpc_desc_find(m->h.rpc);
+	bool reply = m->h.flags & WIRE_REPLY;
+	struct rbuf r = {m->body, m->h.body_len};
+	void *v = d ? calloc(1, d->req_size + d->rep_size + 1) : NULL;
+
+	fprintf(stderr, "%12.6f %s -> %s %s %s xid %" PRIx64 " slot %u status %d flags %x bulk %u",
+		(double)sim_now() / 1e9, from, to, rpc_name(m->h.rpc),
+		reply ? "reply" : "request", m->h.xid, m->h.slot, m->h.status, m->h.flags,
+		m->h.bulk_len);
+	if (v && m->h.status == 0 && (reply ? d->rep_dec(&r, v) : d->req_dec(&r, v)) == 0)
+		(reply ? d->rep_dbg : d->req_dbg)(stderr, v);
+	fputc('\n', stderr);
+	free(v);
 }
 
 /* True if all was well; then *digest says what happened. */

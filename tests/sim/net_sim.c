@@ -90,7 +90,7 @@ static struct {
 	bool live;
 	bool cut[MAX_NODES][MAX_NODES];
 	bool paused[MAX_NODES], down[MAX_NODES];
-	void (*on_deliver)(const char *from, const char *to, const struct wire_hdr *h);
+	sim_net_deliver_fn *on_deliver;
 } net;
 
 static void send_later(struct net_conn *c);
@@ -132,7 +132,7 @@ static void need_net(void)
 		sim_net_begin();
 }
 
-void sim_net_on_deliver(void (*fn)(const char *from, const char *to, const struct wire_hdr *h))
+void sim_net_on_deliver(sim_net_deliver_fn *fn)
 {
 	net.on_deliver = fn;
 }
@@ -614,7 +614,7 @@ static void deliver(struct net_conn *c, struct frame *f, struct msg *m)
 	net.pub.bytes += WIRE_HDR_LEN + f->body_len + f->bulk_len;
 	if (net.on_deliver) {
 		snprintf(from, sizeof(from), "10.0.0.%u@tcp:%u", c->node, c->port);
-		net.on_deliver(c->peer_name, from, &m->h);
+		net.on_deliver(c->peer_name, from, m);
 	}
 	c->part = NULL;
 	frame_drop(c, f);

@@ -40,4 +40,5 @@ void sim_net_pause(uint32_t node, bool on);
 /* A node that is off: its connections break, what was under way is lost, connects are refused. */
 void sim_net_down(uint32_t node, bool off);
 /* Called for each delivered message, for traces. */
-void sim_net_on_deliver(void (*fn)(const char *from, const char *to, const struct wire_hdr *h));
+typedef void sim_net_deliver_fn(const char *from, const char *to, const struct msg *m);
+void sim_net_on_deliver(sim_net_deliver_fn *fn);
