@@ -31,8 +31,8 @@ static void entry_dec(const uint8_t *p, struct acl_entry *e)
 	e->id = le32toh(e->id);
 }
 
-/* Tags ascend; within ACL_USER and ACL_GROUP ids ascend, so nothing is there twice. The kernel itself
- * does not ask for sorted ids, so these are checked pairwise where they are out of order. */
+/* Tags ascend; within ACL_USER and ACL_GROUP ids ascend, so nothing is there twice. The kernel
+ * itself does not ask for sorted ids, so these are checked pairwise where they are out of order. */
 static bool seen_before(const struct acl *a, uint32_t at)
 {
 	uint32_t i;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* acl.h - POSIX ACLs in the form of the system.posix_acl_* xattrs (version 2, little-endian).
  *
- * The kernel checks permissions; here ACLs are validated, kept in step with mode bits, and inherited.
- * Pure; any thread; never suspends.
+ * The kernel checks permissions; here ACLs are validated, kept in step with mode bits, and
+ * inherited. Pure; any thread; never suspends.
  */
 #pragma once
 #include "common/base.h"
@@ -20,7 +20,8 @@ struct acl {
 };
 
 void acl_fini(struct acl *a);
-/* Order, uniqueness, mandatory entries, mask where needed. An empty blob is -EINVAL too. -ENOMEM. */
+/* Order, uniqueness, mandatory entries, mask where needed. An empty blob is -EINVAL too.
+ * -ENOMEM. */
 must_check int acl_dec(struct span blob, struct acl *out);
 static inline uint32_t acl_size(const struct acl *a)
 {
@@ -34,6 +35,6 @@ void acl_enc(const struct acl *a, uint8_t *out);
 uint32_t acl_to_mode(const struct acl *a, bool *minimal);
 /* chmod: owner, mask (or owning group) and others follow mode. */
 void acl_chmod(struct acl *a, uint32_t mode);
-/* Makes the access ACL of a new file out of its parent's default ACL and the mode asked for; *mode loses what the ACL does not
- * give. acl is changed in place. */
+/* Makes the access ACL of a new file out of its parent's default ACL and the mode asked for;
+ * *mode loses what the ACL does not give. acl is changed in place. */
 void acl_inherit(struct acl *a, uint32_t *mode);

@@ -21,8 +21,8 @@ static inline void attr_touch_mtime(struct attr *a, int64_t now)
 	a->mtime = a->ctime;
 }
 
-/* From now on size, blocks and mtime stand at the objects; what they say about mtime counts if it is
- * newer than now (attr.fence). Called again when somebody sets the mtime. */
+/* From now on size, blocks and mtime stand at the objects; what they say about mtime counts if it
+ * is newer than now (attr.fence). Called again when somebody sets the mtime. */
 static inline void attr_make_unsure(struct attr *a)
 {
 	a->flags |= ATTR_SIZE_UNSURE;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* check.c - what must hold between the tables: mds_check_invariants(), for tests, the simulator and sheen-mds --check.
+/* check.c - what must hold between the tables: mds_check_invariants(), for tests, the simulator
+ * and sheen-mds --check.
  *
- * It walks every table once and looks up what each row claims. Nothing is repaired. A breach is logged with the
- * FIDs and names that a person needs to find it.
+ * It walks every table once and looks up what each row claims. Nothing is repaired. A breach is
+ * logged with the FIDs and names that a person needs to find it.
  */
 #include "common/layout.h"
 #include "common/log.h"

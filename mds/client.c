@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* client.c - sessions of the MDS: what a client has open, and what becomes of it when the client goes.
+/* client.c - sessions of the MDS: what a client has open, and what becomes of it when the client
+ * goes.
  *
- * A session that ends gives back its locks and opens and is forgotten in table slot. When the server itself stops, nothing
- * of that happens: clients come back to its next life and say what they have open.
+ * A session that ends gives back its locks and opens and is forgotten in table slot. When the
+ * server itself stops, nothing of that happens: clients come back to its next life and say what
+ * they have open.
  */
 #include "mds/slot.h"
 #include "mds/state.h"
@@ -138,7 +140,8 @@ static void forget_slots(struct client *c)
 			 err_str(rc));
 }
 
-/* Handlers of the client that wait for something see that it is dead and end; the client is freed after them. */
+/* Handlers of the client that wait for something see that it is dead and end; the client is freed
+ * after them. */
 void client_session_close(void *arg, struct rpc_session *s, bool evicted)
 {
 	struct mds *m = arg;

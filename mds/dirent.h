@@ -17,8 +17,8 @@ must_check int dirent_get(struct txn *t, const struct fid *parent, struct span n
 must_check int dirent_add(struct txn *t, const struct fid *parent, struct span name,
 			  const struct fid *child, uint8_t dtype, uint64_t cookie);
 /* Another child under an existing name; the cookie stays. */
-must_check int dirent_set(struct txn *t, const struct fid *parent, struct span name, uint64_t cookie,
-			  const struct fid *child, uint8_t dtype);
+must_check int dirent_set(struct txn *t, const struct fid *parent, struct span name,
+			  uint64_t cookie, const struct fid *child, uint8_t dtype);
 must_check int dirent_del(struct txn *t, const struct fid *parent, struct span name,
 			  uint64_t cookie);
 /* 1: has a name, 0: has none, -errno. */

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* inode.h - records of table inode.
  *
- * struct inode_rec is what the rest of the MDS calls an inode. Its numbers are copies; its spans (name,
- * layout, target) point into the map and die with the next put, so the functions that write take
- * only what changes and fetch the rest again.
- * Pure storage: no rules. -EIO: damaged record (logged). Never suspends.
+ * struct inode_rec is what the rest of the MDS calls an inode. Its numbers are copies; its spans
+ * (name, layout, target) point into the map and die with the next put, so the functions that
+ * write take only what changes and fetch the rest again. Pure storage: no rules. -EIO: damaged
+ * record (logged). Never suspends.
  */
 #pragma once
 #include "mds/schema.h"
 
 struct layout;
 
-/* In attr.flags, above the bits of the wire's contract: the layout has objects, it is no mere wish. */
+/* In attr.flags, above the bits of the wire's contract: the layout has objects, it is no mere
+ * wish. */
 enum { INODE_HAS_OBJECTS = 1 << 16 };
 
 /* 0, -ENOENT, -EIO. */
@@ -29,4 +30,5 @@ must_check int inode_set_layout(struct txn *t, const struct fid *fid, const stru
 must_check int inode_del(struct txn *t, const struct fid *fid);
 
 /* The decoded layout, NULL when it has none. -EIO when damaged. */
-must_check int inode_layout(const struct fid *fid, const struct inode_rec *ino, struct layout **out);
+must_check int inode_layout(const struct fid *fid, const struct inode_rec *ino,
+			    struct layout **out);

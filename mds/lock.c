@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* lock.c - see lock.h.
  *
- * A resource is a file in one of the lock spaces, with a list of granted locks (of one owner never overlapping) and a queue
- * of waiters. Lists are short in practice, so they are walked.
+ * A resource is a file in one of the lock spaces, with a list of granted locks (of one owner
+ * never overlapping) and a queue of waiters. Lists are short in practice, so they are walked.
  */
 #include "mds/lock.h"
 #include "common/proto/proto.h"
@@ -311,7 +311,8 @@ int lock_wait_add(struct lock_mgr *m, struct lock_wait *w)
 	int rc;
 
 	if (w->req.space == LOCK_FLOCK) {
-		/* Two holders of shared locks that both want an exclusive one must not block each other. */
+		/* Two holders of shared locks that both want an exclusive one must not block each
+		 * other. */
 		drop.type = UN;
 		rc = lock_set(m, &drop);
 		if (rc)

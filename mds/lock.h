@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* lock.h - file locks of all clients: POSIX byte ranges, flock(2), and the lock for O_APPEND.
  *
- * An owner is a number in a session; what it asks for replaces what it has in the range. A request that
- * conflicts may wait: it is granted in the order of arrival when the conflict is gone, and the wake function says so. Waiting for
- * each other is found out for POSIX locks (-EDEADLK).
- * Pure: no clock, no fibers; wake functions are called from inside lock_set(), lock_cancel() and
- * lock_drop_session() and must only note the result.
+ * An owner is a number in a session; what it asks for replaces what it has in the range. A
+ * request that conflicts may wait: it is granted in the order of arrival when the conflict is
+ * gone, and the wake function says so. Waiting for each other is found out for POSIX locks
+ * (-EDEADLK). Pure: no clock, no fibers; wake functions are called from inside lock_set(),
+ * lock_cancel() and lock_drop_session() and must only note the result.
  */
 #pragma once
 #include "common/fid.h"
@@ -38,7 +38,8 @@ uint32_t lock_mgr_count(const struct lock_mgr *m);
 
 /* 0, -EAGAIN (conflict), -ENOLCK, -EINVAL. */
 must_check int lock_set(struct lock_mgr *m, const struct lock_req *q);
-/* After -EAGAIN: w waits until wake(). 0, -EDEADLK. A flock gives up what it has of the file first, as flock(2) does. */
+/* After -EAGAIN: w waits until wake(). 0, -EDEADLK. A flock gives up what it has of the file
+ * first, as flock(2) does. */
 must_check int lock_wait_add(struct lock_mgr *m, struct lock_wait *w);
 /* The first lock that conflicts: true, and it is in *out. */
 bool lock_test(const struct lock_mgr *m, const struct lock_req *q, struct lock_req *out);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* main.c - sheen-mds DIR: the metadata server.
  *
- * One thread, one loop, one MDT. Requests are answered as soon as the port is open; clients learn of the server
- * from the MGS, where it registers in a fiber that tries for as long as it takes.
+ * One thread, one loop, one MDT. Requests are answered as soon as the port is open; clients learn
+ * of the server from the MGS, where it registers in a fiber that tries for as long as it takes.
  *
  * sheen-mds --check DIR reads the tables of a stopped MDT and reports what does not fit together.
  */

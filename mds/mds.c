@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mds.c - puts an MDS together and takes it apart; see mds.h. What it does is in the other files. */
+/* mds.c - puts an MDS together and takes it apart; see mds.h. What it does is in the other
+ * files. */
 #include "mds/config.h"
 #include "mds/state.h"
 #include "mds/unlinklog.h"
@@ -88,7 +89,8 @@ static void init_memory(struct mds *m)
 	m->striping = (struct striping_defaults){STRIPE_SIZE_DEFAULT, 1, -1, 1};
 	m->env = (struct ns_env){&m->alloc, &m->striping, is_open, logged, m};
 	m->started_real_ns = m->stats_since_ns = loop_realtime(m->loop);
-	m->session_timeout_s = m->cfg.session_timeout_ms ? (m->cfg.session_timeout_ms + 999) / 1000 : 30;
+	m->session_timeout_s =
+		m->cfg.session_timeout_ms ? (m->cfg.session_timeout_ms + 999) / 1000 : 30;
 	m->rpc_client = (struct rpc_client_cfg){
 		.loop = m->loop,
 		.kind = PEER_MDT,

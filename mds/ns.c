@@ -21,7 +21,8 @@ bool ns_is_virtual(const struct fid *fid)
 	return fid->seq == FID_SEQ_DOT_LUSTRE;
 }
 
-/* As on Lustre: root alone may pass, because opening by FID goes round the permissions of directories. */
+/* As on Lustre: root alone may pass, because opening by FID goes round the permissions of
+ * directories. */
 static int virtual_get(const struct fid *fid, struct inode_rec *out)
 {
 	struct fid top = FID_DOT_LUSTRE, by_fid = FID_DOT_LUSTRE_FID;

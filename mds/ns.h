@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ns.h - the name space: what lookup, create, link, unlink and rename do to the tables.
  *
- * Every function is one operation on a transaction: it checks everything first, so when it returns an
- * error of its own nothing has been put. Errors are those of the system call of that name. Permissions, sticky bits
- * and name lengths were checked before (kernel, codec). .lustre and .lustre/fid exist only here, not in the
- * tables; they are read-only (-EPERM).
+ * Every function is one operation on a transaction: it checks everything first, so when it
+ * returns an error of its own nothing has been put. Errors are those of the system call of that
+ * name. Permissions, sticky bits and name lengths were checked before (kernel, codec). .lustre
+ * and .lustre/fid exist only here, not in the tables; they are read-only (-EPERM).
  *
  * Nothing here suspends, knows sockets, sessions or the clock.
  */
@@ -38,8 +38,8 @@ struct ns_created {
 	struct attr attr;
 	struct wbuf layout;
 };
-/* -EEXIST, -ENOTDIR, -ENOENT, -EMLINK, -EINVAL, -ENODEV or -ENOSPC (no OST for its objects). A file that is made
- * for writing (open_flags) is unsure from the start. */
+/* -EEXIST, -ENOTDIR, -ENOENT, -EMLINK, -EINVAL, -ENODEV or -ENOSPC (no OST for its objects). A
+ * file that is made for writing (open_flags) is unsure from the start. */
 must_check int ns_create(struct txn *t, const struct ns_env *env, const struct mds_create_req *q,
 			 int64_t now, struct ns_created *out);
 /* -EPERM (a directory), -EEXIST, -ENOENT, -EMLINK. *attr: after it. */
@@ -53,8 +53,8 @@ struct ns_removed {
 /* -ENOENT, -EISDIR, -ENOTDIR, -ENOTEMPTY, -EPERM. */
 must_check int ns_unlink(struct txn *t, const struct ns_env *env, const struct mds_unlink_req *q,
 			 int64_t now, struct ns_removed *out);
-/* moved: what has the new name. replaced: zero fid if nothing was. -ENOENT, -EEXIST, -EINVAL, -EISDIR, -ENOTDIR, -ENOTEMPTY,
- * -EMLINK, -EPERM. */
+/* moved: what has the new name. replaced: zero fid if nothing was. -ENOENT, -EEXIST, -EINVAL,
+ * -EISDIR, -ENOTDIR, -ENOTEMPTY, -EMLINK, -EPERM. */
 must_check int ns_rename(struct txn *t, const struct ns_env *env, const struct mds_rename_req *q,
 			 int64_t now, struct fid *moved, struct ns_removed *replaced);
 
@@ -69,5 +69,6 @@ static inline uint8_t ns_dtype(uint32_t mode)
 {
 	return (mode >> 12) & 15; /* DT_* */
 }
-/* Whether the caller's uid and gid alone open the file; what groups and ACLs give is not known here. */
+/* Whether the caller's uid and gid alone open the file; what groups and ACLs give is not known
+ * here. */
 bool ns_may_open(const struct attr *a, uint32_t uid, uint32_t gid, uint32_t open_flags);

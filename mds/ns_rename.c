@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ns_rename.c - rename(2) with NOREPLACE and EXCHANGE; see ns.h.
  *
- * One operation moves at most two names and touches at most five inodes: the two parents, what is moved, what it
- * replaces or is exchanged with. All of them are read and checked, then written.
+ * One operation moves at most two names and touches at most five inodes: the two parents, what is
+ * moved, what it replaces or is exchanged with. All of them are read and checked, then written.
  */
 #include "mds/attr.h"
 #include "mds/dirent.h"

@@ -31,7 +31,8 @@ int ns_destroy(struct txn *t, const struct ns_env *env, const struct fid *fid,
 	bool reg = S_ISREG(ino->attr.mode);
 	int rc = 0;
 
-	/* What the layout cannot tell is left to the checker: a damaged file can still be removed. */
+	/* What the layout cannot tell is left to the checker: a damaged file can still be
+	 * removed. */
 	if (reg && inode_layout(fid, ino, &l) == -ENOMEM)
 		return -ENOMEM;
 	if (striping_made(l))
@@ -148,7 +149,8 @@ int ns_link(struct txn *t, const struct mds_link_req *q, int64_t now, struct att
 	ino.attr.nlink++;
 	attr_touch_ctime(&ino.attr, now);
 	*attr = ino.attr;
-	rc = dirent_add(t, &q->parent, q->name, &q->fid, ns_dtype(ino.attr.mode), dir.next_cookie++);
+	rc = dirent_add(t, &q->parent, q->name, &q->fid, ns_dtype(ino.attr.mode),
+			dir.next_cookie++);
 	if (rc == 0)
 		rc = link_add(t, &q->fid, &ino, &q->parent, q->name);
 	if (rc == 0 && ino.attr.nlink == 1)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* objects.c - asks or cuts all objects of a file in parallel.
  *
- * A fixed number of fibers shares the list of objects, so that a file of 2000 stripes does not need 2000
- * stacks. It knows layouts and OSTs, not inodes.
+ * A fixed number of fibers shares the list of objects, so that a file of 2000 stripes does not
+ * need 2000 stacks. It knows layouts and OSTs, not inodes.
  */
 #include "common/layout.h"
 #include "mds/state.h"

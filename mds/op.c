@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* op.c - what every handler does alike: transactions, the gate, exactly-once; see state.h.
  *
- * rpc_op.transno is set by op_read() (only inside a batch with changes that somebody waits for) and op_write(). It is what the
- * gate and the slot record go by: an operation that has none leaves at once and is not recorded, because executing it
- * again does no harm.
+ * rpc_op.transno is set by op_read() (only inside a batch with changes that somebody waits for)
+ * and op_write(). It is what the gate and the slot record go by: an operation that has none
+ * leaves at once and is not recorded, because executing it again does no harm.
  */
 #include "mds/slot.h"
 #include "mds/state.h"

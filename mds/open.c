@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* open.c - see open.h. Two hash tables of fixed size; chains stay short up to some hundred thousand open files. */
+/* open.c - see open.h. Two hash tables of fixed size; chains stay short up to some hundred
+ * thousand open files. */
 #include "mds/open.h"
 #include "common/proto/proto.h"
 #include <stdlib.h>
@@ -111,8 +112,8 @@ struct open *open_find(const struct open_table *tab, const struct client *c, uin
 	return NULL;
 }
 
-int open_add(struct open_table *tab, struct client *c, struct open_list *list, const struct fid *fid,
-	     uint64_t id, uint32_t flags, bool was_sure, struct open **out)
+int open_add(struct open_table *tab, struct client *c, struct open_list *list,
+	     const struct fid *fid, uint64_t id, uint32_t flags, bool was_sure, struct open **out)
 {
 	struct open *o = calloc(1, sizeof(*o));
 	struct node *n = o ? node_ref(tab, fid) : NULL;

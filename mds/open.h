@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* open.h - open files, in memory only: who has which file open, and for writing.
  *
- * A node is a file that somebody has open or works on; it carries what must not happen twice at a time (its
- * mutex) and what tells whether a writer was alone (open_seq). An open belongs to a client and is named by the id that
- * the client chose. After a restart clients say again what they have open (mds_reopen).
- * One loop; nothing here suspends or touches a table.
+ * A node is a file that somebody has open or works on; it carries what must not happen twice at a
+ * time (its mutex) and what tells whether a writer was alone (open_seq). An open belongs to a
+ * client and is named by the id that the client chose. After a restart clients say again what
+ * they have open (mds_reopen). One loop; nothing here suspends or touches a table.
  */
 #pragma once
 #include "common/co.h"

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* orphan.h - inodes that need care after a restart: tables orphan and unsure.
  *
- * orphan: inodes without a name, kept for somebody who has them open. unsure: regular files that have or had writers
- * and whose size has not been settled since. Both are sets of FIDs. Pure storage. Never suspends.
+ * orphan: inodes without a name, kept for somebody who has them open. unsure: regular files that
+ * have or had writers and whose size has not been settled since. Both are sets of FIDs. Pure
+ * storage. Never suspends.
  */
 #pragma once
 #include "mds/schema.h"

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ost.c - the OSTs as the MDS sees them: connection, space, and the objects they have yet to destroy.
+/* ost.c - the OSTs as the MDS sees them: connection, space, and the objects they have yet to
+ * destroy.
  *
- * One struct ost for each OST of the configuration, with two fibers: one asks for its space every few seconds and tells
- * alloc.c, one sends what the unlink log holds for it. An object is destroyed only after the transaction that
- * removed its file is on disk, and its row goes only after the OST has answered.
+ * One struct ost for each OST of the configuration, with two fibers: one asks for its space every
+ * few seconds and tells alloc.c, one sends what the unlink log holds for it. An object is
+ * destroyed only after the transaction that removed its file is on disk, and its row goes only
+ * after the OST has answered.
  */
 #include "mds/inode.h"
 #include "mds/state.h"
@@ -144,7 +146,8 @@ static void on_state(void *arg, struct rpc_import *imp, enum import_state s)
 
 /* ---- the unlink log ---- */
 
-/* Copies the next objects to destroy, all of them of transactions that are on disk. Count or -errno. */
+/* Copies the next objects to destroy, all of them of transactions that are on disk. Count or
+ * -errno. */
 static int next_batch(struct ost *o, struct object_id *objs)
 {
 	struct store *s = o->m->store;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* params.c - counters and tunables of the MDT under Lustre's names (mdt, lod, mdd); those of the OSTs are in ost.c. */
+/* params.c - counters and tunables of the MDT under Lustre's names (mdt, lod, mdd); those of the
+ * OSTs are in ost.c. */
 #include "mds/inode.h"
 #include "mds/state.h"
 #include <inttypes.h>
@@ -51,8 +52,8 @@ static int get_rpc_stats(void *arg, struct wbuf *w)
 	const struct stat_counter *c = rpc_service_stats(m->svc);
 	uint32_t i;
 
-	text_put(w, "%-14s %12s %10s %10s %10s %10s", "rpc", "samples", "avg_us", "p50_us", "p99_us",
-		 "max_us");
+	text_put(w, "%-14s %12s %10s %10s %10s %10s", "rpc", "samples", "avg_us", "p50_us",
+		 "p99_us", "max_us");
 	for (i = 0; i < RPC_NR_MAX; i++)
 		if (c[i].n)
 			text_put(w,

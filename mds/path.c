@@ -18,7 +18,8 @@ static int prepend(char *buf, uint32_t *at, const uint8_t *name, uint32_t len)
 	return 0;
 }
 
-int path_of(struct txn *t, const struct fid *fid, const struct inode_rec *ino, uint32_t n, char *buf)
+int path_of(struct txn *t, const struct fid *fid, const struct inode_rec *ino, uint32_t n,
+	    char *buf)
 {
 	struct fid root = FID_ROOT, dir;
 	struct inode_rec up;

@@ -10,7 +10,8 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-/* The largest value: an inode with the largest layout, name and target; an xattr; a stored reply. */
+/* The largest value: an inode with the largest layout, name and target; an xattr; a stored
+ * reply. */
 #define VALUE_MAX (2 * MAX_LAYOUT_BLOB)
 #define KEY_MAX 511
 

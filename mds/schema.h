@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* schema.h - every table of an MDT, declared once.
  *
- * A row T(number, name, what it holds) has a key list K_<name> and a value list V_<name>. Values are in the field
- * language of the wire (field.h); fields are only appended. Keys are big-endian, so that the order of
- * bytes is the order we want: fid, u64, u32, uuid (16 bytes) and tail (the rest of the key, no length).
+ * A row T(number, name, what it holds) has a key list K_<name> and a value list V_<name>. Values
+ * are in the field language of the wire (field.h); fields are only appended. Keys are big-endian,
+ * so that the order of bytes is the order we want: fid, u64, u32, uuid (16 bytes) and tail (the
+ * rest of the key, no length).
  * For each table this declares struct <name>_key, struct <name>_rec and
- *   <name>_rec_get/put/del   one record: 0, -ENOENT, -EIO (damaged: logged with table and key), LMDB's error
+ *   <name>_rec_get/put/del   one record: 0, -ENOENT, -EIO (damaged: logged with table and key), or
+ *                            LMDB's error
  *   <name>_rec_walk          records from a key on, in order
- * and SCHEMA.md is printed from the same lists. What records mean stands in the file of the table's name.
+ * and SCHEMA.md is printed from the same lists. What records mean stands in the file of the
+ * table's name.
  *
- * Spans in a record that was read point into the map: valid until the next put or the end of the pass.
- * One thread at a time in a transaction; never suspends.
+ * Spans in a record that was read point into the map: valid until the next put or the end of the
+ * pass. One thread at a time in a transaction; never suspends.
  */
 #pragma once
 #include "common/proto/field.h"
@@ -24,7 +27,7 @@ struct uuid {
 /* clang-format off */
 #define MDS_TABLES(T) \
 	T(0, config,    "counters of the MDT by name: schema, next_seq") \
-	T(1, inode,     "attributes, first link, layout (of a directory: its default), symlink target") \
+	T(1, inode,     "attributes, first link, layout (a directory's default), symlink target") \
 	T(2, dirent,    "names of a directory") \
 	T(3, diridx,    "the same names in the order of their cookies, for readdir") \
 	T(4, link,      "links of an inode beyond the first") \
@@ -32,13 +35,14 @@ struct uuid {
 	T(6, orphan,    "inodes without a name that live until their last close") \
 	T(7, unsure,    "regular files whose size stands at their objects only") \
 	T(8, unlinklog, "objects of removed files that their OST has yet to destroy") \
-	T(9, slot,      "last reply to each slot of a client, so that a resend is answered, not executed")
+	T(9, slot,      "last reply to each slot of a client: a resend is answered, not executed")
 
 #define K_config(F)    F(tail, name)
 #define V_config(F)    F(u64, value)
 /* next_cookie: of a directory. parent and name: of the first link. */
 #define K_inode(F)     F(fid, fid)
-#define V_inode(F)     F(attr, attr) F(fid, parent) F(u64, next_cookie) F(optname, name) F(blob, layout) F(str, target)
+#define V_inode(F)     F(attr, attr) F(fid, parent) F(u64, next_cookie) \
+	F(optname, name) F(blob, layout) F(str, target)
 #define K_dirent(F)    F(fid, parent) F(tail, name)
 #define V_dirent(F)    F(fid, child) F(u8, dtype) F(u64, cookie)
 #define K_diridx(F)    F(fid, parent) F(u64, cookie)
@@ -54,10 +58,11 @@ struct uuid {
 #define V_unsure(F)
 #define K_unlinklog(F) F(u32, ost) F(fid, fid) F(u32, comp) F(u32, stripe)
 #define V_unlinklog(F)
-/* open_id, open_flags: of an open that the operation made, to be made again when the reply is repeated after a restart */
+/* open_id, open_flags: of an open that the operation made, to be made again when the reply is
+ * repeated after a restart */
 #define K_slot(F)      F(uuid, client) F(u32, slot)
-#define V_slot(F)      F(u64, xid) F(u32, rpc) F(i32, status) F(fid, open_fid) F(u64, open_id) F(u32, open_flags) \
-	F(blob, body)
+#define V_slot(F)      F(u64, xid) F(u32, rpc) F(i32, status) F(fid, open_fid) F(u64, open_id) \
+	F(u32, open_flags) F(blob, body)
 /* clang-format on */
 
 #define KT_fid struct fid

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* settle.c - background work on files that nobody has open any more.
  *
- * A file in the queue is looked at by one of a few fibers: if it has no name it is destroyed, if its size is unsure its
- * objects are measured and the size stored, provided that no writer came meanwhile. What fails (an OST is away) is tried
- * again later. After a start, the recovery window gives clients time to say what they have open; then
- * everything in the tables orphan and unsure is queued, and reply slots of clients that did not come back are dropped.
+ * A file in the queue is looked at by one of a few fibers: if it has no name it is destroyed, if
+ * its size is unsure its objects are measured and the size stored, provided that no writer came
+ * meanwhile. What fails (an OST is away) is tried again later. After a start, the recovery window
+ * gives clients time to say what they have open; then everything in the tables orphan and unsure
+ * is queued, and reply slots of clients that did not come back are dropped.
  */
 #include "common/layout.h"
 #include "mds/attr.h"

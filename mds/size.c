@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* size.c - truncation, and a file's objects at its first writer.
  *
- * A truncation is two transactions around the cutting of the objects. The first raises trunc_gen and marks the
- * size unsure; it is safe before any object is cut, so a crash in between leaves a file that is measured.
- * The second sets the size and, if nobody writes, makes it sure again. The node's mutex keeps two truncations of a
- * file apart; other clients' writes in between are refused by the OSTs for their old trunc_gen.
+ * A truncation is two transactions around the cutting of the objects. The first raises trunc_gen
+ * and marks the size unsure; it is safe before any object is cut, so a crash in between leaves a
+ * file that is measured. The second sets the size and, if nobody writes, makes it sure again. The
+ * node's mutex keeps two truncations of a file apart; other clients' writes in between are
+ * refused by the OSTs for their old trunc_gen.
  */
 #include "common/layout.h"
 #include "mds/attr.h"
@@ -73,7 +74,8 @@ static int check_file(const struct inode_rec *ino, uint64_t size)
 	return size > MAX_FILE_SIZE ? -EFBIG : 0;
 }
 
-/* Stores the new size, times and whatever q sets besides. sum is NULL when no object was touched. */
+/* Stores the new size, times and whatever q sets besides. sum is NULL when no object was
+ * touched. */
 static int finish(struct trunc *tr, const struct objects_sum *sum, struct attr *attr)
 {
 	static const struct mds_setattr_req none;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* slot.h - the last reply to each slot of a client, in the transaction of the operation it answers.
+/* slot.h - the last reply to each slot of a client, in the transaction of the operation it
+ * answers.
  *
- * A client uses a slot for one modifying request at a time, so a row may be overwritten by the next request.
- * Pure storage. Never suspends.
+ * A client uses a slot for one modifying request at a time, so a row may be overwritten by the
+ * next request. Pure storage. Never suspends.
  */
 #pragma once
 #include "mds/schema.h"
@@ -15,4 +16,5 @@ must_check int slot_get(struct txn *t, const uint8_t uuid[UUID_LEN], uint32_t sl
 /* Forgets a client. */
 must_check int slot_del_client(struct txn *t, const uint8_t uuid[UUID_LEN]);
 /* The first client with a row whose uuid is greater; 0, -ENOENT. */
-must_check int slot_next_client(struct txn *t, const uint8_t after[UUID_LEN], uint8_t out[UUID_LEN]);
+must_check int slot_next_client(struct txn *t, const uint8_t after[UUID_LEN],
+				uint8_t out[UUID_LEN]);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* state.h - struct mds: what the handlers of one MDT share. Private to mds/.
  *
- * How a handler works: op_read() or op_write() gives the transaction; a plain function of ns.h, attr.h, ... does
- * the work; the reply is filled; the gate (op.c) keeps it until its transaction is on disk. What a handler changes in
- * memory it changes after the transaction has succeeded, with op_undo() for the case that the batch fails.
+ * How a handler works: op_read() or op_write() gives the transaction; a plain function of ns.h,
+ * attr.h, ... does the work; the reply is filled; the gate (op.c) keeps it until its transaction
+ * is on disk. What a handler changes in memory it changes after the transaction has succeeded,
+ * with op_undo() for the case that the batch fails.
  */
 #pragma once
 #include "common/log.h"
@@ -18,8 +19,9 @@
 /* Counters of mdt.*.md_stats, by Lustre's names. */
 /* clang-format off */
 #define MD_STATS(S) \
-	S(open) S(close) S(mknod) S(link) S(unlink) S(mkdir) S(rmdir) S(rename) S(getattr) S(setattr) \
-	S(getxattr) S(setxattr) S(statfs) S(sync) S(samedir_rename) S(crossdir_rename) S(punch)
+	S(open) S(close) S(mknod) S(link) S(unlink) S(mkdir) S(rmdir) S(rename) S(getattr) \
+	S(setattr) S(getxattr) S(setxattr) S(statfs) S(sync) S(samedir_rename) \
+	S(crossdir_rename) S(punch)
 /* clang-format on */
 #define MD_ENUM(n) MD_##n,
 enum md_stat { MD_STATS(MD_ENUM) MD_NSTATS };
@@ -90,7 +92,8 @@ must_check int op_read(struct rpc_op *op, struct txn **t);
 must_check int op_write(struct rpc_op *op, struct txn **t);
 /* op_write() for what needs room on the disk: -ENOSPC. */
 must_check int op_write_more(struct rpc_op *op, struct txn **t);
-/* Waits until what was executed in this pass could be answered: it survives the end of this process. Suspends. */
+/* Waits until what was executed in this pass could be answered: it survives the end of this
+ * process. Suspends. */
 must_check int op_co_safe(struct mds *m);
 /* A copy that lives as long as the reply; an empty span stays empty. -ENOMEM. */
 must_check int op_copy(struct rpc_op *op, struct span *s);
@@ -119,8 +122,8 @@ struct client_open {
 	bool was_sure;	/* see struct node */
 	bool in_batch;	/* undone if the open batch fails */
 };
-/* The client has the file open from now on. Opening twice under one id is the same open.
- * *sole: this is the only writer, and what the inode said about the size was right. -EINVAL, -ENOMEM. */
+/* The client has the file open from now on. Opening twice under one id is the same open. *sole:
+ * this is the only writer, and what the inode said about the size was right. -EINVAL, -ENOMEM. */
 must_check int client_open(struct client *c, const struct client_open *what, uint64_t *open_seq,
 			   uint32_t *sole);
 /* Around whatever suspends in a handler. leave: -ESTALE when the session ended meanwhile. */
@@ -179,5 +182,5 @@ void mds_space(struct mds *m, struct mdt_space *out);
 
 /* ---- path.c ---- */
 /* Path of the n-th name below the root, into buf (MAX_PATH bytes); its length, or -errno. */
-must_check int path_of(struct txn *t, const struct fid *fid, const struct inode_rec *ino, uint32_t n,
-		       char *buf);
+must_check int path_of(struct txn *t, const struct fid *fid, const struct inode_rec *ino,
+		       uint32_t n, char *buf);

@@ -94,7 +94,8 @@ static int make_all(struct alloc *a, const struct striping_defaults *d, const st
 		    bool append, uint32_t *ost, struct layout **out)
 {
 	struct layout_comp comp[MAX_LAYOUT_COMPS];
-	struct layout l = {.gen = wish->gen, .flags = wish->flags, .ncomp = wish->ncomp, .comp = comp};
+	struct layout l = {
+		.gen = wish->gen, .flags = wish->flags, .ncomp = wish->ncomp, .comp = comp};
 	uint32_t i;
 	int n;
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* striping.h - which layout a new file gets, and lustre.lov as people set it.
  *
- * A wish is a layout whose components lack LCME_INIT: of a directory (its default), of a file without objects, or of
- * a client that creates. It becomes a layout with objects by striping_make(). Plain functions; never suspend.
+ * A wish is a layout whose components lack LCME_INIT: of a directory (its default), of a file
+ * without objects, or of a client that creates. It becomes a layout with objects by
+ * striping_make(). Plain functions; never suspend.
  */
 #pragma once
 #include "common/layout.h"
@@ -23,14 +24,14 @@ must_check int striping_inherited(struct txn *t, const struct fid *dir, const st
 				  struct layout **out);
 /* A client's wish in Sheen's encoding. -EINVAL. */
 must_check int striping_wish_dec(struct span s, struct layout **out);
-/* Objects for a wish (NULL: the defaults). append: opened with O_APPEND first. What alloc_pick() and
- * alloc_check_list() say. */
+/* Objects for a wish (NULL: the defaults). append: opened with O_APPEND first. What alloc_pick()
+ * and alloc_check_list() say. */
 must_check int striping_make(struct alloc *a, const struct striping_defaults *d,
 			     const struct layout *wish, bool append, struct layout **out);
 
 /* setxattr lustre.lov: a directory's default, or the layout of a file without objects, which gets
- * them now (with the next open for write if no OST is known yet). A file with objects keeps them: 0,
- * nothing changes. -EINVAL, -ENODEV, -ENOSPC, -EOPNOTSUPP. Stores ino. */
+ * them now (with the next open for write if no OST is known yet). A file with objects keeps them:
+ * 0, nothing changes. -EINVAL, -ENODEV, -ENOSPC, -EOPNOTSUPP. Stores ino. */
 must_check int striping_xattr_set(struct txn *t, const struct fid *fid, struct inode_rec *ino,
 				  struct alloc *a, const struct striping_defaults *d,
 				  struct span blob, int64_t now);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* unlinklog.h - objects that their OST has yet to destroy.
  *
- * A row for each object of a removed file, ordered by OST. Written in the transaction that removes the file, deleted
- * when the OST has answered; destroying twice does no harm. Pure storage. Never suspends.
+ * A row for each object of a removed file, ordered by OST. Written in the transaction that
+ * removes the file, deleted when the OST has answered; destroying twice does no harm. Pure
+ * storage. Never suspends.
  */
 #pragma once
 #include "common/layout.h"

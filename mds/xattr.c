@@ -57,7 +57,8 @@ int xattr_raw_get(struct txn *t, const struct fid *fid, const char *name, struct
 
 int xattr_raw_put(struct txn *t, const struct fid *fid, const char *name, struct span value)
 {
-	return xattr_rec_put(t, &(struct xattr_key){*fid, SPAN_STR(name)}, &(struct xattr_rec){value});
+	return xattr_rec_put(t, &(struct xattr_key){*fid, SPAN_STR(name)},
+			     &(struct xattr_rec){value});
 }
 
 int xattr_raw_del(struct txn *t, const struct fid *fid, const char *name)
@@ -132,8 +133,8 @@ static int check_room(struct txn *t, const struct fid *fid, struct span name, st
 	return rc;
 }
 
-/* Checks an ACL before it is stored. *drop: it says no more than mode bits do (or nothing). An access ACL
- * gives the mode. */
+/* Checks an ACL before it is stored. *drop: it says no more than mode bits do (or nothing). An
+ * access ACL gives the mode. */
 static int check_acl(const struct inode_rec *ino, struct span name, struct span value, bool *drop,
 		     uint32_t *mode)
 {

@@ -15,10 +15,11 @@
 /* 0, -ENODATA, -EOPNOTSUPP. value points into the map. */
 must_check int xattr_get(struct txn *t, const struct fid *fid, const struct inode_rec *ino,
 			 struct span name, struct span *value);
-/* flags: XATTR_CREATE (-EEXIST), XATTR_REPLACE (-ENODATA). An access ACL changes ino's mode. ino's ctime and flags are changed
- * and stored. -E2BIG, -ENOSPC (too many), -EPERM, -EINVAL (bad ACL), -EACCES, -EOPNOTSUPP, -ERANGE (name). */
-must_check int xattr_set(struct txn *t, const struct fid *fid, struct inode_rec *ino, struct span name,
-			 struct span value, uint32_t flags, int64_t now);
+/* flags: XATTR_CREATE (-EEXIST), XATTR_REPLACE (-ENODATA). An access ACL changes ino's mode.
+ * ino's ctime and flags are changed and stored. -E2BIG, -ENOSPC (too many), -EPERM, -EINVAL (bad
+ * ACL), -EACCES, -EOPNOTSUPP, -ERANGE (name). */
+must_check int xattr_set(struct txn *t, const struct fid *fid, struct inode_rec *ino,
+			 struct span name, struct span value, uint32_t flags, int64_t now);
 /* 0, -ENODATA, -EOPNOTSUPP, -EPERM. */
 must_check int xattr_remove(struct txn *t, const struct fid *fid, struct inode_rec *ino,
 			    struct span name, int64_t now);

@@ -55,7 +55,8 @@ static int create_new(struct rpc_op *op, const struct mds_create_req *q, struct 
 
 /* The name was there already: the caller lost a race. It may have the file if it may open it; else
  * -ESTALE makes the kernel look the name up again and check permissions itself. */
-static int open_existing(struct rpc_op *op, const struct mds_create_req *q, struct mds_create_rep *p)
+static int open_existing(struct rpc_op *op, const struct mds_create_req *q,
+			 struct mds_create_rep *p)
 {
 	struct mds_open_req oq = {.open_flags = q->open_flags, .open_id = q->open_id};
 	struct mds_open_rep op_rep = {0};

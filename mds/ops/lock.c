@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lock.c - mds_setlk, mds_getlk, mds_cancel. The rules are mds/lock.c's; here is only the waiting. */
+/* lock.c - mds_setlk, mds_getlk, mds_cancel. The rules are mds/lock.c's; here is only the
+ * waiting. */
 #include "mds/state.h"
 
 struct waiting {
@@ -54,7 +55,8 @@ int mds_setlk(struct rpc_op *op, const struct mds_setlk_req *q, struct mds_setlk
 		return rc;
 	if (q->wait)
 		return co_wait_lock(op, &r);
-	if (q->space == LOCK_FLOCK) { /* a conversion that fails has given up the old lock, as flock(2) tells */
+	/* A conversion that fails has given up the old lock, as flock(2) tells. */
+	if (q->space == LOCK_FLOCK) {
 		drop.type = 2;
 		(void)!lock_set(m->locks, &drop);
 	}

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lookup.c - mds_lookup, mds_getattr, mds_readlink, mds_parent, mds_fid2path: what reads one inode. */
+/* lookup.c - mds_lookup, mds_getattr, mds_readlink, mds_parent, mds_fid2path: what reads one
+ * inode. */
 #include "mds/link.h"
 #include "mds/state.h"
 #include <sys/stat.h>

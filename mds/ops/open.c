@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* open.c - mds_open, mds_reopen, mds_close: who has a file open, and the size when the last writer goes. */
+/* open.c - mds_open, mds_reopen, mds_close: who has a file open, and the size when the last
+ * writer goes. */
 #include "mds/attr.h"
 #include "mds/orphan.h"
 #include "mds/state.h"
@@ -189,7 +190,8 @@ static int close_inode(struct rpc_op *op, const struct mds_close_req *q, const s
 		rc = inode_get(t, &q->fid, &ino);
 	if (rc)
 		return rc == -ENOENT ? 0 : rc;
-	if (ino.attr.nlink == 0 && cl->last) { /* objects are dropped by the settler, not in the way of an answer */
+	/* An orphan is removed by the settler, not while somebody waits for an answer. */
+	if (ino.attr.nlink == 0 && cl->last) {
 		settle_add(m->settle, &q->fid);
 		return 0;
 	}

@@ -22,8 +22,9 @@ static int fill_row(void *arg, uint64_t cookie, const struct diridx_rec *e)
 	if (f->plus) {
 		rc = inode_get(f->t, &e->child, &ino);
 		if (rc == 0)
-			enc_mds_dirent_plus(f->w, &(struct mds_dirent_plus){cookie, e->child, e->dtype,
-									    e->name, ino.attr});
+			enc_mds_dirent_plus(f->w,
+					    &(struct mds_dirent_plus){cookie, e->child, e->dtype,
+								      e->name, ino.attr});
 		else /* a damaged inode must not hide its neighbours: a mode of 0 says ask again */
 			enc_mds_dirent_plus(f->w, &(struct mds_dirent_plus){.cookie = cookie,
 									    .fid = e->child,

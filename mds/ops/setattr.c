@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* setattr.c - mds_setattr: everything but the size is one transaction here; the size is size.c's. */
+/* setattr.c - mds_setattr: everything but the size is one transaction here; the size is
+ * size.c's. */
 #include "mds/attr.h"
 #include "mds/state.h"
 #include <sys/stat.h>

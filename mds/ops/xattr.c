@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* xattr.c - mds_getxattr, mds_setxattr, mds_listxattr, mds_removexattr; lustre.lov and trusted.lov included. */
+/* xattr.c - mds_getxattr, mds_setxattr, mds_listxattr, mds_removexattr; lustre.lov and
+ * trusted.lov included. */
 #include "mds/xattr.h"
 #include "mds/state.h"
 #include <stdlib.h>
@@ -9,9 +10,9 @@
 static bool is_internal(struct span name)
 {
 	static const char *const names[] = {
-		"trusted.lma", "trusted.link", "trusted.fid",	"trusted.lmv",	   "trusted.dmv",
-		"trusted.som", "trusted.hsm",  "trusted.version", "trusted.projid", "trusted.dataver",
-		"trusted.pin", "lustre.fid",
+		"trusted.lma",    "trusted.link",    "trusted.fid", "trusted.lmv",
+		"trusted.dmv",    "trusted.som",     "trusted.hsm", "trusted.version",
+		"trusted.projid", "trusted.dataver", "trusted.pin", "lustre.fid",
 	};
 	size_t i;
 
