@@ -338,7 +338,12 @@ static int call_co_run(struct rpc_import *imp, struct pending *p, const void *re
 		if (rc)
 			return rc;
 	}
-	rc = imp->closing ? -ENOTCONN : call_prepare(imp, p, req);
+	if (imp->closing)
+		rc = -ENOTCONN;
+	else if (!imp->conn && is_setup(p->desc, call))
+		rc = -ECONNRESET;
+	else
+		rc = call_prepare(imp, p, req);
 	if (rc) {
 		if (slot)
 			slot_give(imp, slot);
@@ -386,6 +391,21 @@ void rpc_call_fini(struct rpc_call *call)
 	if (call->reply)
 		rpc_frame_put(container_of(call->reply, struct rpc_frame, m));
 	call->reply = NULL;
+}
+
+/* A call of the handshake or of the reclaim belongs to its connection. */
+static bool is_setup(const struct rpc_desc *d, const struct rpc_call *call)
+{
+	return d->nr == RPC_any_connect || (call->flags & RPC_CALL_RECLAIM);
+}
+
+void rpc_import_fail_setup(struct rpc_import *imp, int rc)
+{
+	struct pending *p;
+
+	TAILQ_FOREACH(p, &imp->calls, link)
+		if (is_setup(p->desc, p->call))
+			pending_end(p, rc);
 }
 
 void rpc_import_fail_calls(struct rpc_import *imp, int rc)

@@ -41,6 +41,7 @@ void rpc_import_on_close(void *arg, struct net_conn *c, int rc)
 	(void)c;
 	imp->conn = NULL;
 	imp->error = rc ? rc : -ECONNRESET;
+	rpc_import_fail_setup(imp, imp->error);
 	co_wake_all(&imp->event_q);
 }
 
@@ -88,7 +89,7 @@ static int import_co_tcp(struct rpc_import *imp)
 	return imp->connect_rc ? imp->connect_rc : imp->conn ? 0 : -ECONNRESET;
 }
 
-static int import_co_handshake(struct rpc_import *imp, bool *restarted, bool *evicted)
+static int import_co_handshake(struct rpc_import *imp)
 {
 	struct any_connect_req q = {
 		.version_min = WIRE_VERSION,
@@ -102,6 +103,7 @@ static int import_co_handshake(struct rpc_import *imp, bool *restarted, bool *ev
 		.last_boot_id = imp->boot_id,
 	};
 	struct any_connect_rep p;
+	bool restarted;
 	RPC_CALL(call);
 	int rc;
 
@@ -111,8 +113,10 @@ static int import_co_handshake(struct rpc_import *imp, bool *restarted, bool *ev
 		return rc;
 	if (p.version != WIRE_VERSION)
 		return -EPROTONOSUPPORT;
-	*restarted = imp->boot_id && imp->boot_id != p.boot_id;
-	*evicted = imp->session && !*restarted && imp->session != p.session;
+	restarted = imp->boot_id && imp->boot_id != p.boot_id;
+	if (imp->session && !restarted && imp->session != p.session)
+		imp->evicted = true;
+	imp->reclaim |= restarted || imp->evicted;
 	imp->session = p.session;
 	imp->epoch = p.epoch;
 	imp->boot_id = p.boot_id;
@@ -133,14 +137,13 @@ static void import_drop(struct rpc_import *imp, int rc)
 /* 0: FULL. Else the import is disconnected again. */
 static int import_co_connect(struct rpc_import *imp)
 {
-	bool restarted = false, evicted = false;
 	int rc;
 
 	import_set_state(imp, IMP_CONNECTING);
 	rc = import_co_tcp(imp);
 	if (rc)
 		return rc;
-	rc = import_co_handshake(imp, &restarted, &evicted);
+	rc = import_co_handshake(imp);
 	if (rc) {
 		import_drop(imp, rc);
 		return rc;
@@ -148,10 +151,11 @@ static int import_co_connect(struct rpc_import *imp)
 	snprintf(imp->peer, sizeof(imp->peer), "%s", net_peer(imp->conn));
 	imp->last_recv_ns = loop_now(imp->l);
 	import_set_state(imp, IMP_RECLAIM);
-	if ((restarted || evicted) && imp->cfg.on_restart)
-		imp->cfg.on_restart(imp->cfg.arg, imp, evicted);
-	if (!imp->conn)
+	if (imp->reclaim && imp->cfg.on_restart)
+		imp->cfg.on_restart(imp->cfg.arg, imp, imp->evicted);
+	if (!imp->conn) /* lost again: on_restart has to begin anew */
 		return -ECONNRESET;
+	imp->reclaim = imp->evicted = false;
 	imp->error = 0;
 	imp->logged_error = 0;
 	import_set_state(imp, IMP_FULL);

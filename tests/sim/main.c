@@ -138,6 +138,8 @@ static void work(struct run *r)
 	for (uint32_t i = 0; i < r->nplay; i++)
 		play_start(&r->play[i], r->cl, i, sim_random(SIM_WORK), steps / r->nplay);
 	rc = r->mode->restarts ? run_with_restarts(r) : sim_run_until(work_done, r, RUN_MAX_NS);
+	for (uint32_t i = 0; rc && i < r->nplay; i++)
+		play_stuck(&r->play[i]);
 	if (rc)
 		sim_fail("the work does not end: %s", rc == -EDEADLK ? "nothing happens any more"
 								      : strerror(-rc));

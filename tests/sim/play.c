@@ -11,13 +11,14 @@
 enum { NAMES = 10, DIR_MAX = 40 };
 
 struct play_op {
+	const char *name;
 	void (*fn)(struct play *p);
 	uint32_t weight;
 	bool handle;
 };
 
 static const struct play_op ops[] = {
-#define PLAY_ROW(name, weight, handle) {play_##name, weight, handle},
+#define PLAY_ROW(name, weight, handle) {#name, play_##name, weight, handle},
 	PLAY_OPS(PLAY_ROW)
 #undef PLAY_ROW
 };
@@ -278,12 +279,13 @@ static void release_one(struct play *p)
 
 /* ------------------------------------------------------------------ hopping */
 
-static void hop(struct play *p, void (*fn)(struct play *p), uint32_t client)
+static void hop(struct play *p, void (*fn)(struct play *p), const char *what, uint32_t client)
 {
 	struct cluster_client *c = cluster_client(p->cl, client);
 	uint64_t lane = play_below(p, c->nlanes);
 
 	p->fn = fn;
+	p->what = what;
 	p->client = client;
 	p->ln = c->lane[lane];
 	loop_post(c->loop[lane], &p->hop);
@@ -306,7 +308,7 @@ static void next_random(struct play *p)
 			break;
 	}
 	p->op++;
-	hop(p, ops[i].fn, p->h ? p->h->client : (uint32_t)play_below(p, CLUSTER_CLIENTS));
+	hop(p, ops[i].fn, ops[i].name, p->h ? p->h->client : (uint32_t)play_below(p, CLUSTER_CLIENTS));
 }
 
 static void next(struct play *p)
@@ -321,18 +323,18 @@ static void next(struct play *p)
 	}
 	p->h = p->phase == PLAY_CLOSE ? any_handle(p) : NULL;
 	if (p->h) {
-		hop(p, release_one, p->h->client);
+		hop(p, release_one, "close", p->h->client);
 		return;
 	}
 	if (p->phase == PLAY_CLOSE)
 		p->phase = PLAY_VERIFY;
 	if (p->phase == PLAY_VERIFY && p->verified < CLUSTER_CLIENTS) {
-		hop(p, verify, p->verified);
+		hop(p, verify, "verify", p->verified);
 		return;
 	}
 	if (p->phase == PLAY_VERIFY && p->clean) {
 		p->phase = PLAY_CLEAN;
-		hop(p, clean, (uint32_t)play_below(p, CLUSTER_CLIENTS));
+		hop(p, clean, "clean", (uint32_t)play_below(p, CLUSTER_CLIENTS));
 		return;
 	}
 	p->phase = PLAY_DONE;
@@ -367,12 +369,19 @@ void play_start(struct play *p, struct cluster *cl, uint32_t index, uint64_t see
 	assert(p->buf && p->want);
 	p->hop = (struct loop_work){.fn = arrive, .arg = p};
 	p->clean = play_one_in(p, 2);
-	hop(p, begin, (uint32_t)play_below(p, CLUSTER_CLIENTS));
+	hop(p, begin, "begin", (uint32_t)play_below(p, CLUSTER_CLIENTS));
 }
 
 bool play_done(const struct play *p)
 {
 	return p->phase == PLAY_DONE && !p->hop.queued && !p->releases;
+}
+
+void play_stuck(const struct play *p)
+{
+	if (!play_done(p))
+		trace("p%u is in operation %u, %s, at client %u, #%u; %u closes under way", p->index,
+		      p->op, p->what, p->client, p->h && p->h->f ? p->h->n->id : 0, p->releases);
 }
 
 void play_fini(struct play *p)

@@ -41,6 +41,7 @@ struct play {
 	struct loop_work hop;
 	/* of the operation that runs */
 	void (*fn)(struct play *p);
+	const char *what;
 	struct handle *h; /* if it needs one */
 	uint32_t client;
 	struct lane *ln;
@@ -51,6 +52,8 @@ struct play {
 void play_start(struct play *p, struct cluster *cl, uint32_t index, uint64_t seed, uint32_t steps);
 bool play_done(const struct play *p);
 void play_fini(struct play *p);
+/* Traces what it is doing: nothing happens any more. */
+void play_stuck(const struct play *p);
 
 /* ---- for the operations ---- */
 uint64_t play_below(struct play *p, uint64_t n);

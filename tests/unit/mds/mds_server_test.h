@@ -47,6 +47,7 @@ struct st {
 	uint64_t next_open;
 	void (*body)(struct st *s);
 	int (*ost_getattr_hook)(struct st *s); /* runs inside an oss_getattr */
+	bool no_osts;				/* the MDS begins without configuration */
 };
 
 /* ---- the OST ---- */
@@ -182,6 +183,19 @@ static UNUSED void st_start_ost(struct st *s)
 
 /* ---- the MDS ---- */
 
+/* What the MGS would tell. */
+static UNUSED void st_give_osts(struct st *s)
+{
+	struct mgs_node node = {
+		.type = TARGET_OST,
+		.name = "tfs-OST0000",
+		.nids = {1, {s->ost_at}},
+	};
+	struct mgs_config c = {.version = 1, .nnodes = 1, .nodes = &node};
+
+	ost_update(s->mds, &c);
+}
+
 static UNUSED void st_start_mds(struct st *s)
 {
 	struct mds_cfg cfg = {
@@ -194,16 +208,14 @@ static UNUSED void st_start_mds(struct st *s)
 		.reserve_bytes = UINT64_MAX,
 		.nosync = true,
 	};
-	struct mgs_node node = {
-		.type = TARGET_OST, .name = "tfs-OST0000", .nids = {1, {s->ost_at}}};
-	struct mgs_config c = {.version = 1, .nnodes = 1, .nodes = &node};
 
 	assert_int_equal(mdt_create(&cfg, &s->mds), 0);
 	if (s->mds_at.addr_len)
 		assert_int_equal(rpc_service_listen(mdt_service(s->mds), &s->mds_at), 0);
 	else
 		st_listen(mdt_service(s->mds), &s->mds_at);
-	ost_update(s->mds, &c);
+	if (!s->no_osts)
+		st_give_osts(s);
 }
 
 static UNUSED void st_stop_mds(struct st *s)

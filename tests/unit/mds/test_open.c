@@ -15,7 +15,7 @@ static int setup(void **state)
 
 	LIST_INIT(&list_a);
 	LIST_INIT(&list_b);
-	assert_int_equal(open_table_create(&tab), 0);
+	assert_int_equal(open_table_create(1000, &tab), 0);
 	*state = tab;
 	return 0;
 }

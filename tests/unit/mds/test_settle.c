@@ -201,6 +201,60 @@ static void after_a_restart_what_nobody_reopens_is_settled(void **state)
 	st_run(body_restart);
 }
 
+static void body_reopened_writer(struct st *s)
+{
+	struct mds_reopen_req q;
+	struct mds_reopen_rep p;
+	struct st_open o;
+	RPC_CALL(call);
+
+	st_connect(s, 0);
+	o = st_create(s, 0, "f", OPEN_WRITE);
+	st_write(s, o.fid, 0, 500); /* another client, which has gone with the restart */
+	st_stop_mds(s);
+	st_start_mds(s);
+	q = (struct mds_reopen_req){o.fid, OPEN_WRITE, o.id};
+	assert_int_equal(mds_co_reopen(s->client[0].imp, &call, &q, &p), 0);
+	o.seq = p.open_seq;
+	st_close(s, 0, &o, CLOSE_WROTE, 10);
+	st_until(s, st_sure(s, o.fid));
+	assert_int_equal(st_getattr(s, o.fid).size, 500);
+}
+
+static void a_writer_that_lived_through_a_restart_is_not_believed(void **state)
+{
+	(void)state;
+	st_run(body_reopened_writer);
+}
+
+static void osts_come(void *arg)
+{
+	co_sleep(50 * NSEC_PER_MSEC);
+	st_give_osts(arg);
+}
+
+static void body_truncate_early(struct st *s)
+{
+	struct st_open o;
+
+	st_connect(s, 0);
+	o = st_create(s, 0, "f", OPEN_WRITE);
+	st_write(s, o.fid, 0, 500);
+	st_close(s, 0, &o, CLOSE_WROTE, 500);
+	st_stop_mds(s);
+	s->no_osts = true;
+	st_start_mds(s);
+	assert_int_equal(fiber_spawn(s->loop, osts_come, s), 0);
+	assert_int_equal(st_truncate(s, 0, o.fid, 5), 0);
+	assert_int_equal(st_object(s, &o.fid, 0)->size, 5);
+}
+
+static void a_truncation_waits_for_the_configuration(void **state)
+{
+	(void)state;
+	st_run(body_truncate_early);
+}
+
 static void body_log_survives(struct st *s)
 {
 	struct st_open a;
@@ -233,6 +287,8 @@ int main(void)
 		cmocka_unit_test(a_size_is_not_taken_when_a_writer_comes_meanwhile),
 		cmocka_unit_test(measuring_is_tried_again_while_the_ost_is_away),
 		cmocka_unit_test(after_a_restart_what_nobody_reopens_is_settled),
+		cmocka_unit_test(a_writer_that_lived_through_a_restart_is_not_believed),
+		cmocka_unit_test(a_truncation_waits_for_the_configuration),
 		cmocka_unit_test(the_unlink_log_outlives_ost_and_mds),
 	};
 

@@ -121,6 +121,17 @@ static void every_message_survives_the_way(void **state)
 	for_all(roundtrip, &seed);
 }
 
+/* Is there a `name` among the fields from the i-th on? "fid:parent name:name" */
+static bool name_from(const char *fields, uint32_t i)
+{
+	for (const char *at = strchr(fields, ' '); at; at = strchr(at + 1, ' '))
+		if (i)
+			i--;
+		else if (strncmp(at, " name:", 6) == 0)
+			return true;
+	return false;
+}
+
 static void truncate_body(const struct rpc_desc *d, bool rep, void *arg)
 {
 	void *v = new_struct(d, rep);
@@ -134,9 +145,11 @@ static void truncate_body(const struct rpc_desc *d, bool rep, void *arg)
 
 		while (ends[i] < n)
 			i++;
-		/* At a field's end the rest reads as zero (older peer); inside a field it is
-		 * damage. */
-		assert_int_equal(dec(d, rep, copy, n, v), ends[i] == n ? 0 : -EBADMSG);
+		/* At a field's end the rest reads as zero (older peer), but a name has no zero;
+		 * inside a field it is damage. */
+		bool ok = ends[i] == n && !name_from(rep ? d->rep_fields : d->req_fields, i);
+
+		assert_int_equal(dec(d, rep, copy, n, v), ok ? 0 : -EBADMSG);
 		free(copy);
 	}
 	assert_int_equal(ends[nends - 1], a.len);
