@@ -327,6 +327,12 @@ static int call_reply(struct pending *p, void *rep)
 	return rc;
 }
 
+/* A call of the handshake or of the reclaim belongs to its connection. */
+static bool is_setup(const struct rpc_desc *d, const struct rpc_call *call)
+{
+	return d->nr == RPC_any_connect || (call->flags & RPC_CALL_RECLAIM);
+}
+
 static int call_co_run(struct rpc_import *imp, struct pending *p, const void *req)
 {
 	struct rpc_call *call = p->call;
@@ -391,12 +397,6 @@ void rpc_call_fini(struct rpc_call *call)
 	if (call->reply)
 		rpc_frame_put(container_of(call->reply, struct rpc_frame, m));
 	call->reply = NULL;
-}
-
-/* A call of the handshake or of the reclaim belongs to its connection. */
-static bool is_setup(const struct rpc_desc *d, const struct rpc_call *call)
-{
-	return d->nr == RPC_any_connect || (call->flags & RPC_CALL_RECLAIM);
 }
 
 void rpc_import_fail_setup(struct rpc_import *imp, int rc)
