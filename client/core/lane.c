@@ -10,7 +10,11 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-enum { GOODBYE_MS = 2000 };
+enum {
+	GOODBYE_MS = 2000,
+	ASK_AGAIN_MS = 250,
+	UNKNOWN_MS = 5000, /* a file system may be just about to be born */
+};
 
 static void lane_refresh(void *arg)
 {
@@ -95,9 +99,23 @@ static int why_set(char *why, size_t len, int rc, const char *text)
 	return rc;
 }
 
+/* An MGS that knows no file system at all has just been made: its MDT is on its way. One that
+ * knows others will hardly learn of this one by waiting. */
+static bool knows_others(struct lane *ln)
+{
+	struct mgs_filesystems_req q = {};
+	struct mgs_filesystems_rep p;
+	RPC_CALL(call);
+
+	call.deadline_ms = UNKNOWN_MS;
+	return mgs_co_filesystems(mgs_link_import(ln->mgs), &call, &q, &p) == 0 && p.names.len;
+}
+
 static int start_config(struct lane *ln, char *why, size_t why_len)
 {
 	struct fs *fs = ln->fs;
+	uint64_t give_up = loop_now(ln->loop) +
+			   min_u64(fs->cfg.timeout_ms, UNKNOWN_MS) * NSEC_PER_MSEC;
 	struct mgs_link_cfg cfg = {
 		.client = &ln->client,
 		.mgs = fs->cfg.source.mgs,
@@ -114,6 +132,10 @@ static int start_config(struct lane *ln, char *why, size_t why_len)
 	if (rc)
 		return why_set(why, why_len, rc, err_str(rc));
 	rc = mgs_link_co_start(ln->mgs, fs->cfg.timeout_ms);
+	while (rc == -ENOENT && loop_now(ln->loop) < give_up && !knows_others(ln)) {
+		co_sleep(ASK_AGAIN_MS * NSEC_PER_MSEC);
+		rc = mgs_link_co_start(ln->mgs, fs->cfg.timeout_ms);
+	}
 	if (rc == -ENOENT)
 		snprintf(why, why_len, "the MGS at %s knows no file system named '%s'", nids,
 			 cfg.fsname);
