@@ -132,6 +132,16 @@ int op_reply_attr(struct rpc_op *op, const struct inode_rec *ino, bool with_layo
 	return op_copy(op, layout);
 }
 
+int op_dir_attr(struct txn *t, const struct fid *dir, struct attr *out)
+{
+	struct inode_rec ino;
+	int rc = inode_get(t, dir, &ino);
+
+	if (rc == 0)
+		*out = ino.attr;
+	return rc;
+}
+
 uint64_t op_open_seq(const struct rpc_op *op, const struct fid *fid, const struct attr *a)
 {
 	const struct node *n;

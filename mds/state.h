@@ -24,6 +24,7 @@
 	S(crossdir_rename) S(punch)
 /* clang-format on */
 #define MD_ENUM(n) MD_##n,
+#define MAX_OPENS (1U << 20) /* of one client; then -ENFILE */
 enum md_stat { MD_STATS(MD_ENUM) MD_NSTATS };
 
 struct ost;
@@ -61,7 +62,7 @@ struct mds {
 	struct settle *settle;
 	TAILQ_HEAD(, ost) osts;
 	uint32_t nosts;
-	struct co_waitq osts_q; /* an OST became usable */
+	struct co_waitq osts_q; /* an OST became known, or usable */
 
 	struct stat_counter md_stats[MD_NSTATS];
 	int64_t started_real_ns;
@@ -108,6 +109,8 @@ void md_end(struct mds *m, enum md_stat s, uint64_t begin);
 /* attr and, when the client needs it, layout of a reply. with_layout: it opens the file. */
 must_check int op_reply_attr(struct rpc_op *op, const struct inode_rec *ino, bool with_layout,
 			     struct attr *attr, struct span *layout);
+/* Attributes of a directory after a change of a name in it, for parent_attr. */
+must_check int op_dir_attr(struct txn *t, const struct fid *dir, struct attr *out);
 /* For replies about a file: its open_seq while its size is unsure, else 0. */
 uint64_t op_open_seq(const struct rpc_op *op, const struct fid *fid, const struct attr *a);
 extern const struct rpc_service_ops mds_service_ops;
@@ -123,7 +126,8 @@ struct client_open {
 	bool in_batch;	/* undone if the open batch fails */
 };
 /* The client has the file open from now on. Opening twice under one id is the same open. *sole:
- * this is the only writer, and what the inode said about the size was right. -EINVAL, -ENOMEM. */
+ * this is the only writer, and what the inode said about the size was right. -EINVAL, -ENFILE,
+ * -ENOMEM. */
 must_check int client_open(struct client *c, const struct client_open *what, uint64_t *open_seq,
 			   uint32_t *sole);
 /* Around whatever suspends in a handler. leave: -ESTALE when the session ended meanwhile. */
@@ -164,7 +168,9 @@ uint32_t settle_pending(const struct settle *s);
 
 /* ---- ost.c: the OSTs of the file system ---- */
 void ost_update(struct mds *m, const struct mgs_config *c);
-struct rpc_import *ost_import(struct mds *m, uint32_t index); /* NULL: unknown */
+/* The connection to an OST; one that the configuration does not have yet is waited for. NULL: it
+ * did not come. Suspends. */
+struct rpc_import *ost_co_import(struct mds *m, uint32_t index);
 void ost_logged(struct mds *m, uint32_t index);
 void ost_co_stop_all(struct mds *m);
 /* Appends mds_target_stat records of all OSTs. */

@@ -213,6 +213,10 @@ void attr_note_mtime(struct attr *attr, int64_t mtime);
 must_check int attr_co_learn(struct lane *ln, const struct fid *fid, const struct layout *l,
 			     struct objs *o);
 
+/* ---- name.c ---- */
+/* The MDS said what a directory is like after this operation changed it. */
+void name_dir_changed(struct lane *ln, const struct fid *dir, const struct attr *a);
+
 /* ---- openfile.c ---- */
 /* The layout to do I/O by; NULL: no objects (yet). instantiate: makes them. */
 must_check int file_co_layout(struct lane *ln, struct file *f, bool instantiate,

@@ -29,6 +29,10 @@ struct fs_cfg {
 	bool flock;	     /* locks go to the MDS; else they stay in the kernel */
 	uint32_t timeout_ms; /* of the first connection; 0: 30 s */
 	const char *name;    /* "host pid", told to servers */
+	/* The MDS told the attributes of a directory after a change of a name in it. On that lane's
+	 * thread, before the operation returns. Optional. */
+	void (*dir_attr)(void *arg, struct lane *ln, const struct fid *dir, const struct attr *a);
+	void *dir_attr_arg;
 };
 
 struct cred {

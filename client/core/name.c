@@ -5,6 +5,15 @@
 #include <dirent.h>
 #include <sys/stat.h>
 
+/* What the MDS said of a directory that this operation has changed. */
+void name_dir_changed(struct lane *ln, const struct fid *dir, const struct attr *a)
+{
+	const struct fs_cfg *cfg = &ln->fs->cfg;
+
+	if (cfg->dir_attr && S_ISDIR(a->mode))
+		cfg->dir_attr(cfg->dir_attr_arg, ln, dir, a);
+}
+
 int fs_co_lookup(struct lane *ln, const struct fid *dir, struct span name, struct entry *out)
 {
 	struct mds_lookup_req q = {.parent = *dir, .name = name};
@@ -56,6 +65,7 @@ int fs_co_make(struct lane *ln, const struct fid *dir, struct span name, uint32_
 		rc = mds_co_create(ln->mdt->imp, &call, &q, &p);
 	if (rc)
 		return rc;
+	name_dir_changed(ln, dir, &p.parent_attr);
 	*out = (struct entry){p.fid, p.attr};
 	stat_add(&ln->stats[make_stat(mode)], (loop_clock(ln->loop) - start) / 1000);
 	return 0;
@@ -72,8 +82,10 @@ int fs_co_link(struct lane *ln, const struct fid *fid, const struct fid *dir, st
 
 	if (rc == 0)
 		rc = mds_co_link(ln->mdt->imp, &call, &q, &p);
-	if (rc == 0)
+	if (rc == 0) {
+		name_dir_changed(ln, dir, &p.parent_attr);
 		rc = attr_co_finish(ln, fid, p.layout, 0, &p.attr);
+	}
 	if (rc == 0)
 		*out = (struct entry){*fid, p.attr};
 	return rc;
@@ -89,6 +101,8 @@ int fs_co_unlink(struct lane *ln, const struct fid *dir, struct span name, bool 
 
 	if (rc == 0)
 		rc = mds_co_unlink(ln->mdt->imp, &call, &q, &p);
+	if (rc == 0)
+		name_dir_changed(ln, dir, &p.parent_attr);
 	stat_add(&ln->stats[rmdir ? FS_STAT_rmdir : FS_STAT_unlink],
 		 (loop_clock(ln->loop) - start) / 1000);
 	return rc;

@@ -189,6 +189,7 @@ static int create_open(struct lane *ln, const struct fid *dir, struct span name,
 		file_destroy(f);
 		return rc;
 	}
+	name_dir_changed(ln, dir, &p.parent_attr);
 	f->sole = p.sole;
 	f->fresh = fid_eq(&p.fid, &q.fid) || (flags & O_TRUNC);
 	if (!fid_eq(&p.fid, &q.fid) && (flags & O_TRUNC))
@@ -487,15 +488,14 @@ bool file_knows_size(struct fs *fs, const struct fid *fid, uint64_t open_seq, st
 	return yes;
 }
 
-/* True once: a write must clear set-id bits and the like. */
-static bool file_takes_kill_priv(struct file *f)
+/* A write must clear set-id bits and the like, and has not done so. */
+static bool needs_kill_priv(struct file *f)
 {
 	bool yes;
 
 	pthread_mutex_lock(&f->lock);
 	yes = !f->priv_killed && ((f->mode & S_ISUID) || (f->mode & (S_ISGID | S_IXGRP)) ==
 				  (S_ISGID | S_IXGRP) || (f->attr_flags & ATTR_HAS_ACL));
-	f->priv_killed = true;
 	pthread_mutex_unlock(&f->lock);
 	return yes;
 }
@@ -503,10 +503,15 @@ static bool file_takes_kill_priv(struct file *f)
 int fs_co_kill_priv(struct lane *ln, struct file *f)
 {
 	struct attr attr = {0};
+	int rc;
 
-	if (!file_takes_kill_priv(f))
+	if (!needs_kill_priv(f))
 		return 0;
-	return fs_co_setattr(ln, &f->fid, f, SETATTR_KILL_PRIV, &attr, &attr);
+	rc = fs_co_setattr(ln, &f->fid, f, SETATTR_KILL_PRIV, &attr, &attr);
+	pthread_mutex_lock(&f->lock);
+	f->priv_killed = rc == 0; /* until somebody here changes the mode again */
+	pthread_mutex_unlock(&f->lock);
+	return rc;
 }
 
 /* ---- after a restart of the MDS ---- */

@@ -14,7 +14,7 @@
 #include "common/buf.h"
 #include "common/co.h"
 #include "common/loop_fd.h"
-#include <fuse_lowlevel.h>
+#include <fuse3/fuse_lowlevel.h>
 #include <linux/fuse.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -36,6 +36,7 @@ struct face {
 	uint32_t max_req; /* bytes of a READ or WRITE */
 	atomic_bool ended;
 	atomic_uint acl_gen; /* counts own changes of xattrs */
+	struct glance *glance;
 	uint32_t nlanes;
 	struct flane *lane[64];
 	atomic_ullong reading; /* bit set: that lane reads the device, or has been asked to */
@@ -104,6 +105,20 @@ struct buf *flane_co_buf(struct flane *fl, uint32_t len);
 bool fast_serve(struct flane *fl, const struct serve *s);
 /* Writes a reply by hand. */
 int raw_reply(struct face *f, uint64_t unique, int rc, const void *body, size_t len);
+
+/* ---- glance.c ---- attributes that were told a moment ago */
+must_check int glance_create(struct glance **out);
+void glance_destroy(struct glance *g);
+/* Every request comes by here first. True: it was a GETATTR and is answered. */
+bool glance_request(struct flane *fl, const struct serve *s);
+/* It is over. */
+void glance_done(struct flane *fl, const struct serve *s);
+/* LOOKUP of that thread is about to be answered with e. */
+void glance_looked_up(struct flane *fl, uint32_t tid, const struct entry *e);
+/* CREATE of that thread is about to be answered, with e or with an error (NULL). */
+void glance_created(struct flane *fl, uint32_t tid, const struct entry *e);
+/* fs_cfg.dir_attr: the MDS told a directory's attributes with a change of a name in it. */
+void glance_dir(void *face, struct lane *ln, const struct fid *dir, const struct attr *a);
 
 /* ---- balance.c ---- how many lanes read the device */
 /* Lets one lane more read, if there is one. Any thread. */

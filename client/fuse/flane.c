@@ -126,6 +126,7 @@ static void serve_end(struct serve *s)
 	struct flane *fl = s->fl;
 
 	TAILQ_REMOVE(&fl->serving, s, link);
+	glance_done(fl, s);
 	serve_put(s);
 	fl->inflight--;
 	if (fl->blocked && !atomic_load(&fl->face->ended))
@@ -155,7 +156,7 @@ static bool serve_inline(struct flane *fl, const struct serve *s)
 	struct fuse_buf fb = {.size = s->len, .mem = s->data};
 
 	if (h->opcode != FUSE_INIT && h->opcode != FUSE_INTERRUPT && h->opcode != FUSE_DESTROY)
-		return fast_serve(fl, s);
+		return glance_request(fl, s) || fast_serve(fl, s);
 	if (h->opcode == FUSE_INTERRUPT && in)
 		interrupt_ask(fl->face, in->unique);
 	fuse_session_process_buf(fl->face->se, &fb);

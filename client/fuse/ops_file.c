@@ -55,6 +55,7 @@ static void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_
 	rc = face_fid(fl->face, parent, &dir);
 	if (rc == 0)
 		rc = fs_co_create(fl->ln, &dir, SPAN_STR(name), fi->flags, mode, &cred, &e, &file);
+	glance_created(fl, cred.pid, rc ? NULL : &e);
 	if (rc) {
 		reply_rc(req, rc);
 		return;

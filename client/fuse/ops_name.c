@@ -15,6 +15,8 @@ static void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 	rc = face_fid(fl->face, parent, &dir);
 	if (rc == 0)
 		rc = fs_co_lookup(fl->ln, &dir, SPAN_STR(name), &e);
+	if (rc == 0)
+		glance_looked_up(fl, (uint32_t)fuse_req_ctx(req)->pid, &e);
 	reply_entry(fl, req, rc, &e);
 }
 

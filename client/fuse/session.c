@@ -8,7 +8,7 @@
  */
 #include "client/fuse/face.h"
 #include "common/log.h"
-#include <fuse_opt.h>
+#include <fuse3/fuse_opt.h>
 #include <stdio.h>
 #include <sys/eventfd.h>
 #include <sys/uio.h>
@@ -101,6 +101,8 @@ int session_create(struct face *f)
 	ops_ioctl(&ops);
 	/* libfuse insists on hearing the same here and in op_init(). */
 	snprintf(max_read, sizeof(max_read), "max_read=%u", f->max_req);
+	if (glance_create(&f->glance))
+		return -ENOMEM;
 	f->end_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (f->end_fd < 0)
 		return -errno;
@@ -120,6 +122,9 @@ void session_destroy(struct face *f)
 		close(f->fd);
 	if (f->end_fd >= 0)
 		close(f->end_fd);
+	if (f->glance)
+		glance_destroy(f->glance);
+	f->glance = NULL;
 	f->se = NULL;
 	f->fd = f->end_fd = -1;
 }

@@ -12,7 +12,7 @@
  *
  * Evolution: fields are only appended. Decoding a body that ends early at a field boundary
  * yields zero for the fields behind; bytes behind the last known field are ignored. A body that
- * ends inside a field is -EBADMSG.
+ * ends inside a field, or before a `name`, is -EBADMSG.
  *
  * A wbuf either grows (owned by its user, freed with wbuf_fini) or writes into fixed memory;
  * the first error sticks in w->rc. Never suspends; any thread.
@@ -104,9 +104,23 @@ must_check int name_check(struct span s);
  * variables r (struct rbuf *), v (the struct) and rc in scope. */
 #define FIELD_MEMBER(t, n) FT_##t n;
 #define FIELD_ENC(t, n) enc_##t(w, &v->n);
-#define FIELD_DEC(t, n)              \
-	if (rc == 0 && r->len)       \
+#define FIELD_DEC(t, n)                                \
+	if (rc == 0 && (r->len || FIELD_MUST_##t))     \
 		rc = dec_##t(r, &v->n);
+
+/* Types of which zero is no value: a body may not end before such a field. */
+#define FIELD_MUST_name 1
+#define FIELD_MUST_optname 0
+#define FIELD_MUST_u8 0
+#define FIELD_MUST_u16 0
+#define FIELD_MUST_u32 0
+#define FIELD_MUST_u64 0
+#define FIELD_MUST_i32 0
+#define FIELD_MUST_i64 0
+#define FIELD_MUST_fid 0
+#define FIELD_MUST_str 0
+#define FIELD_MUST_blob 0
+#define FIELD_MUST_attr 0
 #define FIELD_DBG(t, n)               \
 	fprintf(f, " " #n "=");       \
 	dbg_##t(f, &v->n);

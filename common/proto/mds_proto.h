@@ -4,7 +4,8 @@
  * A `layout` in a reply is the encoding of layout.h; empty when the file has none, is no regular
  * file, or the client need not know (its size is sure and it did not open the file).
  * open_id names an open file of a session; the client picks it. Replies carry the attributes
- * after the operation. Times are of the MDS unless the request gives them.
+ * after the operation; parent_attr are those of the directory that it changed. Times are of the MDS
+ * unless the request gives them.
  */
 #pragma once
 /* clang-format off */
@@ -48,11 +49,12 @@
  * and OPEN_EXCL is not given, a regular file is opened instead (fid tells). */
 #define REQ_mds_create(F)  F(fid, parent) F(optname, name) F(fid, fid) F(u32, mode) F(u32, umask) F(u32, uid) \
 	F(u32, gid) F(u64, rdev) F(u32, open_flags) F(u64, open_id) F(str, target) F(blob, layout)
-#define REP_mds_create(F)  F(fid, fid) F(attr, attr) F(blob, layout) F(u64, open_seq) F(u32, sole)
+#define REP_mds_create(F)  F(fid, fid) F(attr, attr) F(blob, layout) F(u64, open_seq) F(u32, sole) \
+	F(attr, parent_attr)
 #define REQ_mds_link(F)    F(fid, fid) F(fid, parent) F(name, name)
-#define REP_mds_link(F)    F(attr, attr) F(blob, layout)
+#define REP_mds_link(F)    F(attr, attr) F(blob, layout) F(attr, parent_attr)
 #define REQ_mds_unlink(F)  F(fid, parent) F(name, name) F(u32, rmdir)
-#define REP_mds_unlink(F)  F(fid, fid) F(u32, nlink)
+#define REP_mds_unlink(F)  F(fid, fid) F(u32, nlink) F(attr, parent_attr)
 /* flags: RENAME_NOREPLACE 1, RENAME_EXCHANGE 2 as in renameat2(2). */
 #define REQ_mds_rename(F)  F(fid, from_parent) F(name, from_name) F(fid, to_parent) F(name, to_name) F(u32, flags)
 #define REP_mds_rename(F)  F(fid, fid) F(fid, replaced)

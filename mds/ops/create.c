@@ -49,6 +49,8 @@ static int create_new(struct rpc_op *op, const struct mds_create_req *q, struct 
 		p->layout = wbuf_span(&c.layout);
 		rc = op_copy(op, &p->layout);
 	}
+	if (rc == 0 && q->name.len)
+		rc = op_dir_attr(t, &q->parent, &p->parent_attr);
 	wbuf_fini(&c.layout);
 	return rc == 0 && q->open_id ? reply_open(op, q, true, p) : rc;
 }

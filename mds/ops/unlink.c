@@ -22,6 +22,7 @@ int mds_unlink(struct rpc_op *op, const struct mds_unlink_req *q, struct mds_unl
 	if (rc == 0) {
 		p->fid = gone.fid;
 		p->nlink = gone.nlink;
+		rc = op_dir_attr(t, &q->parent, &p->parent_attr);
 	}
 	md_end(m, q->rmdir ? MD_rmdir : MD_unlink, began);
 	return rc;
@@ -43,6 +44,8 @@ int mds_link(struct rpc_op *op, const struct mds_link_req *q, struct mds_link_re
 		rc = inode_get(t, &q->fid, &ino);
 	if (rc == 0)
 		rc = op_reply_attr(op, &ino, false, &p->attr, &p->layout);
+	if (rc == 0)
+		rc = op_dir_attr(t, &q->parent, &p->parent_attr);
 	md_end(m, MD_link, began);
 	return rc;
 }
