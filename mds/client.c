@@ -77,6 +77,8 @@ int client_open(struct client *c, const struct client_open *what, uint64_t *open
 
 	if (what->id == 0 || (o && !fid_eq(&o->node->fid, &what->fid)))
 		return -EINVAL;
+	if (!o && c->nopens >= MAX_OPENS)
+		return -ENFILE;
 	if (!o) {
 		rc = open_add(m->opens, c, &c->opens, &what->fid, what->id, what->flags,
 			      what->was_sure, &o);

@@ -112,7 +112,7 @@ int mdt_create(const struct mds_cfg *cfg, struct mds **out)
 	snprintf(m->dir, sizeof(m->dir), "%s", cfg->dir);
 	snprintf(m->name, sizeof(m->name), "%s-MDT%04x", cfg->fsname, cfg->index);
 	init_memory(m);
-	rc = open_table_create(&m->opens);
+	rc = open_table_create((uint64_t)m->started_real_ns, &m->opens);
 	if (rc == 0)
 		rc = lock_mgr_create(&m->locks);
 	if (rc == 0)

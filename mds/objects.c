@@ -80,7 +80,7 @@ static int one_object(struct fan *f, uint32_t n)
 	const struct layout_comp *c = nth(f->l, n, &stripe);
 	int rc;
 
-	imp = ost_import(f->m, c->ost[stripe]);
+	imp = ost_co_import(f->m, c->ost[stripe]);
 	if (!imp)
 		return -ENODEV;
 	rc = f->punch ? one_punch(f, imp, c, stripe, &p) : one_getattr(f, imp, c, stripe, &p);

@@ -34,12 +34,13 @@ static uint32_t open_bucket(uint64_t id)
 	return mix(id);
 }
 
-int open_table_create(struct open_table **out)
+int open_table_create(uint64_t first, struct open_table **out)
 {
 	struct open_table *tab = calloc(1, sizeof(*tab));
 
 	if (!tab)
 		return -ENOMEM;
+	tab->seq = first;
 	*out = tab;
 	return 0;
 }

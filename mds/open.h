@@ -34,7 +34,8 @@ LIST_HEAD(open_list, open);
 
 struct open_table;
 
-must_check int open_table_create(struct open_table **out);
+/* first: open_seq begins behind it; larger than any of an earlier life of the server. */
+must_check int open_table_create(uint64_t first, struct open_table **out);
 void open_table_destroy(struct open_table *tab); /* forgets whatever is open */
 uint32_t open_table_count(const struct open_table *tab);
 

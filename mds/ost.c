@@ -20,6 +20,7 @@ enum {
 	DESTROY_MS = 60000,
 	DESTROY_MAX = 512,	/* objects in one request */
 	STOP_MS = 2000,
+	COMES_S = 20,		/* for the configuration to name it, after a start */
 };
 
 struct ost {
@@ -49,10 +50,14 @@ static struct ost *find(struct mds *m, uint32_t index)
 	return NULL;
 }
 
-struct rpc_import *ost_import(struct mds *m, uint32_t index)
+struct rpc_import *ost_co_import(struct mds *m, uint32_t index)
 {
-	struct ost *o = find(m, index);
+	uint64_t deadline = loop_now(m->loop) + COMES_S * (uint64_t)NSEC_PER_SEC;
+	struct ost *o;
 
+	while (!(o = find(m, index)) && !m->stopping)
+		if (co_wait(&m->osts_q, deadline) == -ETIMEDOUT)
+			break;
 	return o ? o->imp : NULL;
 }
 
@@ -372,6 +377,7 @@ static int add(struct mds *m, const struct mgs_node *node)
 	}
 	TAILQ_INSERT_TAIL(&m->osts, o, link);
 	m->nosts++;
+	co_wake_all(&m->osts_q);
 	log_info("%s: %s is part of the file system", m->name, o->name);
 	rc = add_params(o);
 	return rc ? rc : start_fibers(o);

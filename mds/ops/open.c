@@ -105,10 +105,18 @@ int mds_reopen(struct rpc_op *op, const struct mds_reopen_req *q, struct mds_reo
 {
 	struct mds_open_req oq = {q->fid, q->open_flags & (OPEN_READ | OPEN_WRITE), q->open_id};
 	struct mds_open_rep rep = {0};
+	struct node *n;
 	int rc = open_once(op, &oq, &rep);
 
+	if (rc)
+		return rc;
+	/* Others may have written and gone before the restart: this writer's word about the size
+	 * will not count, because the number that it is given is an old one already. */
 	p->open_seq = rep.open_seq;
-	return rc;
+	n = node_find(op_mds(op)->opens, &q->fid);
+	if (n)
+		node_bump(op_mds(op)->opens, n);
+	return 0;
 }
 
 /* ---- close ---- */

@@ -20,7 +20,7 @@ static int fill_row(void *arg, uint64_t cookie, const struct diridx_rec *e)
 	int rc = 0;
 
 	if (f->plus) {
-		rc = inode_get(f->t, &e->child, &ino);
+		rc = ns_get(f->t, &e->child, &ino);
 		if (rc == 0)
 			enc_mds_dirent_plus(f->w,
 					    &(struct mds_dirent_plus){cookie, e->child, e->dtype,
@@ -43,6 +43,18 @@ static int fill_row(void *arg, uint64_t cookie, const struct diridx_rec *e)
 	return 1;
 }
 
+/* .lustre has one name; .lustre/fid has all FIDs there are and lists none. */
+static int fill_virtual(struct fill *f, const struct fid *dir, uint64_t cookie)
+{
+	struct fid top = FID_DOT_LUSTRE;
+	struct diridx_rec e = {FID_DOT_LUSTRE_FID, ns_dtype(S_IFDIR), SPAN_STR("fid")};
+	int rc = 0;
+
+	if (fid_eq(dir, &top) && cookie < DIRENT_FIRST_COOKIE)
+		rc = fill_row(f, DIRENT_FIRST_COOKIE, &e);
+	return rc > 0 ? 0 : rc;
+}
+
 int mds_readdir(struct rpc_op *op, const struct mds_readdir_req *q, struct mds_readdir_rep *p)
 {
 	struct fill f = {.plus = q->flags & READDIR_PLUS};
@@ -63,7 +75,9 @@ int mds_readdir(struct rpc_op *op, const struct mds_readdir_req *q, struct mds_r
 		return rc;
 	p->parent = dir.parent;
 	wbuf_init_fixed(&w, mem, f.max);
-	if (!ns_is_virtual(&q->fid))
+	if (ns_is_virtual(&q->fid))
+		rc = fill_virtual(&f, &q->fid, q->cookie);
+	else
 		rc = dirent_walk(f.t, &q->fid, q->cookie, fill_row, &f);
 	if (rc == 0 && f.full && w.len == 0)
 		rc = -EINVAL; /* not even one name fits */

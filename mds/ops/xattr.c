@@ -116,8 +116,8 @@ int mds_listxattr(struct rpc_op *op, const struct mds_listxattr_req *q, struct m
 static int remove_lov(struct mds *m, struct txn *t, const struct fid *fid, struct inode_rec *ino,
 		      int64_t now)
 {
-	if (!S_ISDIR(ino->attr.mode))
-		return S_ISREG(ino->attr.mode) ? -EPERM : -ENODATA;
+	if (S_ISREG(ino->attr.mode)) /* rsync -X takes away what its source has not */
+		return 0;
 	if (ino->layout.len == 0)
 		return -ENODATA;
 	return striping_xattr_set(t, fid, ino, &m->alloc, &m->striping, SPAN_NONE, now);

@@ -11,6 +11,17 @@ static UNUSED struct fid st_fid(struct st *s)
 	return (struct fid){FID_SEQ_NORMAL + 100, s->next_oid++, 0};
 }
 
+/* As if a client had written: the object is that long. */
+static UNUSED void st_write(struct st *s, struct fid fid, uint32_t stripe, uint64_t size)
+{
+	struct st_object *o = st_object(s, &fid, stripe);
+
+	o->exists = true;
+	o->size = size > o->size ? size : o->size;
+	o->blocks = (o->size + 4095) / 4096 * 8;
+	o->mtime = loop_realtime(s->loop);
+}
+
 struct st_open {
 	struct fid fid;
 	uint64_t id, seq;

@@ -65,17 +65,6 @@ static UNUSED struct st_object *st_object(struct st *s, const struct fid *fid, u
 	return &s->objects[i];
 }
 
-/* As if a client had written: the object is that long. */
-static UNUSED void st_write(struct st *s, struct fid fid, uint32_t stripe, uint64_t size)
-{
-	struct st_object *o = st_object(s, &fid, stripe);
-
-	o->exists = true;
-	o->size = size > o->size ? size : o->size;
-	o->blocks = (o->size + 4095) / 4096 * 8;
-	o->mtime = loop_realtime(s->loop);
-}
-
 static int st_oss_getattr(struct rpc_op *op, const void *req, void *rep)
 {
 	const struct oss_getattr_req *q = req;
@@ -148,18 +137,12 @@ static const struct rpc_handler st_oss_handlers[] = {
 	{RPC_oss_statfs, st_oss_statfs},
 };
 
-static UNUSED void st_parse(const char *text, struct nid *out)
-{
-	char why[200];
-
-	assert_int_equal(nid_parse(text, 1, out, why, sizeof(why)), 0);
-}
-
 static UNUSED void st_listen(struct rpc_service *svc, struct nid *at)
 {
+	char why[200];
 	struct nid any;
 
-	st_parse("127.0.0.1@tcp", &any);
+	assert_int_equal(nid_parse("127.0.0.1@tcp", 1, &any, why, sizeof(why)), 0);
 	nid_set_port(&any, 0);
 	assert_int_equal(rpc_service_listen(svc, &any), 0);
 	rpc_service_local(svc, at);
