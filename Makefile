@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Sheen. `make help` lists the targets.
 #
 # Objects live in $(B)/obj, programs in $(B)/bin; other modes get folders of their own:

@@ -44,7 +44,8 @@ struct rpc_import {
 	struct net_conn *conn;
 	char peer[NID_STRLEN];
 	uint64_t session, boot_id;
-	bool reclaim, evicted; /* the server has forgotten us, and on_restart has not got through yet */
+	bool reclaim,
+		evicted; /* the server has forgotten us, and on_restart has not got through yet */
 	uint32_t epoch;
 	uint32_t ping_ms;
 	uint64_t next_xid;
@@ -64,7 +65,8 @@ struct rpc_import {
 extern const struct net_ops rpc_import_net_ops;
 void rpc_import_resend_all(struct rpc_import *imp);
 void rpc_import_fail_calls(struct rpc_import *imp, int rc);
-/* The connection is lost: the calls that make it work again end, the others wait for the next one. */
+/* The connection is lost: the calls that make it work again end, the others wait for the next
+ * one. */
 void rpc_import_fail_setup(struct rpc_import *imp, int rc);
 /* rpc_import.c: the transport's news. */
 void rpc_import_on_close(void *arg, struct net_conn *c, int rc);

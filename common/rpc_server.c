@@ -141,7 +141,8 @@ static void op_send(struct op *o)
 	struct rpc_service *s = o->pub.svc;
 	struct msg *m = &o->out->m;
 
-	/* What a server that ends has not done is no answer: the client sends it to the next life. */
+	/* What a server that ends has not done is no answer: the client sends it to the next
+	 * life. */
 	if (!o->conn || !o->conn->net || (o->hdr.flags & WIRE_ONEWAY) ||
 	    (s->stopping && m->h.status == -ESHUTDOWN)) {
 		op_detach(o);

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Tests: included by the top Makefile.
 
 # Daemons' main.c stay out: each test is its own program.

@@ -173,8 +173,8 @@ static bool owner_of_handle(struct fs *fs, const struct fid *fid, uint64_t handl
 	return found;
 }
 
-/* The locks of processes went with FLUSH. What is left belongs to the open file itself (F_OFD_SETLK),
- * and for these the kernel sends nothing when it is closed. */
+/* The locks of processes went with FLUSH. What is left belongs to the open file itself
+ * (F_OFD_SETLK), and for these the kernel sends nothing when it is closed. */
 void lock_co_drop_handle(struct lane *ln, struct file *f)
 {
 	struct fs_lock all = {.space = LOCK_POSIX, .type = F_UNLCK, .end = UINT64_MAX};

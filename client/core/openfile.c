@@ -553,8 +553,8 @@ static struct reopen *reopen_list(struct fs *fs, uint32_t lane, uint32_t *n)
 	return list;
 }
 
-/* The MDS has forgotten who wrote what: its new open_seq says nothing about the time before, so this
- * client's knowledge of the objects counts no longer. */
+/* The MDS has forgotten who wrote what: its new open_seq says nothing about the time before, so
+ * this client's knowledge of the objects counts no longer. */
 static void reopened(struct fs *fs, const struct reopen *r)
 {
 	struct file *f;

@@ -2,7 +2,8 @@
 /* micro_rpc.c - what a call costs: client and server threads over loopback, nothing behind them.
  *
  * usage: micro_rpc [SECONDS]
- * For 1, 16 and 64 fibers: empty calls, 4 KiB reads, 1 MiB writes; prints rate and CPU time of the process.
+ * For 1, 16 and 64 fibers: empty calls, 4 KiB reads, 1 MiB writes; prints rate and CPU time of
+ * the process.
  */
 #include "common/log.h"
 #include "common/rpc.h"

@@ -500,8 +500,9 @@ static int server_down(struct cluster *c, enum cluster_server which)
 }
 
 /* A killed process cannot be had inside this one. So its files are kept as they are now, it is cut
- * off, and then stopped in order where nobody sees what it still does; the copy is what is left. The
- * disk of an OST needs no copy: what its OSS wrote is there, and the rest was never acknowledged. */
+ * off, and then stopped in order where nobody sees what it still does; the copy is what is left.
+ * The disk of an OST needs no copy: what its OSS wrote is there, and the rest was never
+ * acknowledged. */
 int cluster_restart(struct cluster *c, enum cluster_server which, bool kill)
 {
 	static const uint32_t node[] = {NODE_MGS, NODE_MDS, NODE_OSS, NODE_OSS + 1};

@@ -33,16 +33,17 @@ struct cluster_client {
  * why. */
 must_check int cluster_start(const char *dir, uint32_t lanes, struct cluster **out);
 struct cluster_client *cluster_client(struct cluster *c, uint32_t k);
-/* Waits until the MDS has nothing left to do: no file is open or unsettled, the unlink log is empty.
- * The clients have unmounted. What is left goes to sim_fail(). */
+/* Waits until the MDS has nothing left to do: no file is open or unsettled, the unlink log is
+ * empty. The clients have unmounted. What is left goes to sim_fail(). */
 void cluster_settle(struct cluster *c);
 /* What the MDS finds wrong with its tables goes to sim_fail(). */
 void cluster_check_mds(struct cluster *c);
 /* Disk name of an OST, for sim_disk_each(). */
 const char *cluster_ost_dir(struct cluster *c, uint32_t ost);
 enum cluster_server { SERVER_MGS, SERVER_MDS, SERVER_OSS, SERVER_MAX = SERVER_OSS + CLUSTER_OSS };
-/* Stops a server and starts it again, while everything else goes on. kill: the process dies at once,
- * with what it had not yet written and all that it was about to say; else it stops in order. */
+/* Stops a server and starts it again, while everything else goes on. kill: the process dies at
+ * once, with what it had not yet written and all that it was about to say; else it stops in
+ * order. */
 must_check int cluster_restart(struct cluster *c, enum cluster_server which, bool kill);
 must_check int cluster_unmount(struct cluster *c);
 /* Stops and frees everything. */

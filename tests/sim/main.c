@@ -3,11 +3,13 @@
  *
  * A seed decides everything: what the tasks do, when messages arrive, which loop runs next. Modes:
  * serial (one player, everything exact), crowd (several players side by side and the shared files),
- * shared (only those), each also with "+faults": connections break at random. "mixed" takes one of
- * these by the seed. A failure prints the last operations and how to repeat the run.
+ * shared (only those), each also with "+faults" (connections break at random) or "+restarts"
+ * (servers end, die and come back); death (a client disappears). "mixed" takes one of these by the
+ * seed. A failure prints the last operations and how to repeat the run.
  */
 #include "common/log.h"
 #include "tests/lib/tmpdir.h"
+#include "tests/sim/death.h"
 #include "tests/sim/orphans.h"
 #include "tests/sim/play.h"
 #include "tests/sim/shared.h"
@@ -21,26 +23,27 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { CROWD = 4, MIXED_MODES = 6, LIST_MAX = 1 << 20 };
+enum { CROWD = 4, MIXED_MODES = 8, LIST_MAX = 1 << 20 };
 #define RUN_MAX_NS (4 * 3600 * NSEC_PER_SEC)
 
 struct mode {
 	const char *name;
 	uint32_t players;
-	bool shared, faults, restarts;
+	bool shared, faults, restarts, death;
 };
 
 /* The first MIXED_MODES are what "mixed" chooses from. */
 static const struct mode modes[] = {
-	{"serial", 1, false, false, false},
-	{"crowd", CROWD, true, false, false},
-	{"serial+faults", 1, false, true, false},
-	{"crowd+faults", CROWD, true, true, false},
-	{"serial+restarts", 1, false, false, true},
-	{"crowd+restarts", CROWD, true, false, true},
-	{"shared", 0, true, false, false},
-	{"shared+faults", 0, true, true, false},
-	{"shared+restarts", 0, true, false, true},
+	{.name = "serial", .players = 1},
+	{.name = "crowd", .players = CROWD, .shared = true},
+	{.name = "serial+faults", .players = 1, .faults = true},
+	{.name = "crowd+faults", .players = CROWD, .shared = true, .faults = true},
+	{.name = "serial+restarts", .players = 1, .restarts = true},
+	{.name = "crowd+restarts", .players = CROWD, .shared = true, .restarts = true},
+	{.name = "shared+faults", .shared = true, .faults = true},
+	{.name = "death", .death = true},
+	{.name = "shared", .shared = true},
+	{.name = "shared+restarts", .shared = true, .restarts = true},
 };
 
 struct options {
@@ -150,6 +153,8 @@ static void finish(struct run *r)
 {
 	int rc = 0;
 
+	if (r->mode->death)
+		death_run(r->cl);
 	if (r->shared)
 		shared_check(r->shared);
 	if (!sim_failed() && r->shared && r->seed % 2)
@@ -313,7 +318,7 @@ static const char usage[] =
 	"Run a whole Sheen on virtual time; the same seed is the same run.\n"
 	"  -n N      run N seeds from SEED on (1)\n"
 	"  -s STEPS  operations of the players together (600)\n"
-	"  -m MODE   serial, crowd, shared; +faults or +restarts behind; or mixed (mixed)\n"
+	"  -m MODE   serial, crowd, shared, each also +faults or +restarts; death; mixed (mixed)\n"
 	"  -l FILE   run the seeds listed in FILE instead\n"
 	"  -2        run each seed twice and compare the digests\n"
 	"  -t        print every operation   -x  every message   -v  all log lines\n"

@@ -308,7 +308,8 @@ static void next_random(struct play *p)
 			break;
 	}
 	p->op++;
-	hop(p, ops[i].fn, ops[i].name, p->h ? p->h->client : (uint32_t)play_below(p, CLUSTER_CLIENTS));
+	hop(p, ops[i].fn, ops[i].name,
+	    p->h ? p->h->client : (uint32_t)play_below(p, CLUSTER_CLIENTS));
 }
 
 static void next(struct play *p)
@@ -380,8 +381,9 @@ bool play_done(const struct play *p)
 void play_stuck(const struct play *p)
 {
 	if (!play_done(p))
-		trace("p%u is in operation %u, %s, at client %u, #%u; %u closes under way", p->index,
-		      p->op, p->what, p->client, p->h && p->h->f ? p->h->n->id : 0, p->releases);
+		trace("p%u is in operation %u, %s, at client %u, #%u; %u closes under way",
+		      p->index, p->op, p->what, p->client, p->h && p->h->f ? p->h->n->id : 0,
+		      p->releases);
 }
 
 void play_fini(struct play *p)

@@ -295,7 +295,8 @@ void play_read_all(struct play *p, struct model_node *n)
 	release_later(p, h.f);
 }
 
-/* A client knows of set-id bits what it saw last: another one's chmod escapes it (docs/posix.md). */
+/* A client knows of set-id bits what it saw last: another one's chmod escapes it (docs/posix.md).
+ */
 static bool learn_mode(struct play *p, struct model_node *n)
 {
 	struct attr w = {.mode = n->a.mode}, a;

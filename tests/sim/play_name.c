@@ -96,7 +96,8 @@ void play_setattr(struct play *p)
 	if (!play_same(p, "setattr", rc, model_setattr(p->m, n, valid, &w)))
 		return;
 	play_check_attr(p, n, &a);
-	for (int i = 0; i < PLAY_HANDLES; i++) { /* another client's close may still tell of a read */
+	for (int i = 0; i < PLAY_HANDLES;
+	     i++) { /* another client's close may still tell of a read */
 		struct handle *h = &p->handle[i];
 
 		if (h->f && h->n == n && h->did_read && h->client != p->client)

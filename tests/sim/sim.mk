@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # The simulator: the whole cluster in one program, linked with other implementations of the ports.
 # Included by tests/tests.mk.
 

@@ -189,7 +189,8 @@ static void writing_clears_set_id_bits(void)
 
 static void times_have_nanoseconds_and_a_wide_range(void)
 {
-	static const int64_t sec[] = {0, 1, 981173106, 2147483647, 4102444800, 7258118400, -1, -2000000000};
+	static const int64_t sec[] = {0,          1,          981173106, 2147483647,
+				      4102444800, 7258118400, -1,        -2000000000};
 	struct timespec t[2];
 	struct stat st;
 

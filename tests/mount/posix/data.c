@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* data.c - bytes of files: reads, writes, truncation, mmap, copies, several descriptors and mounts. */
+/* data.c - bytes of files: reads, writes, truncation, mmap, copies, several descriptors and
+ * mounts. */
 #include "t.h"
 #include <sys/mman.h>
 #include <sys/sendfile.h>
@@ -10,7 +11,8 @@ enum { MIB = 1 << 20 };
 
 static void reads_and_writes_of_odd_sizes(void)
 {
-	static const size_t sizes[] = {1, 511, 512, 4095, 4096, 4097, 65535, 65537, 1000003, 3 * MIB + 17};
+	static const size_t sizes[] = {1,    511,   512,   4095,    4096,
+				       4097, 65535, 65537, 1000003, 3 * MIB + 17};
 	uint8_t *buf = malloc(4 * MIB), *back = malloc(4 * MIB);
 	off_t at = 0;
 	int fd;
@@ -314,7 +316,8 @@ static void write_of(const char *path, uint8_t what, int rounds)
 
 	memset(buf, what, sizeof(buf));
 	for (int i = 0; i < rounds; i++)
-		if (pwrite(fd, buf, sizeof(buf), (off_t)(2 * i + (what == 'b')) * 65536) != sizeof(buf))
+		if (pwrite(fd, buf, sizeof(buf), (off_t)(2 * i + (what == 'b')) * 65536) !=
+		    sizeof(buf))
 			_exit(1);
 	_exit(close(fd) ? 1 : 0);
 }

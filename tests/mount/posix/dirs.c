@@ -5,7 +5,8 @@
 
 enum { MANY = 1500 };
 
-/* Marks which of the files "e0".."e<n-1>" a walk gives; any name given twice counts as a failure. */
+/* Marks which of the files "e0".."e<n-1>" a walk gives; any name given twice counts as a failure.
+ */
 static int walk(DIR *d, uint8_t *seen, int n)
 {
 	struct dirent *e;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lock.c - fcntl and flock locks between processes on one mount and on two. Waiting and deadlocks: twomount.py. */
+/* lock.c - fcntl and flock locks between processes on one mount and on two. Waiting and
+ * deadlocks: twomount.py. */
 #include "t.h"
 #include <signal.h>
 #include <sys/file.h>
@@ -7,7 +8,8 @@
 
 static int lock(int fd, int cmd, int type, off_t start, off_t len)
 {
-	struct flock l = {.l_type = (short)type, .l_whence = SEEK_SET, .l_start = start, .l_len = len};
+	struct flock l = {
+		.l_type = (short)type, .l_whence = SEEK_SET, .l_start = start, .l_len = len};
 
 	return fcntl(fd, cmd, &l);
 }
@@ -97,7 +99,10 @@ static void getlk_names_the_holder(void)
 
 		if (fcntl(fd2, F_GETLK, &l))
 			_exit(1);
-		_exit(l.l_type == F_WRLCK && l.l_start == 10 && l.l_len == 20 && l.l_pid == getppid() ? 0 : 2);
+		_exit(l.l_type == F_WRLCK && l.l_start == 10 && l.l_len == 20 &&
+				      l.l_pid == getppid()
+			      ? 0
+			      : 2);
 	}
 	SYS(waitpid(pid, &status, 0));
 	EQ(WEXITSTATUS(status), 0);
@@ -168,7 +173,8 @@ static void locks_of_a_killed_process_are_free(void)
 	if (pid == 0) {
 		int fd = open(other("f"), O_RDWR);
 
-		if (lock(fd, F_SETLK, F_WRLCK, 0, 0) || flock(fd, LOCK_EX) || write(p[1], "x", 1) != 1)
+		if (lock(fd, F_SETLK, F_WRLCK, 0, 0) || flock(fd, LOCK_EX) ||
+		    write(p[1], "x", 1) != 1)
 			_exit(1);
 		pause();
 		_exit(1);

@@ -57,8 +57,8 @@ void t_fails(long rc, int want, const char *text, const char *file, int line)
 	if (rc == -1 && err == want)
 		return;
 	__atomic_add_fetch(failures, 1, __ATOMIC_SEQ_CST);
-	printf("  %s:%d: %s: %s, expected %s\n", base(file), line, text, rc == -1 ? strerror(err) : "succeeded",
-	       strerrorname_np(want));
+	printf("  %s:%d: %s: %s, expected %s\n", base(file), line, text,
+	       rc == -1 ? strerror(err) : "succeeded", strerrorname_np(want));
 }
 
 void t_eq(long long got, long long want, const char *text, const char *file, int line)
@@ -162,7 +162,8 @@ void as_user(uid_t uid, gid_t gid, void (*fn)(void))
 	fflush(stdout);
 	pid = fork();
 	if (pid == 0) {
-		if (syscall(SYS_setgroups, 0, NULL) || setresgid(gid, gid, gid) || setresuid(uid, uid, uid))
+		if (syscall(SYS_setgroups, 0, NULL) || setresgid(gid, gid, gid) ||
+		    setresuid(uid, uid, uid))
 			t_check(false, "become a user", __FILE__, __LINE__);
 		else
 			fn();
@@ -224,7 +225,8 @@ static bool run_case(const struct t_case *c, const char *root)
 static bool wanted(const struct t_case *c, int argc, char **argv, bool soak)
 {
 	if (argc == 0)
-		return !((c->flags & T_SOAK) && !soak) && !((c->flags & T_NOT_CONTROL) && t_control);
+		return !((c->flags & T_SOAK) && !soak) &&
+		       !((c->flags & T_NOT_CONTROL) && t_control);
 	for (int i = 0; i < argc; i++)
 		if (strstr(c->name, argv[i]))
 			return true;

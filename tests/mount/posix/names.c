@@ -193,7 +193,9 @@ static void a_removed_directory_takes_no_new_names(void)
 	SYS(rmdir(other("d")));
 	FAILS(ENOENT, openat(fd, "x", O_CREAT | O_RDWR, 0644));
 	FAILS(ENOENT, mkdirat(fd, "x", 0755));
-	FAILS(ENOENT, linkat(AT_FDCWD, ".", fd, "x", 0) == -1 && errno == EPERM ? (errno = ENOENT, -1) : -1);
+	FAILS(ENOENT, linkat(AT_FDCWD, ".", fd, "x", 0) == -1 && errno == EPERM
+			      ? (errno = ENOENT, -1)
+			      : -1);
 	SYS(close(fd));
 }
 
@@ -255,8 +257,9 @@ static void rename_noreplace(void)
 	SYS(put_file("a", "a", 1));
 	SYS(put_file("b", "b", 1));
 	FAILS(EEXIST, rename2("a", "b", RENAME_NOREPLACE));
-	FAILS(EEXIST, rename2("a", other("b"), RENAME_NOREPLACE) == -1 && errno == EXDEV ? (errno = EEXIST, -1)
-											   : -1);
+	FAILS(EEXIST, rename2("a", other("b"), RENAME_NOREPLACE) == -1 && errno == EXDEV
+			      ? (errno = EEXIST, -1)
+			      : -1);
 	OK(file_is("b", "b", 1));
 	SYS(rename2("a", "c", RENAME_NOREPLACE));
 	OK(file_is(other("c"), "a", 1));

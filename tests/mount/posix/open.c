@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* open.c - flags of open: O_APPEND, O_TRUNC, O_EXCL, O_DIRECT, O_SYNC, O_TMPFILE, O_PATH; statfs and fsync. */
+/* open.c - flags of open: O_APPEND, O_TRUNC, O_EXCL, O_DIRECT, O_SYNC, O_TMPFILE, O_PATH; statfs
+ * and fsync. */
 #include "t.h"
 #include <sys/syscall.h>
 #include <sys/vfs.h>
@@ -99,7 +100,8 @@ static void o_excl_lets_one_of_many_create(void)
 		snprintf(name, sizeof(name), "x%d", round);
 		for (int i = 0; i < 4; i++)
 			if (fork() == 0)
-				_exit(open(i % 2 ? other(name) : name, O_CREAT | O_EXCL | O_WRONLY, 0644) >= 0);
+				_exit(open(i % 2 ? other(name) : name, O_CREAT | O_EXCL | O_WRONLY,
+					   0644) >= 0);
 		for (int i = 0; i < 4; i++) {
 			SYS(wait(&status));
 			winners += WEXITSTATUS(status);

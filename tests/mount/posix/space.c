@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* space.c - sparse and huge files: blocks, fallocate in its modes, SEEK_DATA and SEEK_HOLE, limits of size. */
+/* space.c - sparse and huge files: blocks, fallocate in its modes, SEEK_DATA and SEEK_HOLE,
+ * limits of size. */
 #include "t.h"
 #include <linux/falloc.h>
 #include <signal.h>

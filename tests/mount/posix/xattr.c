@@ -205,7 +205,8 @@ static void a_default_acl_is_inherited(void)
 	struct acl got;
 
 	SYS(mkdir("d", 0755));
-	FAILS(EACCES, (make_file("f", 0644), setxattr("f", "system.posix_acl_default", &sample, sizeof(sample), 0)));
+	FAILS(EACCES, (make_file("f", 0644),
+		       setxattr("f", "system.posix_acl_default", &sample, sizeof(sample), 0)));
 	SYS(setxattr("d", "system.posix_acl_default", &sample, sizeof(sample), 0));
 	umask(077); /* is not applied where a default ACL rules */
 	SYS(make_file("d/f", 0666));
@@ -241,7 +242,8 @@ static void a_minimal_acl_is_just_the_mode(void)
 			uint16_t tag, perm;
 			uint32_t id;
 		} e[3];
-	} __attribute__((packed)) min = {2, {{USER_OBJ, 6, NO_ID}, {GROUP_OBJ, 4, NO_ID}, {OTHER, 1, NO_ID}}};
+	} __attribute__((packed))
+	min = {2, {{USER_OBJ, 6, NO_ID}, {GROUP_OBJ, 4, NO_ID}, {OTHER, 1, NO_ID}}};
 	char buf[100];
 
 	SYS(make_file("f", 0644));

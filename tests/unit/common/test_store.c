@@ -448,7 +448,8 @@ static void what_was_answered_survives_a_failed_commit(void **state)
 	run_store(body_answered_then_full, true);
 }
 
-/* A process that answers and dies. n changes in passes of their own, the last one never answered. */
+/* A process that answers and dies. n changes in passes of their own, the last one never answered.
+ */
 static void body_die(struct fx *f)
 {
 	struct noted n[20];

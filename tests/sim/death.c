@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* death.c - see death.h. Client 1 is cut off, not ended: after its session is over it comes back,
+ * so that what an evicted client does is tested too. */
+#include "tests/sim/death.h"
+#include "tests/sim/orphans.h"
+#include "tests/sim/sim.h"
+#include "tests/sim/sim_net.h"
+#include "tests/sim/trace.h"
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum { LEN = 200000, SESSION_MAX_S = 120 };
+
+static const char *const names[] = {"orphan", "written", "locked", "flocked"};
+enum { ORPHAN, WRITTEN, LOCKED, FLOCKED, NFILES };
+
+struct death {
+	struct lane *ln;
+	struct file *f[NFILES];
+	struct fid fid[NFILES];
+	uint32_t files; /* objects' owners that are left */
+};
+
+static uint8_t data[LEN];
+
+static bool ok(const char *what, int64_t rc)
+{
+	trace("death: %s: %lld", what, (long long)rc);
+	if (rc < 0)
+		sim_fail("death: %s: %s", what, strerror((int)-rc));
+	return rc >= 0;
+}
+
+static struct fs_lock lock_of(int i, uint64_t owner)
+{
+	return (struct fs_lock){.space = i == FLOCKED ? LOCK_FLOCK : LOCK_POSIX, .type = F_WRLCK,
+				.owner = owner, .end = UINT64_MAX, .pid = 1};
+}
+
+/* On the client that will die. */
+static int prepare(void *arg)
+{
+	const struct cred cred = {.pid = 1};
+	struct death *d = arg;
+
+	for (int i = 0; i < NFILES; i++) {
+		struct fs_lock lk = lock_of(i, 7);
+		uint64_t off = 0;
+		struct entry e;
+
+		if (!ok(names[i], fs_co_create(d->ln, fs_root(lane_fs(d->ln)), SPAN_STR(names[i]),
+					       O_CREAT | O_RDWR, 0644, &cred, &e, &d->f[i])) ||
+		    !ok("write", fs_co_write(d->ln, d->f[i], data, LEN, &off, false, false)))
+			return -EIO;
+		d->fid[i] = e.fid;
+		if (i >= LOCKED &&
+		    !ok("lock", fs_co_setlk(d->ln, &e.fid, &lk, false, NULL)))
+			return -EIO;
+	}
+	return 0;
+}
+
+static int unlink_one(void *arg)
+{
+	struct death *d = arg;
+
+	ok("unlink", fs_co_unlink(d->ln, fs_root(lane_fs(d->ln)), SPAN_STR(names[ORPHAN]), false));
+	return 0;
+}
+
+/* On the client that lives: everything works, if not at once. */
+static int inherit(void *arg)
+{
+	struct death *d = arg;
+	struct file *f;
+	struct attr a;
+
+	if (ok("size of what it wrote", fs_co_getattr(d->ln, &d->fid[WRITTEN], &a)) &&
+	    a.size != LEN)
+		sim_fail("death: the size is %llu", (unsigned long long)a.size);
+	for (int i = LOCKED; i < NFILES && !sim_failed(); i++) {
+		struct fs_lock lk = lock_of(i, 9);
+		struct fs_lock_wait w = {0};
+
+		if (!ok("open", fs_co_open(d->ln, &d->fid[i], O_RDWR, &f, &a)) ||
+		    !ok("lock of the dead", fs_co_setlk(d->ln, &d->fid[i], &lk, true, &w)))
+			return 0;
+		lk.type = F_UNLCK;
+		ok("unlock", fs_co_setlk(d->ln, &d->fid[i], &lk, false, NULL));
+		fs_co_release(d->ln, f);
+	}
+	return 0;
+}
+
+/* On the client that was thought dead: old files may fail but not hang, new ones work. */
+static int come_back(void *arg)
+{
+	const struct cred cred = {.pid = 1};
+	struct death *d = arg;
+	struct entry e;
+	struct attr a;
+	struct file *f;
+
+	ok("getattr after it came back", fs_co_getattr(d->ln, fs_root(lane_fs(d->ln)), &a));
+	for (int i = 0; i < NFILES; i++) {
+		ssize_t rc = fs_co_read(d->ln, d->f[i], data, 100, 0);
+
+		trace("death: read of %s: %zd", names[i], rc);
+		fs_co_release(d->ln, d->f[i]);
+	}
+	if (ok("create", fs_co_create(d->ln, fs_root(lane_fs(d->ln)), SPAN_STR("new"),
+				      O_CREAT | O_RDWR, 0644, &cred, &e, &f)))
+		fs_co_release(d->ln, f);
+	return 0;
+}
+
+static void call(struct cluster_client *c, struct death *d, cluster_fn *fn, const char *what)
+{
+	int rc;
+
+	if (sim_failed())
+		return;
+	d->ln = c->lane[0];
+	rc = cluster_call(c->loop[0], fn, d);
+	if (rc)
+		sim_fail("death: %s: %s", what, strerror(-rc));
+}
+
+void death_run(struct cluster *c)
+{
+	struct cluster_client *lives = cluster_client(c, 0), *dies = cluster_client(c, 1);
+	struct death d = {0};
+	uint64_t start;
+
+	call(dies, &d, prepare, "preparing");
+	call(lives, &d, unlink_one, "unlink");
+	if (sim_failed())
+		return;
+	sim_net_down(NODE_CLIENT + 1, true);
+	start = sim_now();
+	call(lives, &d, inherit, "what the dead client held");
+	if (sim_now() - start > SESSION_MAX_S * NSEC_PER_SEC)
+		sim_fail("death: it took %llu s",
+			 (unsigned long long)(sim_now() - start) / 1000000000);
+	if (!sim_failed() && orphans_check(c, NULL))
+		return;
+	sim_net_down(NODE_CLIENT + 1, false);
+	call(dies, &d, come_back, "coming back");
+}

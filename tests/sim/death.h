@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* death.h - a client machine disappears: what it held is given back, and hurts nobody for long. */
+#pragma once
+#include "tests/sim/cluster.h"
+
+/* Client 1 dies with open, unlinked, written and locked files; client 0 must get at all of it;
+ * client 1 comes back and finds that it was evicted. What is wrong goes to sim_fail(). */
+void death_run(struct cluster *c);
