@@ -67,7 +67,8 @@ struct flane {
 	struct loop_fd *dev;
 	bool want, blocked; /* reads the device; cannot take more now */
 	uint64_t sample_wall, sample_cpu;
-	uint32_t inflight, nbig;
+	uint32_t inflight, nbig, wakes;
+	bool many; /* the last look into the queue found more than one request */
 	struct serve *free_small, *free_big;
 	TAILQ_HEAD(, serve) serving;
 	struct buf_pool *pool; /* for replies to READ */

@@ -6,6 +6,10 @@
  * large WRITE keeps its big buffer, and the bytes to write stay where the kernel put them until
  * the servers have them. The buffer is placed so that they start on a page.
  *
+ * A queue that holds more than one request is emptied at once, so that what they send to
+ * servers goes out together. When they come one by one the second read would find nothing each
+ * time: then it is only tried now and then.
+ *
  * Back-pressure: with LANE_INFLIGHT requests or LANE_BIG large writes in flight the lane stops
  * reading the device, and the kernel's queue fills up.
  */
@@ -16,7 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { PAGE = 4096, DRAIN = 64, TMPFILE_OPCODE = 51 };
+enum { PAGE = 4096, DRAIN = 64, LOOK_AGAIN = 8, TMPFILE_OPCODE = 51 };
 #define BIG_CAP (REQ_HEAD + REQ_MAX_WRITE + PAGE) /* a WRITE with extensions behind it */
 
 static __thread const struct serve *here;
@@ -222,13 +226,15 @@ static bool read_one(struct flane *fl)
 static void dev_ready(void *arg, int events)
 {
 	struct flane *fl = arg;
+	bool look = fl->many || ++fl->wakes % LOOK_AGAIN == 0;
 	int i;
 
 	(void)events;
 	balance_check(fl);
-	for (i = 0; i < DRAIN && !atomic_load(&fl->face->ended); i++)
+	for (i = 0; i < (look ? DRAIN : 1) && !atomic_load(&fl->face->ended); i++)
 		if (!read_one(fl))
-			return;
+			break;
+	fl->many = look && i > 1;
 }
 
 /* ---- life of the thread ---- */
