@@ -119,6 +119,8 @@ ssize_t fs_co_copy_range(struct lane *ln, struct file *in, uint64_t in_off, stru
 			 uint64_t out_off, size_t len);
 const struct fid *file_fid(const struct file *f);
 uint64_t file_handle(const struct file *f);
+/* An ACL or a security attribute, when it was opened. */
+bool file_has_acl(struct file *f);
 /* After fallocate or copy by somebody without privileges: clears set-id bits if there are any. */
 int fs_co_kill_priv(struct lane *ln, struct file *file);
 

@@ -442,6 +442,16 @@ uint64_t file_size_hint(struct file *f)
 	return size;
 }
 
+bool file_has_acl(struct file *f)
+{
+	bool yes;
+
+	pthread_mutex_lock(&f->lock);
+	yes = f->attr_flags & ATTR_HAS_ACL;
+	pthread_mutex_unlock(&f->lock);
+	return yes;
+}
+
 uint64_t file_handle(const struct file *f)
 {
 	return f->open_id;

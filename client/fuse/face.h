@@ -56,6 +56,7 @@ struct serve {
 struct acl_seen { /* an inode that had no ACL a moment ago */
 	uint64_t ino, until_ns;
 	uint32_t gen;
+	uint32_t tid; /* only this thread may rely on it; 0: everybody */
 };
 
 struct flane {
@@ -156,8 +157,8 @@ static inline struct file *fi_file(const struct fuse_file_info *fi)
 	return (struct file *)(uintptr_t)fi->fh;
 }
 /* The inode had no ACL and no security attribute when its attributes were got just now. */
-void acl_note(struct flane *fl, const struct fid *fid, const struct attr *a);
-bool acl_none(struct flane *fl, const struct fid *fid);
+void acl_note(struct flane *fl, const struct fid *fid, const struct attr *a, uint32_t tid);
+bool acl_none(struct flane *fl, const struct fid *fid, uint32_t tid);
 
 /* ---- handlers ---- */
 #define FACE_OPS(X)                                                                        \

@@ -56,7 +56,7 @@ static int add_entry(void *arg, const struct fs_dirent *d)
 		return 1;
 	f->used += n;
 	if (f->plus && !(d->e.attr.flags & ATTR_SIZE_UNSURE))
-		acl_note(f->fl, &d->e.fid, &d->e.attr);
+		acl_note(f->fl, &d->e.fid, &d->e.attr, 0);
 	return 0;
 }
 

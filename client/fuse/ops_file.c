@@ -33,6 +33,8 @@ static void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		reply_rc(req, -EIO);
 		return;
 	}
+	a.flags = file_has_acl(file) ? ATTR_HAS_ACL : 0;
+	acl_note(fl, &fid, &a, (uint32_t)fuse_req_ctx(req)->pid); /* asked for after O_TRUNC */
 	reply_open_out(fl->face, file, &out);
 	if (fuse_reply_buf(req, (const char *)&out, sizeof(out)))
 		fs_co_release(fl->ln, file);
@@ -60,7 +62,7 @@ static void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_
 		reply_rc(req, rc);
 		return;
 	}
-	acl_note(fl, &e.fid, &e.attr);
+	acl_note(fl, &e.fid, &e.attr, cred.pid);
 	reply_entry_out(fl, &e, &out.e);
 	reply_open_out(fl->face, file, &out.o);
 	if (fuse_reply_buf(req, (const char *)&out, sizeof(out)))

@@ -5,6 +5,8 @@
 #include "client/fuse/face.h"
 #include <sys/stat.h>
 
+#define ACL_SAME_CALL_NS (2 * NSEC_PER_MSEC)
+
 enum { BLKSIZE_FILE = 1 << 20, BLKSIZE_OTHER = 4096 };
 
 int face_fid(const struct face *f, fuse_ino_t node, struct fid *out)
@@ -74,7 +76,7 @@ void reply_entry(struct flane *fl, fuse_req_t req, int rc, const struct entry *e
 		reply_rc(req, rc);
 		return;
 	}
-	acl_note(fl, &e->fid, &e->attr);
+	acl_note(fl, &e->fid, &e->attr, (uint32_t)fuse_req_ctx(req)->pid);
 	reply_entry_param(fl, e, &p);
 	fuse_reply_entry(req, &p);
 }
@@ -88,7 +90,7 @@ void reply_attr(struct flane *fl, fuse_req_t req, int rc, const struct fid *fid,
 		reply_rc(req, rc);
 		return;
 	}
-	acl_note(fl, fid, a);
+	acl_note(fl, fid, a, (uint32_t)fuse_req_ctx(req)->pid);
 	reply_stat(fid, a, &st);
 	fuse_reply_attr(req, &st, cache_ms(fl->face, a->mode) / 1e3);
 }
@@ -157,30 +159,41 @@ struct cred reply_cred(fuse_req_t req)
 
 /* ---- who has no ACL ----
  *
- * With default_permissions the kernel asks for the ACL of every directory it walks through,
- * right after its attributes; these already said whether there is one. */
+ * With default_permissions the kernel asks for the ACL of every directory it walks through, right
+ * after its attributes; these already said whether there is one. What is not kept by the kernel
+ * (files) is only used for the thread that was just told: it is still in the same system call. */
 
 static struct acl_seen *acl_slot(struct flane *fl, uint64_t ino)
 {
 	return &fl->acl[(ino * 0x9e3779b97f4a7c15ULL >> 40) % ACL_CACHE];
 }
 
-void acl_note(struct flane *fl, const struct fid *fid, const struct attr *a)
+void acl_note(struct flane *fl, const struct fid *fid, const struct attr *a, uint32_t tid)
 {
 	uint64_t ino = fid_to_ino(fid);
 	uint32_t ms = cache_ms(fl->face, a->mode);
+	struct acl_seen *s = acl_slot(fl, ino);
 
-	if (!ms || (a->flags & ATTR_HAS_ACL))
+	if (a->flags & ATTR_HAS_ACL) {
+		if (s->ino == ino)
+			s->ino = 0;
 		return;
-	*acl_slot(fl, ino) = (struct acl_seen){ino, loop_now(fl->loop) + ms * NSEC_PER_MSEC,
-					       atomic_load(&fl->face->acl_gen)};
+	}
+	if (!ms && !tid)
+		return;
+	*s = (struct acl_seen){
+		.ino = ino,
+		.until_ns = loop_now(fl->loop) + (ms ? ms * NSEC_PER_MSEC : ACL_SAME_CALL_NS),
+		.gen = atomic_load(&fl->face->acl_gen),
+		.tid = ms ? 0 : tid,
+	};
 }
 
-bool acl_none(struct flane *fl, const struct fid *fid)
+bool acl_none(struct flane *fl, const struct fid *fid, uint32_t tid)
 {
 	uint64_t ino = fid_to_ino(fid);
 	const struct acl_seen *s = acl_slot(fl, ino);
 
-	return s->ino == ino && loop_now(fl->loop) < s->until_ns &&
+	return s->ino == ino && loop_now(fl->loop) < s->until_ns && (!s->tid || s->tid == tid) &&
 	       s->gen == atomic_load(&fl->face->acl_gen);
 }

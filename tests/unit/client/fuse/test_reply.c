@@ -88,13 +88,29 @@ static void an_absent_acl_is_remembered_until_somebody_sets_one(void **state)
 	static const struct fid other = {FID_SEQ_NORMAL + 1, 7, 0};
 
 	(void)state;
-	assert_false(acl_none(fl, &some));
-	acl_note(fl, &some, &dir);
-	assert_true(acl_none(fl, &some));
+	assert_false(acl_none(fl, &some, 1));
+	acl_note(fl, &some, &dir, 1);
+	assert_true(acl_none(fl, &some, 2));
 	atomic_fetch_add(&face.acl_gen, 1);
-	assert_false(acl_none(fl, &some));
-	acl_note(fl, &other, &acl);
-	assert_false(acl_none(fl, &other));
+	assert_false(acl_none(fl, &some, 1));
+	acl_note(fl, &other, &acl, 1);
+	assert_false(acl_none(fl, &other, 1));
+	acl_note(fl, &some, &dir, 1);
+	acl_note(fl, &some, &acl, 1);
+	assert_false(acl_none(fl, &some, 1));
+}
+
+static void of_a_file_only_the_thread_that_was_told_may_rely_on_it(void **state)
+{
+	struct attr file = {.mode = S_IFREG | 0644};
+
+	(void)state;
+	acl_note(fl, &some, &file, 11);
+	assert_true(acl_none(fl, &some, 11));
+	assert_false(acl_none(fl, &some, 12));
+	atomic_fetch_add(&face.acl_gen, 1);
+	acl_note(fl, &some, &file, 0); /* an entry of a directory that was read */
+	assert_false(acl_none(fl, &some, 11));
 }
 
 static ssize_t ask(const char *name, char *buf, size_t len)
@@ -151,6 +167,7 @@ int main(void)
 		T(times_before_1970_have_positive_nanoseconds),
 		T(only_directories_are_kept_by_default),
 		T(an_absent_acl_is_remembered_until_somebody_sets_one),
+		T(of_a_file_only_the_thread_that_was_told_may_rely_on_it),
 		T(tools_are_told_about_the_mount),
 		T(unknown_or_malformed_questions_are_refused),
 		T(only_root_sets_parameters),
