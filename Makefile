@@ -111,6 +111,8 @@ $(BIN)/lctl: $(call o,$(call tool,lctl)) $(OBJ)/common.a
 $(BIN)/sheenctl: $(call o,$(call tool,sheenctl)) $(OBJ)/common.a
 	$(call link,$(LIBS) -ljson-c)
 
+.SECONDARY:
+
 -include $(shell find $(OBJ) -name '*.d' 2>/dev/null)
 
 include tests/tests.mk

@@ -63,6 +63,7 @@ static void *serve(void *arg)
 	rpc_service_destroy(server.svc);
 	loop_destroy(server.loop);
 	fiber_pool_drain();
+	rpc_frame_drain();
 	return NULL;
 }
 
@@ -91,6 +92,7 @@ static int stop_server(void **state)
 	pthread_join(server.thread, NULL);
 	params_destroy(server.params);
 	fiber_pool_drain();
+	rpc_frame_drain();
 	return 0;
 }
 
