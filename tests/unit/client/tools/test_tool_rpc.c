@@ -3,6 +3,7 @@
 #include "client/tools/tool_rpc.h"
 #include "common/log.h"
 #include "common/param.h"
+#include "common/rpc_msg.h"
 #include "tests/unit/unit.h"
 #include <pthread.h>
 #include <semaphore.h>
