@@ -105,6 +105,8 @@ void play_setattr(struct play *p)
 		else if (h->f && h->n == n && valid & (SETATTR_ATIME | SETATTR_ATIME_NOW))
 			h->did_read = false;
 	}
+	if (p->releases) /* so may a close that is under way */
+		n->atime_known = false;
 }
 
 static void make(struct play *p, const char *what, struct model_new *w, const struct cred *cred)
