@@ -53,7 +53,8 @@ static bool fast_getxattr(struct flane *fl, const struct serve *s)
 	 * as in libfuse. */
 	if (!in || s->data[s->len - 1] || !is_acl_name((const char *)(in + 1)))
 		return false;
-	if (face_fid(fl->face, serve_head(s)->nodeid, &fid) || !acl_none(fl, &fid, serve_head(s)->pid))
+	if (face_fid(fl->face, serve_head(s)->nodeid, &fid) ||
+	    !acl_none(fl, &fid, serve_head(s)->pid))
 		return false;
 	raw_reply(fl->face, serve_head(s)->unique, -ENODATA, NULL, 0);
 	return true;
