@@ -10,12 +10,23 @@
 #include "mds/state.h"
 #include <stdlib.h>
 
+/* A row of slot 0, which no request uses: the next life of the server knows that this client may
+ * have files open. */
+static int remember(struct client *c)
+{
+	const struct slot_rec none = {0};
+	struct txn *t;
+	int rc = store_write(c->mds->store, &t);
+
+	return rc ? rc : slot_put(t, c->uuid, 0, &none);
+}
+
 int client_session_open(void *arg, struct rpc_session *s, const struct any_connect_req *q)
 {
 	struct mds *m = arg;
 	struct client *c;
+	int rc;
 
-	(void)q;
 	if (s->priv)
 		return 0;
 	c = calloc(1, sizeof(*c));
@@ -27,6 +38,11 @@ int client_session_open(void *arg, struct rpc_session *s, const struct any_conne
 	memcpy(c->uuid, s->uuid, UUID_LEN);
 	LIST_INIT(&c->opens);
 	co_waitq_init(&c->idle_q);
+	rc = q->kind == PEER_CLIENT ? remember(c) : 0;
+	if (rc) {
+		free(c);
+		return rc;
+	}
 	s->priv = c;
 	return 0;
 }

@@ -338,6 +338,14 @@ bool lock_cancel(struct lock_mgr *m, uint64_t session, uint64_t xid, int rc)
 	return false;
 }
 
+void lock_cancel_all(struct lock_mgr *m, int rc)
+{
+	struct lock_wait *w;
+
+	while ((w = TAILQ_FIRST(&m->waits)))
+		wait_end(m, w, rc);
+}
+
 static void drop_in(struct lock_mgr *m, struct resource *r, uint64_t session)
 {
 	struct lock *l, *next;

@@ -45,5 +45,7 @@ must_check int lock_wait_add(struct lock_mgr *m, struct lock_wait *w);
 bool lock_test(const struct lock_mgr *m, const struct lock_req *q, struct lock_req *out);
 /* Ends a wait with rc. False: nobody waits under that xid. */
 bool lock_cancel(struct lock_mgr *m, uint64_t session, uint64_t xid, int rc);
+/* Ends every wait with rc: the server stops. */
+void lock_cancel_all(struct lock_mgr *m, int rc);
 /* All locks of a session go, its waiters are woken with rc. */
 void lock_drop_session(struct lock_mgr *m, uint64_t session, int rc);

@@ -16,11 +16,13 @@ static uint64_t random_of(void *arg)
 	return loop_random(((struct mds *)arg)->loop);
 }
 
+/* During recovery a client that is not back yet may have any file open. */
 static bool is_open(void *arg, const struct fid *fid)
 {
-	const struct node *n = node_find(((struct mds *)arg)->opens, fid);
+	const struct mds *m = arg;
+	const struct node *n = node_find(m->opens, fid);
 
-	return n && n->nopen;
+	return m->recovery_end_ns || (n && n->nopen);
 }
 
 static void logged(void *arg, uint32_t ost)
@@ -203,6 +205,7 @@ void mdt_co_stop(struct mds *m, uint32_t timeout_ms)
 	if (m->link)
 		mgs_link_co_destroy(m->link);
 	m->link = NULL;
+	lock_cancel_all(m->locks, -ESHUTDOWN); /* no answer: the clients ask the next life again */
 	rpc_service_co_stop(m->svc, timeout_ms);
 	settle_co_stop(m->settle);
 	ost_co_stop_all(m);

@@ -59,7 +59,7 @@ int ns_drop_link(struct txn *t, const struct ns_env *env, const struct fid *fid,
 	*out = (struct ns_removed){.fid = *fid, .nlink = a->nlink};
 	if (a->nlink)
 		return link_del(t, fid, ino, parent, name);
-	if (!dir && env->is_open && env->is_open(env->arg, fid)) {
+	if (S_ISREG(a->mode) && env->is_open && env->is_open(env->arg, fid)) {
 		rc = link_del(t, fid, ino, parent, name);
 		return rc ? rc : orphan_add(t, fid, false);
 	}

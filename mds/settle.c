@@ -173,7 +173,8 @@ static int look(struct mds *m, struct node *n, char *what, struct layout **l)
 	if (rc || !S_ISREG(ino.attr.mode))
 		return rc == -ENOENT ? 0 : rc;
 	if (ino.attr.nlink == 0) {
-		*what = n->nopen ? 0 : 'o';
+		/* Orphans of a recovery are looked at when it is over. */
+		*what = n->nopen || m->recovery_end_ns ? 0 : 'o';
 		return 0;
 	}
 	if (!(ino.attr.flags & ATTR_SIZE_UNSURE) || n->nwriters)
@@ -334,9 +335,23 @@ static void window_over(void *arg)
 		loop_timer_start(s->m->loop, &s->window, NSEC_PER_SEC);
 }
 
+/* Whether an earlier life had clients that did not say goodbye. */
+static bool clients_known(struct mds *m)
+{
+	uint8_t none[UUID_LEN] = {0}, first[UUID_LEN];
+	struct txn *t;
+	bool in_batch;
+
+	return store_read(m->store, &t, &in_batch) ||
+	       slot_next_client(t, none, first) != -ENOENT;
+}
+
 void settle_start(struct settle *s)
 {
 	uint64_t ns = s->m->session_timeout_s * (uint64_t)NSEC_PER_SEC;
+
+	if (!clients_known(s->m))
+		ns = 1;
 
 	s->m->recovery_end_ns = loop_now(s->m->loop) + ns;
 	loop_timer_start(s->m->loop, &s->window, ns);
