@@ -161,6 +161,8 @@ static int open_env(struct store *s, const struct store_cfg *cfg)
 	mdb_env_info(s->env, &info);
 	rc = open_tables(s);
 	if (rc == 0)
+		rc = store_map_room(s); /* the log may hold as much as a batch */
+	if (rc == 0)
 		rc = open_redo(s, info.me_last_txnid);
 	if (rc)
 		return rc;
