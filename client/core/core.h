@@ -154,6 +154,7 @@ struct file {
 	uint32_t mode, attr_flags;
 	uint64_t size_hint;
 	bool priv_killed;
+	bool closing; /* its close is on the way: nothing to open again */
 	LIST_ENTRY(file) link;
 };
 

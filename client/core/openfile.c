@@ -266,6 +266,7 @@ void fs_co_release(struct lane *ln, struct file *f)
 
 	lock_co_drop_handle(ln, f);
 	pthread_mutex_lock(&f->lock);
+	f->closing = true;
 	q.open_seq = f->open_seq;
 	wrote = f->wrote;
 	if (f->read_at && !f->fs->cfg.noatime) {
@@ -532,6 +533,16 @@ struct reopen {
 	uint32_t flags;
 };
 
+static bool file_is_closing(struct file *f)
+{
+	bool yes;
+
+	pthread_mutex_lock(&f->lock);
+	yes = f->closing;
+	pthread_mutex_unlock(&f->lock);
+	return yes;
+}
+
 /* What lane `lane` opened; the caller frees it. */
 static struct reopen *reopen_list(struct fs *fs, uint32_t lane, uint32_t *n)
 {
@@ -543,7 +554,7 @@ static struct reopen *reopen_list(struct fs *fs, uint32_t lane, uint32_t *n)
 	fs_lock(fs);
 	for (i = 0; i < 1024; i++)
 		LIST_FOREACH(f, &fs->files[i], link) {
-			if (f->lane != lane)
+			if (f->lane != lane || file_is_closing(f))
 				continue;
 			if (*n == cap) {
 				cap = cap ? cap * 2 : 64;
@@ -564,10 +575,12 @@ static struct reopen *reopen_list(struct fs *fs, uint32_t lane, uint32_t *n)
 }
 
 /* The MDS has forgotten who wrote what: its new open_seq says nothing about the time before, so
- * this client's knowledge of the objects counts no longer. */
-static void reopened(struct fs *fs, const struct reopen *r)
+ * this client's knowledge of the objects counts no longer. False: nobody has the file open any
+ * more. */
+static bool reopened(struct fs *fs, const struct reopen *r)
 {
 	struct file *f;
+	bool found = false;
 
 	fs_lock(fs);
 	LIST_FOREACH(f, &fs->files[file_hash(&r->fid)], link)
@@ -575,9 +588,27 @@ static void reopened(struct fs *fs, const struct reopen *r)
 			pthread_mutex_lock(&f->lock);
 			f->open_seq = OPEN_SEQ_UNKNOWN;
 			f->sole = false;
+			found = !f->closing;
 			pthread_mutex_unlock(&f->lock);
 		}
 	fs_unlock(fs);
+	return found;
+}
+
+/* It was closed meanwhile, through another lane, whose close may have been first. */
+static void close_again(struct lane *ln, const struct reopen *r)
+{
+	struct mds_close_req q = {
+		.fid = r->fid, .open_id = r->open_id, .open_seq = OPEN_SEQ_UNKNOWN};
+	struct mds_close_rep p;
+	char buf[FID_STRLEN];
+	RPC_CALL(call);
+	int rc;
+
+	call.flags = RPC_CALL_RECLAIM;
+	rc = mds_co_close(ln->mdt->imp, &call, &q, &p);
+	if (rc)
+		log_warn("close of %s: %s", fid_str(&r->fid, buf), err_str(rc));
 }
 
 void file_co_reopen_all(struct lane *ln)
@@ -594,9 +625,9 @@ void file_co_reopen_all(struct lane *ln)
 
 		call.flags = RPC_CALL_RECLAIM;
 		rc = mds_co_reopen(ln->mdt->imp, &call, &q, &p);
-		if (rc == 0)
-			reopened(ln->fs, &list[i]);
-		else
+		if (rc == 0 && !reopened(ln->fs, &list[i]))
+			close_again(ln, &list[i]);
+		else if (rc)
 			log_warn("%s cannot be opened again: %s", fid_str(&list[i].fid, buf),
 				 err_str(rc));
 	}
