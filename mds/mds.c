@@ -122,9 +122,9 @@ int mdt_create(const struct mds_cfg *cfg, struct mds **out)
 	if (rc == 0)
 		rc = open_store(m);
 	if (rc == 0)
-		rc = make_service(m);
+		rc = mds_params_add(m); /* what the label sets takes effect from here on */
 	if (rc == 0)
-		rc = mds_params_add(m);
+		rc = make_service(m);
 	if (rc) {
 		mdt_destroy(m);
 		return rc;

@@ -319,7 +319,7 @@ int mds_params_add(struct mds *m)
 	if (rc == 0)
 		rc = add_u32(m, mdd, "append_stripe_count", &m->striping.append_stripe_count, 0,
 			     MAX_STRIPES);
-	/* Takes effect at the next start: how long an absent client keeps what it has open. */
+	/* How long an absent client keeps what it has open; as the label or --set says at the start. */
 	return rc ? rc : add_u32(m, mdt, "session_timeout", &m->session_timeout_s, 1, 3600);
 }
 
