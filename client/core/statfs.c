@@ -22,6 +22,9 @@ static void add_target(struct fs_space *s, const struct mds_target_stat *t, uint
 	}
 }
 
+/* df does not wait for an MDS that is away; nothing hangs on its answer. */
+enum { STATFS_DOWN_MS = 3000 };
+
 int fs_co_statfs_targets(struct lane *ln, fs_target_stat_fn *fn, void *arg)
 {
 	struct mds_statfs_req q = {};
@@ -31,6 +34,8 @@ int fs_co_statfs_targets(struct lane *ln, fs_target_stat_fn *fn, void *arg)
 	int rc;
 	OP_TIMER(ln, statfs);
 
+	if (rpc_import_state(ln->mdt->imp) != IMP_FULL)
+		call.deadline_ms = STATFS_DOWN_MS;
 	rc = mds_co_statfs(ln->mdt->imp, &call, &q, &p);
 	if (rc)
 		return rc;

@@ -2,6 +2,9 @@
 /* channel.c - how lfs and lctl talk to a mounted client: attributes whose names begin with
  * "sheen.", on any file of the mount. They are made up on the spot and never listed.
  *
+ * "system.sheen." is the same: for a name that the kernel does not know it checks permissions first,
+ * and has to ask the MDS for them, which may be what is wrong; "system." names pass as they are.
+ *
  * Text that is longer than an attribute may be is given in pieces: "@<skip>" behind the verb
  * says how much the asker has. Reading is for everybody, setting for root.
  */
@@ -21,9 +24,17 @@ struct ask {
 };
 typedef int ask_fn(struct ask *a);
 
+/* The name without "system.". */
+static const char *plain_name(const char *name)
+{
+	static const char system[] = "system.";
+
+	return strncmp(name, system, sizeof(system) - 1) ? name : name + sizeof(system) - 1;
+}
+
 bool channel_is_name(const char *name)
 {
-	return strncmp(name, PREFIX, sizeof(PREFIX) - 1) == 0;
+	return strncmp(plain_name(name), PREFIX, sizeof(PREFIX) - 1) == 0;
 }
 
 static int ask_get_param(struct ask *a)
@@ -151,7 +162,7 @@ static const struct verb {
 /* Cuts "verb[@skip][:arg]". */
 static int parse(const char *name, const struct verb **v, size_t *skip, const char **arg)
 {
-	const char *p = name + sizeof(PREFIX) - 1;
+	const char *p = plain_name(name) + sizeof(PREFIX) - 1;
 	size_t n = strcspn(p, "@:"), i;
 	char *end;
 
@@ -209,6 +220,7 @@ int channel_set(struct flane *fl, const char *name, struct span value, uint32_t 
 	struct wbuf w;
 	int rc;
 
+	name = plain_name(name);
 	if (strncmp(name, prefix, strlen(prefix)))
 		return -EOPNOTSUPP;
 	if (uid)
