@@ -138,6 +138,7 @@ static int get_settling(void *arg, struct wbuf *w)
 
 void mds_space(struct mds *m, struct mdt_space *out)
 {
+	struct store_stats st;
 	struct statvfs v;
 
 	*out = (struct mdt_space){0};
@@ -150,9 +151,11 @@ void mds_space(struct mds *m, struct mdt_space *out)
 	out->total = (uint64_t)v.f_blocks * v.f_frsize;
 	out->free = (uint64_t)v.f_bfree * v.f_frsize;
 	out->avail = (uint64_t)v.f_bavail * v.f_frsize;
-	/* A file takes about 700 bytes of the MDT; 1 KiB leaves room for long names and layouts. */
+	/* A file takes about 700 bytes of the MDT; 1 KiB leaves room for long names and layouts. What
+	 * else is on the disk counts neither as files nor as room for them. */
+	store_get_stats(m->store, &st);
 	out->ffree = out->avail / KIB;
-	out->files = out->total / KIB;
+	out->files = out->ffree + st.used_bytes / KIB;
 }
 
 #define GET_SPACE(fn, field, unit)                                \
