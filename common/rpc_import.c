@@ -41,6 +41,10 @@ void rpc_import_on_close(void *arg, struct net_conn *c, int rc)
 	(void)c;
 	imp->conn = NULL;
 	imp->error = rc ? rc : -ECONNRESET;
+	if (imp->connecting) { /* closed by us before it worked: there is no on_connect then */
+		imp->connecting = false;
+		imp->connect_rc = imp->error;
+	}
 	rpc_import_fail_setup(imp, imp->error);
 	co_wake_all(&imp->event_q);
 }
@@ -171,7 +175,9 @@ static void import_ping(void *arg)
 	RPC_CALL(call);
 
 	call.deadline_ms = imp->ping_ms * PING_LOST;
-	if (any_co_ping(imp, &call, &q, &p) == -ETIMEDOUT && imp->conn) {
+	/* A connection that is being made meanwhile is another one. */
+	if (any_co_ping(imp, &call, &q, &p) == -ETIMEDOUT && imp->conn &&
+	    imp->state == IMP_FULL) {
 		log_warn("%s: no answer from %s: connecting anew", imp->target, imp->peer);
 		net_close(imp->conn, -ETIMEDOUT);
 	}

@@ -58,6 +58,12 @@ fuzz: ## fuzz every parser, FUZZ_SECONDS each (default 60)
 	@tests/fuzz/run $(or $(FUZZ_SECONDS),60)
 soak: all check-deps ## the long versions of the mount tests
 	@tests/soak/run
+$(B)/bench/%: $(OBJ)/tests/bench/%.o $(OBJ)/lib.a
+	$(say) LD $@
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $< $(OBJ)/lib.a $(FUSE_LIBS) $(LIBS)
+bench: all check-deps $(patsubst tests/bench/%.c,$(B)/bench/%,$(wildcard tests/bench/micro_*.c)) ## what the parts cost, and lanes
+	@tests/bench/run
 demo: ## install, build, start a cluster on loopback, mount it and do a real job
 	@BUILD_PACKAGES="$(BUILD_PACKAGES) $(RUN_PACKAGES)" scripts/demo
 demo-stop: ## unmount and stop what make demo started

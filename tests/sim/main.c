@@ -138,8 +138,10 @@ static void work(struct run *r)
 	if (rc)
 		return;
 	r->nplay = r->mode->players;
-	for (uint32_t i = 0; i < r->nplay; i++)
+	for (uint32_t i = 0; i < r->nplay; i++) {
 		play_start(&r->play[i], r->cl, i, sim_random(SIM_WORK), steps / r->nplay);
+		r->play[i].no_locks = r->mode->restarts;
+	}
 	rc = r->mode->restarts ? run_with_restarts(r) : sim_run_until(work_done, r, RUN_MAX_NS);
 	for (uint32_t i = 0; rc && i < r->nplay; i++)
 		play_stuck(&r->play[i]);

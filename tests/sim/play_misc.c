@@ -139,8 +139,11 @@ void play_setlk(struct play *p)
 {
 	struct any_lock a = any_lock(p);
 	struct model_node *n = p->h->n;
-	int rc = fs_co_setlk(p->ln, &n->fid, &a.lk, false, NULL);
+	int rc;
 
+	if (p->no_locks)
+		return;
+	rc = fs_co_setlk(p->ln, &n->fid, &a.lk, false, NULL);
 	trace("p%u c%u setlk #%u %s owner %u type %u cells %u..%u: %d", p->index, p->client, n->id,
 	      a.space ? "flock" : "posix", a.owner, a.lk.type, a.first, a.last, rc);
 	play_same(p, "setlk", rc,

@@ -67,7 +67,7 @@ void play_setattr(struct play *p)
 {
 	struct model_node *n = play_any(p);
 	struct attr w = {0}, a;
-	uint32_t valid = 0;
+	uint32_t valid = 0, closes = p->releases;
 	int rc;
 
 	if (play_one_in(p, 3))
@@ -105,7 +105,7 @@ void play_setattr(struct play *p)
 		else if (h->f && h->n == n && valid & (SETATTR_ATIME | SETATTR_ATIME_NOW))
 			h->did_read = false;
 	}
-	if (p->releases) /* so may a close that is under way */
+	if (closes || p->releases) /* so may a close that is under way */
 		n->atime_known = false;
 }
 
