@@ -151,8 +151,8 @@ void mds_space(struct mds *m, struct mdt_space *out)
 	out->total = (uint64_t)v.f_blocks * v.f_frsize;
 	out->free = (uint64_t)v.f_bfree * v.f_frsize;
 	out->avail = (uint64_t)v.f_bavail * v.f_frsize;
-	/* A file takes about 700 bytes of the MDT; 1 KiB leaves room for long names and layouts. What
-	 * else is on the disk counts neither as files nor as room for them. */
+	/* A file takes about 700 bytes of the MDT; 1 KiB leaves room for long names and layouts.
+	 * What else is on the disk counts neither as files nor as room for them. */
 	store_get_stats(m->store, &st);
 	out->ffree = out->avail / KIB;
 	out->files = out->ffree + st.used_bytes / KIB;
@@ -322,7 +322,8 @@ int mds_params_add(struct mds *m)
 	if (rc == 0)
 		rc = add_u32(m, mdd, "append_stripe_count", &m->striping.append_stripe_count, 0,
 			     MAX_STRIPES);
-	/* How long an absent client keeps what it has open; as the label or --set says at the start. */
+	/* How long an absent client keeps what it has open; as the label or --set says at the
+	 * start. */
 	return rc ? rc : add_u32(m, mdt, "session_timeout", &m->session_timeout_s, 1, 3600);
 }
 

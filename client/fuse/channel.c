@@ -2,8 +2,9 @@
 /* channel.c - how lfs and lctl talk to a mounted client: attributes whose names begin with
  * "sheen.", on any file of the mount. They are made up on the spot and never listed.
  *
- * "system.sheen." is the same: for a name that the kernel does not know it checks permissions first,
- * and has to ask the MDS for them, which may be what is wrong; "system." names pass as they are.
+ * "system.sheen." is the same: for a name that the kernel does not know it checks permissions
+ * first, and has to ask the MDS for them, which may be what is wrong; "system." names pass as
+ * they are.
  *
  * Text that is longer than an attribute may be is given in pieces: "@<skip>" behind the verb
  * says how much the asker has. Reading is for everybody, setting for root.
