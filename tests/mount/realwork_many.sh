@@ -3,7 +3,7 @@
 # A directory of very many files: created by four processes on two mounts, listed, looked at, removed.
 . "$(dirname "$0")/lib.sh"
 shared_cluster
-N=5000
+N=${MANY:-5000}
 [ "$SCALE" = soak ] && N=500000
 cat >"$WORK/many.py" <<'P'
 import os, sys, time
