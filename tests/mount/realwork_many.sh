@@ -4,7 +4,7 @@
 . "$(dirname "$0")/lib.sh"
 shared_cluster
 N=${MANY:-5000}
-[ "$SCALE" = soak ] && N=500000
+[ "$SCALE" = soak ] && N=${MANY:-1000000}
 cat >"$WORK/many.py" <<'P'
 import os, sys, time
 what, n, roots = sys.argv[1], int(sys.argv[2]), sys.argv[3:]
