@@ -47,29 +47,6 @@ int op_write_more(struct rpc_op *op, struct txn **t)
 	return rc ? rc : op_write(op, t);
 }
 
-struct safe_wait {
-	struct store_waiter w;
-	struct fiber *fiber;
-	int rc;
-};
-
-static void safe_done(struct store_waiter *w, int rc)
-{
-	struct safe_wait *sw = container_of(w, struct safe_wait, w);
-
-	sw->rc = rc;
-	fiber_wake(sw->fiber);
-}
-
-int op_co_safe(struct mds *m)
-{
-	struct safe_wait sw = {.w.fn = safe_done, .fiber = fiber_self()};
-
-	store_on_commit(m->store, &sw.w, true);
-	fiber_co_suspend();
-	return sw.rc;
-}
-
 int op_copy(struct rpc_op *op, struct span *s)
 {
 	uint8_t *mem;

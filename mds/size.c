@@ -158,7 +158,9 @@ static int run(struct trunc *tr, struct attr *attr)
 	}
 	if (rc || !tr->layout)
 		return rc ? rc : finish(tr, NULL, attr);
-	rc = op_co_safe(m);
+	/* On the disk, not only in the log: a loss of power must not leave the old size over objects
+	 * that are cut already. */
+	rc = store_co_sync(m->store);
 	if (rc)
 		return rc;
 	rc = objects_co_punch(m, tr->fid, tr->layout, tr->size, tr->trunc_gen, &sum);

@@ -93,9 +93,6 @@ must_check int op_read(struct rpc_op *op, struct txn **t);
 must_check int op_write(struct rpc_op *op, struct txn **t);
 /* op_write() for what needs room on the disk: -ENOSPC. */
 must_check int op_write_more(struct rpc_op *op, struct txn **t);
-/* Waits until what was executed in this pass could be answered: it survives the end of this
- * process. Suspends. */
-must_check int op_co_safe(struct mds *m);
 /* A copy that lives as long as the reply; an empty span stays empty. -ENOMEM. */
 must_check int op_copy(struct rpc_op *op, struct span *s);
 /* fn(arg, rc) runs if the open batch fails. arg is freed with free() in any case. */
