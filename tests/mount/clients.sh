@@ -41,6 +41,7 @@ check "its locks are free within the session's timeout" until_true 90 $PY "$WORK
 less() { [ "$(blocks)" -lt $((FULL - (15 << 20))) ]; }
 check "the data of its unlinked file is reaped" until_true 90 less
 exec 7>&-
+wait "$HOLDER" 2>/dev/null # it has the dead mount's files open
 check "the dead mount is taken away" unmount "$MB"
 check "and comes back" mount_sheen "$SOURCE" "$MB"
 is "it works" "$(cat "$B/locked")" x
@@ -69,4 +70,5 @@ kill -TERM "$CP"
 check "SIGTERM ends the client" until_true 30 gone "$CP"
 check "and leaves no dead mount" until_true 10 sh -c '! grep -q " $0 " /proc/self/mounts' "$MB"
 is "nothing was lost" "$(cat "$MA/y")" y
+check "the tables of the MDT fit together" mdt_is_sound
 finish

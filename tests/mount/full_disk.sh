@@ -80,4 +80,8 @@ check "files can be removed on a full MDT" timeout 60 rm "$A/n"
 rm -f "$WORK/mdtdisk/ballast"
 makes() { echo y >"$A/after"; }
 check "with space on the disk, names are made again" until_true 60 makes
+unmount "$WORK/b"
+unmount "$WORK/a"
+kill_wait TERM "${SERVERS[1]}"
+check "the tables of the MDT fit together" timeout 120 sheen-mds --check "$WORK/mdtdisk/mdt"
 finish

@@ -244,6 +244,14 @@ ost_objects() { # CLUSTER DIR: regular files below all OST directories
 	find "${1:-$CDIR}"/*ost* -type f 2>/dev/null | wc -l
 }
 
+# mdt_is_sound [DIR]: stops the cluster; what must hold between the tables of its MDT holds.
+mdt_is_sound() {
+	local dir=${1:-$CDIR} m
+	for m in ${MOUNTS[@]+"${MOUNTS[@]}"}; do
+		unmount "$m"
+	done
+	timeout 60 sheenctl down --dir "$dir" && timeout 120 sheen-mds --check "$dir"/mdt0
+}
 # small_disk IMAGE MOUNTPOINT SIZE: an ext4 of that size; skips the test where loop devices are not allowed.
 small_disk() {
 	requires mkfs.ext4

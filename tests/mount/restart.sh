@@ -81,4 +81,5 @@ for what in mgs mds oss; do
 done
 check "everything starts again" timeout 120 sheenctl up --dir "$CDIR" --mount "$MA"
 check "and all data is there" timeout 90 cmp "$WORK/ref" "$B/data"
+check "the tables of the MDT fit together" mdt_is_sound
 finish
