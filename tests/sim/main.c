@@ -134,7 +134,8 @@ static void work(struct run *r)
 	if (r->mode->faults)
 		set_faults(true);
 	if (r->mode->shared)
-		rc = shared_start(r->cl, sim_random(SIM_WORK), 4 + steps / 60, &r->shared);
+		rc = shared_start(r->cl, sim_random(SIM_WORK), 4 + steps / 60,
+				  !r->mode->restarts, &r->shared);
 	if (rc)
 		return;
 	r->nplay = r->mode->players;
@@ -230,11 +231,23 @@ static bool run_here(uint64_t seed, const struct options *o, uint64_t *digest)
 
 /* ------------------------------------------------------------------ many runs */
 
-/* In a process of its own, so that a crash is a failure of one seed. */
+static void show(FILE *f)
+{
+	char buf[4096];
+	size_t n;
+
+	rewind(f);
+	while ((n = fread(buf, 1, sizeof(buf), f)) > 0)
+		fwrite(buf, 1, n, stderr);
+}
+
+/* In a process of its own, so that a crash is a failure of one seed. What it prints is shown if it
+ * fails: with faults, errors in the log are no news. */
 static bool run_forked(uint64_t seed, const struct options *o, uint64_t *digest)
 {
+	FILE *err = o->trace || o->verbose || o->messages ? NULL : tmpfile();
 	int fd[2], status = 0;
-	bool told;
+	bool ok;
 	pid_t pid;
 
 	if (pipe(fd))
@@ -244,21 +257,26 @@ static bool run_forked(uint64_t seed, const struct options *o, uint64_t *digest)
 	if (pid < 0)
 		die("fork: %s", err_str(errno));
 	if (pid == 0) {
-		close(fd[0]);
-		if (!run_here(seed, o, digest))
-			_exit(1);
-		if (write(fd[1], digest, sizeof(*digest)) != sizeof(*digest))
+		if (err)
+			dup2(fileno(err), STDERR_FILENO);
+		if (!run_here(seed, o, digest) ||
+		    write(fd[1], digest, sizeof(*digest)) != sizeof(*digest))
 			_exit(1);
 		exit(0); /* the leak checker runs */
 	}
 	close(fd[1]);
-	told = read(fd[0], digest, sizeof(*digest)) == sizeof(*digest);
+	ok = read(fd[0], digest, sizeof(*digest)) == sizeof(*digest);
 	close(fd[0]);
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
+	ok = ok && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+	if (err && !ok)
+		show(err);
+	if (err)
+		fclose(err);
 	if (WIFSIGNALED(status))
 		fprintf(stderr, "sim: ended by signal %d\n", WTERMSIG(status));
-	return told && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+	return ok;
 }
 
 static bool run_seed(uint64_t seed, const struct options *o)
