@@ -141,7 +141,7 @@ static void work(struct run *r)
 	r->nplay = r->mode->players;
 	for (uint32_t i = 0; i < r->nplay; i++) {
 		play_start(&r->play[i], r->cl, i, sim_random(SIM_WORK), steps / r->nplay);
-		r->play[i].no_locks = r->mode->restarts;
+		r->play[i].restarts = r->mode->restarts;
 	}
 	rc = r->mode->restarts ? run_with_restarts(r) : sim_run_until(work_done, r, RUN_MAX_NS);
 	for (uint32_t i = 0; rc && i < r->nplay; i++)

@@ -33,7 +33,7 @@ struct play {
 	enum play_phase phase;
 	uint32_t verified; /* clients that have looked */
 	bool clean;	   /* remove everything at the end */
-	bool no_locks;	   /* a restarted MDS has no grace period for them */
+	bool restarts;	   /* servers end and come back */
 	struct model *m;
 	struct handle handle[PLAY_HANDLES];
 	struct fid stale[PLAY_STALE]; /* of files that are gone */
