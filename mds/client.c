@@ -36,6 +36,7 @@ int client_session_open(void *arg, struct rpc_session *s, const struct any_conne
 	c->session = s;
 	c->id = s->id;
 	memcpy(c->uuid, s->uuid, UUID_LEN);
+	c->back = !q->last_boot_id;
 	LIST_INIT(&c->opens);
 	co_waitq_init(&c->idle_q);
 	rc = q->kind == PEER_CLIENT ? remember(c) : 0;

@@ -87,6 +87,7 @@ static void init_memory(struct mds *m)
 	MD_STATS(MD_NAME)
 	TAILQ_INIT(&m->osts);
 	co_waitq_init(&m->osts_q);
+	co_waitq_init(&m->grace_q);
 	alloc_init(&m->alloc, random_of, m);
 	m->striping = (struct striping_defaults){STRIPE_SIZE_DEFAULT, 1, -1, 1};
 	m->env = (struct ns_env){&m->alloc, &m->striping, is_open, logged, m};
@@ -205,6 +206,7 @@ void mdt_co_stop(struct mds *m, uint32_t timeout_ms)
 	if (m->link)
 		mgs_link_co_destroy(m->link);
 	m->link = NULL;
+	co_wake_all_rc(&m->grace_q, -ESHUTDOWN);
 	lock_cancel_all(m->locks, -ESHUTDOWN); /* no answer: the clients ask the next life again */
 	rpc_service_co_stop(m->svc, timeout_ms);
 	settle_co_stop(m->settle);

@@ -282,14 +282,15 @@ static int queue_table(struct settle *s,
 	return n < 0 ? n : 0;
 }
 
-static bool client_is_here(struct mds *m, const uint8_t uuid[UUID_LEN])
+/* The client of an earlier life, if it has a session in this one. */
+static struct client *client_here(struct mds *m, const uint8_t uuid[UUID_LEN])
 {
 	struct rpc_session *ses = NULL;
 
 	while ((ses = rpc_service_session_next(m->svc, ses)))
-		if (memcmp(ses->uuid, uuid, UUID_LEN) == 0)
-			return true;
-	return false;
+		if (!ses->ending && memcmp(ses->uuid, uuid, UUID_LEN) == 0)
+			return ses->priv;
+	return NULL;
 }
 
 static int drop_slots(struct mds *m)
@@ -305,7 +306,7 @@ static int drop_slots(struct mds *m)
 		if (rc)
 			break;
 		memcpy(uuid, next, UUID_LEN);
-		if (!client_is_here(m, uuid))
+		if (!client_here(m, uuid))
 			rc = slot_del_client(t, uuid);
 	} while (rc == 0);
 	return rc == -ENOENT ? 0 : rc;
@@ -317,6 +318,7 @@ static void window_fiber(void *arg)
 	int rc;
 
 	s->m->recovery_end_ns = 0;
+	co_wake_all(&s->m->grace_q);
 	rc = queue_table(s, orphan_list);
 	if (rc == 0)
 		rc = queue_table(s, unsure_list);
@@ -344,6 +346,31 @@ static bool clients_known(struct mds *m)
 
 	return store_read(m->store, &t, &in_batch) ||
 	       slot_next_client(t, none, first) != -ENOENT;
+}
+
+static bool all_back(struct mds *m)
+{
+	uint8_t uuid[UUID_LEN] = {0}, next[UUID_LEN];
+	struct txn *t;
+	bool in_batch;
+	int rc = store_read(m->store, &t, &in_batch);
+
+	while (rc == 0) {
+		const struct client *c;
+
+		rc = slot_next_client(t, uuid, next);
+		c = rc == 0 ? client_here(m, next) : NULL;
+		if (rc == 0 && !(c && c->back))
+			return false;
+		memcpy(uuid, next, UUID_LEN);
+	}
+	return rc == -ENOENT;
+}
+
+void settle_client_back(struct settle *s)
+{
+	if (s->m->recovery_end_ns && all_back(s->m))
+		loop_timer_start(s->m->loop, &s->window, 1);
 }
 
 void settle_start(struct settle *s)

@@ -39,6 +39,8 @@ struct client {
 	struct open_list opens;
 	uint32_t nopens;
 	bool dead;	       /* its session is over; only running handlers still see it */
+	bool back;	       /* has told what it held in the last life of the server, or held nothing */
+	uint64_t back_lanes;   /* that have said so */
 	uint32_t busy;	       /* handlers that wait: the client is freed after them */
 	struct co_waitq idle_q;
 };
@@ -68,6 +70,7 @@ struct mds {
 	int64_t started_real_ns;
 	int64_t stats_since_ns;
 	uint64_t recovery_end_ns; /* loop time; 0: over */
+	struct co_waitq grace_q;  /* the recovery window is over */
 	uint32_t session_timeout_s;
 	/* The open that the running handler has made, for its slot record. */
 	struct {
@@ -159,6 +162,8 @@ void settle_destroy(struct settle *s);
 void settle_add(struct settle *s, const struct fid *fid);
 /* Starts the recovery window: after it, what earlier lives left is settled. */
 void settle_start(struct settle *s);
+/* A client has told what it holds: the window ends early when all that were known have. */
+void settle_client_back(struct settle *s);
 void settle_co_stop(struct settle *s);
 /* Files that are queued or worked on. */
 uint32_t settle_pending(const struct settle *s);

@@ -217,8 +217,8 @@ void lock_co_reclaim(struct lane *ln)
 
 	for (i = 0; i < n; i++) {
 		const struct held_lock *l = &list[i];
-		struct mds_setlk_req q = {l->fid,  l->space, l->owner, l->pid,
-					  l->type, l->start, l->end,   0};
+		struct mds_setlk_req q = {l->fid, l->space, l->owner, l->pid, l->type,
+					  l->start, l->end, 0, .reclaim = 1};
 		struct mds_setlk_rep p;
 		char buf[FID_STRLEN];
 		RPC_CALL(call);

@@ -130,6 +130,25 @@ static void on_state(void *arg, struct rpc_import *imp, enum import_state s)
 	fs_unlock(fs);
 }
 
+/* The MDS waits for this of every client before it gives locks to anybody. */
+static void reclaim_done(struct lane *ln)
+{
+	struct mds_reclaimed_req q = {.lane = ln->index};
+	struct mds_reclaimed_rep p;
+	RPC_CALL(call);
+	uint32_t i;
+	int rc;
+
+	fs_lock(ln->fs);
+	for (i = 0; i < MAX_LANES; i++)
+		q.lanes += ln->fs->lanes[i] != NULL;
+	fs_unlock(ln->fs);
+	call.flags = RPC_CALL_RECLAIM;
+	rc = mds_co_reclaimed(ln->mdt->imp, &call, &q, &p);
+	if (rc)
+		log_dbg("the MDS did not hear that this client is back: %s", err_str(rc));
+}
+
 static void on_restart(void *arg, struct rpc_import *imp, bool evicted)
 {
 	struct target *t = arg;
@@ -143,6 +162,7 @@ static void on_restart(void *arg, struct rpc_import *imp, bool evicted)
 	file_co_reopen_all(t->lane);
 	if (!evicted)
 		lock_co_reclaim(t->lane);
+	reclaim_done(t->lane);
 }
 
 static struct target *lane_target(struct lane *ln, const struct ost *o)

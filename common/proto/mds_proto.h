@@ -34,7 +34,8 @@
 	X(221, mds, alloc_seq,   RPC_MODIFIES, "a fresh sequence for new FIDs") \
 	X(222, mds, sync,        0,            "answered when everything answered before is on disk") \
 	X(223, mds, reopen,      0,            "after a restart of the MDS: this file is still open here") \
-	X(224, mds, parent,      0,            "parent and name of an inode (its first link)")
+	X(224, mds, parent,      0,            "parent and name of an inode (its first link)") \
+	X(225, mds, reclaimed,   0,            "after a restart of the MDS: this lane has told all that it holds")
 
 #define REQ_mds_lookup(F)  F(fid, parent) F(name, name)
 #define REP_mds_lookup(F)  F(fid, fid) F(attr, attr) F(blob, layout) F(u64, open_seq)
@@ -83,8 +84,10 @@
 #define REP_mds_removexattr(F)
 #define REQ_mds_statfs(F)
 #define REP_mds_statfs(F)  F(blob, targets)
-/* space: enum lock_space. type: F_RDLCK 0, F_WRLCK 1, F_UNLCK 2. end inclusive, UINT64_MAX = EOF. */
-#define REQ_mds_setlk(F)   F(fid, fid) F(u8, space) F(u64, owner) F(u32, pid) F(u8, type) F(u64, start) F(u64, end) F(u8, wait)
+/* reclaim: it was held before the MDS restarted; new locks wait until all clients are back.
+ * space: enum lock_space. type: F_RDLCK 0, F_WRLCK 1, F_UNLCK 2. end inclusive, UINT64_MAX = EOF. */
+#define REQ_mds_setlk(F)   F(fid, fid) F(u8, space) F(u64, owner) F(u32, pid) F(u8, type) F(u64, start) F(u64, end) F(u8, wait) \
+	F(u8, reclaim)
 #define REP_mds_setlk(F)
 #define REQ_mds_getlk(F)   F(fid, fid) F(u8, space) F(u64, owner) F(u32, pid) F(u8, type) F(u64, start) F(u64, end)
 #define REP_mds_getlk(F)   F(u8, type) F(u64, start) F(u64, end) F(u32, pid)
@@ -102,6 +105,10 @@
 #define REP_mds_reopen(F)  F(u64, open_seq)
 #define REQ_mds_parent(F)  F(fid, fid)
 #define REP_mds_parent(F)  F(fid, parent) F(optname, name)
+
+/* lanes: how many the client has; when all of them have said so, it is back. */
+#define REQ_mds_reclaimed(F) F(u32, lane) F(u32, lanes)
+#define REP_mds_reclaimed(F)
 
 /* Records that follow each other in a blob. With READDIR_PLUS every record carries attr; a file of
  * unsure size has ATTR_SIZE_UNSURE in it and the client asks again. */

@@ -34,6 +34,19 @@ static int co_wait_lock(struct rpc_op *op, const struct lock_req *r)
 	return client_leave(c) ? -ESTALE : wt.rc;
 }
 
+/* Before all clients of the last life have told which locks they hold, nobody gets a new one. */
+static int co_grace(struct rpc_op *op)
+{
+	struct mds *m = op_mds(op);
+	struct client *c = op_client(op);
+	int rc = 0;
+
+	client_enter(c);
+	while (rc == 0 && m->recovery_end_ns)
+		rc = co_wait(&m->grace_q, 0);
+	return client_leave(c) ? -ESTALE : rc;
+}
+
 int mds_setlk(struct rpc_op *op, const struct mds_setlk_req *q, struct mds_setlk_rep *p)
 {
 	struct mds *m = op_mds(op);
@@ -50,6 +63,11 @@ int mds_setlk(struct rpc_op *op, const struct mds_setlk_req *q, struct mds_setlk
 	int rc;
 
 	(void)p;
+	if (m->recovery_end_ns && !q->reclaim && q->type != 2) {
+		rc = co_grace(op);
+		if (rc)
+			return rc;
+	}
 	rc = lock_set(m->locks, &r);
 	if (rc != -EAGAIN)
 		return rc;
@@ -93,5 +111,20 @@ int mds_cancel(struct rpc_op *op, const struct mds_cancel_req *q, struct mds_can
 	(void)p;
 	/* Nobody waits: it was granted meanwhile, and its answer is on the way. */
 	lock_cancel(op_mds(op)->locks, op_client(op)->id, q->xid, -EINTR);
+	return 0;
+}
+
+int mds_reclaimed(struct rpc_op *op, const struct mds_reclaimed_req *q,
+		  struct mds_reclaimed_rep *p)
+{
+	struct client *c = op_client(op);
+
+	(void)p;
+	if (q->lane >= 64 || q->lanes > 64)
+		return -EINVAL;
+	c->back_lanes |= 1ULL << q->lane;
+	c->back |= (uint32_t)__builtin_popcountll(c->back_lanes) >= q->lanes;
+	if (c->back)
+		settle_client_back(op_mds(op)->settle);
 	return 0;
 }

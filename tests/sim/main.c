@@ -135,7 +135,7 @@ static void work(struct run *r)
 		set_faults(true);
 	if (r->mode->shared)
 		rc = shared_start(r->cl, sim_random(SIM_WORK), 4 + steps / 60,
-				  !r->mode->restarts, &r->shared);
+				  &r->shared);
 	if (rc)
 		return;
 	r->nplay = r->mode->players;

@@ -141,8 +141,6 @@ void play_setlk(struct play *p)
 	struct model_node *n = p->h->n;
 	int rc;
 
-	if (p->restarts) /* a restarted MDS has no grace period for locks */
-		return;
 	rc = fs_co_setlk(p->ln, &n->fid, &a.lk, false, NULL);
 	trace("p%u c%u setlk #%u %s owner %u type %u cells %u..%u: %d", p->index, p->client, n->id,
 	      a.space ? "flock" : "posix", a.owner, a.lk.type, a.first, a.last, rc);

@@ -474,8 +474,7 @@ static void add(struct shared *s, void (*fn)(struct task *t), const char *name, 
 	loop_post(c->loop[lane], &t->w);
 }
 
-int shared_start(struct cluster *cl, uint64_t seed, uint32_t rounds, bool locks,
-		 struct shared **out)
+int shared_start(struct cluster *cl, uint64_t seed, uint32_t rounds, struct shared **out)
 {
 	struct cluster_client *c = cluster_client(cl, 0);
 	struct shared *s = calloc(1, sizeof(*s));
@@ -489,11 +488,11 @@ int shared_start(struct cluster *cl, uint64_t seed, uint32_t rounds, bool locks,
 	rc = cluster_call(c->loop[0], set_up, &u);
 	if (rc)
 		return rc;
-	s->appenders = locks ? 4 : 1; /* alone it cannot meet another */
+	s->appenders = 4;
 	s->recorders = 3;
 	for (uint32_t i = 0; i < s->appenders; i++)
 		add(s, append_task, "append", i, seed);
-	for (uint32_t i = 0; locks && i < 3; i++)
+	for (uint32_t i = 0; i < 3; i++)
 		add(s, counter_task, "counter", i, seed);
 	for (uint32_t i = 0; i < 3; i++)
 		add(s, token_task, "token", i, seed);

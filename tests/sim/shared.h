@@ -11,9 +11,8 @@
 
 struct shared;
 
-/* Makes the files, starts the tasks; the world must be stepped until shared_done(). locks: also the
- * tasks whose locks must outlive the MDS. */
-must_check int shared_start(struct cluster *cl, uint64_t seed, uint32_t rounds, bool locks,
+/* Makes the files, starts the tasks; the world must be stepped until shared_done(). */
+must_check int shared_start(struct cluster *cl, uint64_t seed, uint32_t rounds,
 			    struct shared **out);
 bool shared_done(const struct shared *s);
 /* What must be true at the end. */
