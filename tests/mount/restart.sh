@@ -9,7 +9,7 @@ ROUNDS=1
 cat >"$WORK/load.py" <<'P'
 # Appends numbered lines to files and makes, renames and removes names, until told to stop; every answered step is checked after.
 import os, sys
-d, stop = sys.argv[1], sys.argv[2]
+d, stop, started = sys.argv[1:]
 n = 0
 os.mkdir(d)
 while not os.path.exists(stop):
@@ -22,6 +22,8 @@ while not os.path.exists(stop):
     if n >= 20:
         os.unlink(f"{d}/f{n - 20}.done")
     n += 1
+    if n == 30:
+        open(started, "w").close()
 assert open(f"{d}/log", "rb").read() == b"".join(b"%09d\n" % i for i in range(n)), "the log"
 want = sorted([f"f{i}.done" for i in range(max(0, n - 20), n)] + ["log"])
 assert sorted(os.listdir(d)) == want, (sorted(os.listdir(d)), want)
@@ -49,13 +51,13 @@ for what in mgs mds oss; do
 done
 for round in $(seq $ROUNDS); do
 	for what in mds oss mgs; do
-		rm -f "$WORK/stop"
-		$PY "$WORK/load.py" "$A/load.$what.$round" "$WORK/stop" >"$WORK/load.a" 2>&1 &
+		rm -f "$WORK"/stop "$WORK"/started.*
+		$PY "$WORK/load.py" "$A/load.$what.$round" "$WORK/stop" "$WORK/started.a" >"$WORK/load.a" 2>&1 &
 		LA=$!
-		$PY "$WORK/load.py" "$B/loadb.$what.$round" "$WORK/stop" >"$WORK/load.b" 2>&1 &
+		$PY "$WORK/load.py" "$B/loadb.$what.$round" "$WORK/stop" "$WORK/started.b" >"$WORK/load.b" 2>&1 &
 		LB=$!
 		PIDS+=($LA $LB)
-		check "work is under way" until_true 30 test -e "$A/loadb.$what.$round/f30.done"
+		check "work is under way" until_true 30 test -e "$WORK/started.a" -a -e "$WORK/started.b"
 		check "the $what is killed and started under load" kill_and_up $what
 		check "clients go on" timeout 90 sh -c 'echo x >"$0/x" && rm "$1/x"' "$A" "$B"
 		touch "$WORK/stop"
@@ -72,6 +74,31 @@ rm "$B/open"
 check "the MDS is killed and started with an unlinked file open" kill_and_up mds
 is "it is still there" "$(timeout 60 head -c 7 "/proc/$$/fd/9")" content
 exec 9>&-
+
+# So do locks: the client says after the restart what it holds.
+echo x >"$A/locked"
+cat >"$WORK/lock.py" <<'P'
+import fcntl, os, sys
+f = os.open(sys.argv[1], os.O_RDWR)
+wait = 0 if sys.argv[2] == "hold" else fcntl.LOCK_NB
+fcntl.lockf(f, fcntl.LOCK_EX | wait, 10, 5)
+fcntl.flock(f, fcntl.LOCK_EX | wait)
+print("locked", flush=True)
+if sys.argv[2] == "hold":
+    sys.stdin.read()
+P
+mkfifo "$WORK/in"
+$PY "$WORK/lock.py" "$A/locked" hold <"$WORK/in" >"$WORK/out" 2>&1 &
+HOLDER=$!
+PIDS+=($HOLDER)
+exec 7>"$WORK/in"
+check "a process holds locks" until_true 20 grep -q locked "$WORK/out"
+check_fails any "another mount cannot take them" $PY "$WORK/lock.py" "$B/locked" try
+check "the MDS is killed and started" kill_and_up mds
+check_fails any "the locks still hold" timeout 60 $PY "$WORK/lock.py" "$B/locked" try
+exec 7>&-
+wait $HOLDER
+check "they are free when the process ends" until_true 20 $PY "$WORK/lock.py" "$B/locked" try
 
 # Clean stops.
 for what in mgs mds oss; do
