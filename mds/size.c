@@ -158,8 +158,8 @@ static int run(struct trunc *tr, struct attr *attr)
 	}
 	if (rc || !tr->layout)
 		return rc ? rc : finish(tr, NULL, attr);
-	/* On the disk, not only in the log: a loss of power must not leave the old size over objects
-	 * that are cut already. */
+	/* On the disk, not only in the log: a loss of power must not leave the old size over
+	 * objects that are cut already. */
 	rc = store_co_sync(m->store);
 	if (rc)
 		return rc;

@@ -39,7 +39,7 @@ struct client {
 	struct open_list opens;
 	uint32_t nopens;
 	bool dead;	       /* its session is over; only running handlers still see it */
-	bool back;	       /* has told what it held in the last life of the server, or held nothing */
+	bool back; /* has told what it held in the last life of the server, or held nothing */
 	uint64_t back_lanes;   /* that have said so */
 	uint32_t busy;	       /* handlers that wait: the client is freed after them */
 	struct co_waitq idle_q;

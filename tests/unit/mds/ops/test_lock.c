@@ -33,7 +33,7 @@ static void wait_fiber(void *arg)
 
 static struct mds_setlk_req req(uint64_t owner, uint8_t type, bool wait)
 {
-	return (struct mds_setlk_req){ROOT, LOCK_POSIX, owner, 100, type, 0, 9, wait};
+	return (struct mds_setlk_req){ROOT, LOCK_POSIX, owner, 100, type, 0, 9, wait, 0};
 }
 
 static int set(struct st *s, int c, uint64_t owner, uint8_t type)
@@ -133,12 +133,66 @@ static void a_dead_clients_locks_are_given_to_others(void **state)
 	st_run(body_death);
 }
 
+static int reclaim(struct st *s, int c, uint64_t owner)
+{
+	struct mds_setlk_req q = req(owner, F_WRLCK, false);
+	struct mds_setlk_rep p;
+	RPC_CALL(call);
+
+	q.reclaim = 1;
+	return mds_co_setlk(s->client[c].imp, &call, &q, &p);
+}
+
+static int say_back(struct st *s, int c, uint32_t lane, uint32_t lanes)
+{
+	struct mds_reclaimed_req q = {lane, lanes};
+	struct mds_reclaimed_rep p;
+	RPC_CALL(call);
+
+	return mds_co_reclaimed(s->client[c].imp, &call, &q, &p);
+}
+
+/* Client 1 is back first and asks for what client 0 holds: it must not get it. */
+static void body_grace(struct st *s)
+{
+	struct waiter w;
+
+	st_connect(s, 0);
+	st_connect(s, 1);
+	assert_int_equal(set(s, 0, 1, F_WRLCK), 0);
+	st_stop_mds(s);
+	st_start_mds(s);
+	start(s, &w, 1, 2);
+	assert_int_equal(say_back(s, 1, 0, 1), 0);
+	co_sleep(5 * NSEC_PER_MSEC);
+	assert_false(w.done);
+	assert_int_equal(reclaim(s, 0, 1), 0);
+	assert_int_equal(say_back(s, 0, 0, 2), 0); /* one lane of two */
+	co_sleep(5 * NSEC_PER_MSEC);
+	assert_false(w.done);
+	assert_int_equal(set(s, 0, 1, F_UNLCK), 0); /* giving back needs no grace */
+	assert_int_equal(reclaim(s, 0, 1), 0);
+	assert_int_equal(say_back(s, 0, 1, 2), 0);
+	co_sleep(5 * NSEC_PER_MSEC);
+	assert_false(w.done); /* it waits for the lock now, not for the window */
+	assert_int_equal(set(s, 0, 1, F_UNLCK), 0);
+	st_until(s, w.done);
+	assert_int_equal(w.rc, 0);
+}
+
+static void new_locks_wait_until_the_old_ones_are_told(void **state)
+{
+	(void)state;
+	st_run(body_grace);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_waiter_gets_the_lock_when_it_is_free),
 		cmocka_unit_test(a_wait_ends_when_it_is_cancelled),
 		cmocka_unit_test(a_dead_clients_locks_are_given_to_others),
+		cmocka_unit_test(new_locks_wait_until_the_old_ones_are_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
