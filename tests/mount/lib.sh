@@ -161,8 +161,8 @@ start_cluster() {
 	mkdir -p "$mnt"
 	CLUSTERS+=("$dir")
 	MOUNTS+=("$mnt")
-	timeout 120 sheenctl up --dir "$dir" --mount "$mnt" --fsname "$FSNAME" --port "$PORT" "$@" \
-		>"$WORK/up.log" 2>&1 </dev/null || { cat "$WORK/up.log"; return 1; }
+	timeout 120 sheenctl up --dir "$dir" --mount "$mnt" --fsname "$FSNAME" --port "$PORT" \
+		${MOUNT_OPTS:+-o "$MOUNT_OPTS"} "$@" >"$WORK/up.log" 2>&1 </dev/null || { cat "$WORK/up.log"; return 1; }
 	SOURCE=127.0.0.1@tcp:$PORT:/$FSNAME
 }
 # mount_sheen SOURCE MOUNTPOINT [options]: with the mount helper itself, as mount(8) calls it.
@@ -252,12 +252,15 @@ mdt_is_sound() {
 	done
 	timeout 60 sheenctl down --dir "$dir" && timeout 120 sheen-mds --check "$dir"/mdt0
 }
-# small_disk IMAGE MOUNTPOINT SIZE: an ext4 of that size; skips the test where loop devices are not allowed.
+# small_disk IMAGE MOUNTPOINT SIZE [TYPE]: a file system (ext4) of that size; skips the test where loop devices are not allowed.
 small_disk() {
-	requires mkfs.ext4
-	truncate -s "$3" "$1" && mkfs.ext4 -q -F -m 0 "$1" >/dev/null 2>&1 || die "mkfs.ext4 fails"
+	local type=${4:-ext4} quiet="-q -F -m 0"
+	[ "$type" = ext4 ] || quiet=-q
+	requires "mkfs.$type"
+	# shellcheck disable=SC2086
+	truncate -s "$3" "$1" && "mkfs.$type" $quiet "$1" >/dev/null 2>&1 || die "mkfs.$type fails"
 	mkdir -p "$2"
-	mount -o loop "$1" "$2" 2>"$WORK/loop.err" || skip "no loop devices: $(cat "$WORK/loop.err")"
+	mount -t "$type" -o loop "$1" "$2" 2>"$WORK/loop.err" || skip "no loop devices or no $type: $(cat "$WORK/loop.err")"
 	IMAGES+=("$2")
 }
 
