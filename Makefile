@@ -38,7 +38,7 @@ BUILD_PACKAGES := gcc make pkg-config libc6-dev libfuse3-dev fuse3 libev-dev lib
 	liburing-dev libisal-dev libjson-c-dev libcmocka-dev
 RUN_PACKAGES := fuse3 util-linux procps
 TEST_PACKAGES := $(BUILD_PACKAGES) clang libclang-rt-14-dev python3 git attr acl libacl1-dev rsync fio \
-	dbench sqlite3 util-linux procps iproute2 e2fsprogs strace man-db
+	dbench sqlite3 util-linux procps iproute2 e2fsprogs xfsprogs strace man-db
 
 # ---- sources ----
 COMMON := $(wildcard common/*.c common/*.S common/proto/*.c)
