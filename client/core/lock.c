@@ -139,7 +139,10 @@ int fs_co_setlk(struct lane *ln, const struct fid *fid, const struct fs_lock *lk
 	}
 	/* What is given back is forgotten first: a FLUSH on another lane at worst asks in vain. */
 	rc = mds_co_setlk(ln->mdt->imp, &call, &q, &p);
-	if (rc == 0)
+	/* A flock that was to be converted and was not is lost, as flock(2) tells. */
+	if (rc && lk->space == LOCK_FLOCK)
+		h.type = F_UNLCK;
+	if (rc == 0 || lk->space == LOCK_FLOCK)
 		remember(ln, &h);
 	return rc;
 }

@@ -286,8 +286,11 @@ int model_getlk(const struct model_node *n, int space, uint32_t owner, int type,
 int model_setlk(struct model_node *n, int space, uint32_t owner, int type, uint32_t first,
 		uint32_t last)
 {
-	if (model_getlk(n, space, owner, type, first, last) >= 0)
+	if (model_getlk(n, space, owner, type, first, last) >= 0) {
+		if (space) /* flock(2): a conversion that fails has lost the old lock */
+			model_unlock_all(n, space, owner);
 		return -EAGAIN;
+	}
 	for (uint32_t c = first; c <= last; c++)
 		n->lock[space][owner][c] = held_as(type);
 	return 0;
