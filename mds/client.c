@@ -11,24 +11,48 @@
 #include <stdlib.h>
 
 /* A row of slot 0, which no request uses: the next life of the server knows that this client may
- * have files open. */
-static int remember(struct client *c)
+ * have files open. *known: it has been here in an earlier life. */
+static int remember(struct client *c, bool *known)
 {
 	const struct slot_rec none = {0};
+	struct slot_rec old;
 	struct txn *t;
 	int rc = store_write(c->mds->store, &t);
 
-	return rc ? rc : slot_put(t, c->uuid, 0, &none);
+	if (rc == 0)
+		rc = slot_get(t, c->uuid, 0, 0, &old);
+	*known = rc == 0;
+	return rc && rc != -ENOENT ? rc : slot_put(t, c->uuid, 0, &none);
+}
+
+void client_lane_back(struct client *c, uint32_t lane, uint32_t lanes)
+{
+	c->back_lanes |= 1ULL << lane;
+	if (lanes)
+		c->lanes = lanes;
+	c->back |= c->lanes && (uint32_t)__builtin_popcountll(c->back_lanes) >= c->lanes;
+	if (c->back)
+		settle_client_back(c->mds->settle);
+}
+
+/* A lane that has never talked to this server holds nothing of its last life. */
+static void lane_connects(struct client *c, const struct any_connect_req *q)
+{
+	if (!c->back && !q->last_boot_id && q->lane < MDS_LANES)
+		client_lane_back(c, q->lane, 0);
 }
 
 int client_session_open(void *arg, struct rpc_session *s, const struct any_connect_req *q)
 {
 	struct mds *m = arg;
 	struct client *c;
+	bool known = false;
 	int rc;
 
-	if (s->priv)
+	if (s->priv) {
+		lane_connects(s->priv, q);
 		return 0;
+	}
 	c = calloc(1, sizeof(*c));
 	if (!c)
 		return -ENOMEM;
@@ -36,15 +60,18 @@ int client_session_open(void *arg, struct rpc_session *s, const struct any_conne
 	c->session = s;
 	c->id = s->id;
 	memcpy(c->uuid, s->uuid, UUID_LEN);
-	c->back = !q->last_boot_id;
 	LIST_INIT(&c->opens);
 	co_waitq_init(&c->idle_q);
-	rc = q->kind == PEER_CLIENT ? remember(c) : 0;
+	co_waitq_init(&c->recall_q);
+	lease_holder_init(&c->leases);
+	rc = q->kind == PEER_CLIENT ? remember(c, &known) : 0;
 	if (rc) {
 		free(c);
 		return rc;
 	}
 	s->priv = c;
+	c->back = !known;
+	lane_connects(c, q);
 	return 0;
 }
 
@@ -144,6 +171,7 @@ static void client_free(struct client *c)
 
 	while ((o = LIST_FIRST(&c->opens)))
 		open_del(c->mds->opens, o);
+	lease_holder_drop(c->mds->leases, &c->leases);
 	free(c);
 }
 
@@ -172,6 +200,8 @@ void client_session_close(void *arg, struct rpc_session *s, bool evicted)
 		evicted ? " (evicted)" : "", c->nopens);
 	c->dead = true;
 	lock_drop_session(m->locks, c->id, -ESTALE);
+	co_wake_all(&c->recall_q);
+	co_wake_all(&m->lease_q); /* for its own requests that wait; they see that it is dead */
 	close_opens(c);
 	if (!m->stopping)
 		forget_slots(c);
@@ -180,6 +210,19 @@ void client_session_close(void *arg, struct rpc_session *s, bool evicted)
 	close_opens(c); /* what a handler made in its last moments */
 	s->priv = NULL;
 	client_free(c);
+	co_wake_all(&m->lease_q);
+}
+
+void client_wake_recalls(struct mds *m)
+{
+	struct rpc_session *s = NULL;
+	struct client *c;
+
+	while ((s = rpc_service_session_next(m->svc, s))) {
+		c = s->priv;
+		if (c)
+			co_wake_all_rc(&c->recall_q, -ESHUTDOWN);
+	}
 }
 
 void client_free_all(struct mds *m)

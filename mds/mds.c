@@ -88,9 +88,11 @@ static void init_memory(struct mds *m)
 	TAILQ_INIT(&m->osts);
 	co_waitq_init(&m->osts_q);
 	co_waitq_init(&m->grace_q);
+	co_waitq_init(&m->lease_q);
 	alloc_init(&m->alloc, random_of, m);
 	m->striping = (struct striping_defaults){STRIPE_SIZE_DEFAULT, 1, -1, 1};
 	m->env = (struct ns_env){&m->alloc, &m->striping, is_open, logged, m};
+	m->started_ns = loop_now(m->loop);
 	m->started_real_ns = m->stats_since_ns = loop_realtime(m->loop);
 	m->session_timeout_s =
 		m->cfg.session_timeout_ms ? (m->cfg.session_timeout_ms + 999) / 1000 : 30;
@@ -105,6 +107,7 @@ static void init_memory(struct mds *m)
 int mdt_create(const struct mds_cfg *cfg, struct mds **out)
 {
 	struct mds *m = calloc(1, sizeof(*m));
+	struct lease_mgr_cfg leases = {lease_recall_news, m};
 	int rc;
 
 	if (!m)
@@ -118,6 +121,8 @@ int mdt_create(const struct mds_cfg *cfg, struct mds **out)
 	rc = open_table_create((uint64_t)m->started_real_ns, &m->opens);
 	if (rc == 0)
 		rc = lock_mgr_create(&m->locks);
+	if (rc == 0)
+		rc = lease_mgr_create(&leases, &m->leases);
 	if (rc == 0)
 		rc = settle_create(m, &m->settle);
 	if (rc == 0)
@@ -207,6 +212,8 @@ void mdt_co_stop(struct mds *m, uint32_t timeout_ms)
 		mgs_link_co_destroy(m->link);
 	m->link = NULL;
 	co_wake_all_rc(&m->grace_q, -ESHUTDOWN);
+	co_wake_all_rc(&m->lease_q, -ESHUTDOWN);
+	client_wake_recalls(m);
 	lock_cancel_all(m->locks, -ESHUTDOWN); /* no answer: the clients ask the next life again */
 	rpc_service_co_stop(m->svc, timeout_ms);
 	settle_co_stop(m->settle);
@@ -227,6 +234,8 @@ void mdt_destroy(struct mds *m)
 	mds_params_del(m);
 	if (m->settle)
 		settle_destroy(m->settle);
+	if (m->leases)
+		lease_mgr_destroy(m->leases);
 	if (m->locks)
 		lock_mgr_destroy(m->locks);
 	if (m->opens)

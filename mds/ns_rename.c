@@ -211,6 +211,8 @@ int ns_rename(struct txn *t, const struct ns_env *env, const struct mds_rename_r
 		rc = q->flags & EXCHANGE ? exchange(t, &r, now) : move(t, env, &r, now, replaced);
 	if (rc)
 		return rc;
+	if (q->flags & EXCHANGE)
+		*replaced = (struct ns_removed){r.to.d.child, r.to.ino.attr.nlink, false};
 	attr_touch_mtime(&r.from_dir.attr, now);
 	rc = inode_update(t, &q->from_parent, &r.from_dir);
 	if (rc || r.one_dir)

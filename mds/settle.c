@@ -319,6 +319,7 @@ static void window_fiber(void *arg)
 
 	s->m->recovery_end_ns = 0;
 	co_wake_all(&s->m->grace_q);
+	co_wake_all(&s->m->lease_q);
 	rc = queue_table(s, orphan_list);
 	if (rc == 0)
 		rc = queue_table(s, unsure_list);

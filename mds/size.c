@@ -145,16 +145,23 @@ static int begin(struct trunc *tr)
 	return rc ? rc : inode_update(t, tr->fid, &ino);
 }
 
+static int revoke_and_begin(struct trunc *tr)
+{
+	int rc = op_co_revoke_one(tr->op, tr->fid, LEASE_UPDATE);
+
+	return rc ? rc : begin(tr);
+}
+
 static int run(struct trunc *tr, struct attr *attr)
 {
 	struct mds *m = op_mds(tr->op);
 	struct objects_sum sum = {0};
-	int rc = begin(tr);
+	int rc = revoke_and_begin(tr);
 
 	if (rc == -ENODEV) {
 		rc = size_co_wait_osts(m);
 		if (rc == 0)
-			rc = begin(tr);
+			rc = revoke_and_begin(tr);
 	}
 	if (rc || !tr->layout)
 		return rc ? rc : finish(tr, NULL, attr);

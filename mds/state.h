@@ -11,6 +11,7 @@
 #include "common/param.h"
 #include "common/rpc.h"
 #include "mds/alloc.h"
+#include "mds/lease.h"
 #include "mds/lock.h"
 #include "mds/mds.h"
 #include "mds/ns.h"
@@ -24,6 +25,7 @@
 	S(crossdir_rename) S(punch)
 /* clang-format on */
 #define MD_ENUM(n) MD_##n,
+#define MDS_LANES 64 /* of a client, that may hold something; others only listen */
 #define MAX_OPENS (1U << 20) /* of one client; then -ENFILE */
 enum md_stat { MD_STATS(MD_ENUM) MD_NSTATS };
 
@@ -40,9 +42,13 @@ struct client {
 	uint32_t nopens;
 	bool dead;	       /* its session is over; only running handlers still see it */
 	bool back; /* has told what it held in the last life of the server, or held nothing */
-	uint64_t back_lanes;   /* that have said so */
+	uint64_t back_lanes;   /* that have said so, or had nothing to say */
+	uint32_t lanes;	       /* how many it has; 0: not told yet */
 	uint32_t busy;	       /* handlers that wait: the client is freed after them */
 	struct co_waitq idle_q;
+	struct lease_holder leases;
+	uint64_t recalls_asked; /* counts mds_recalls: only the newest one waits */
+	struct co_waitq recall_q;
 };
 
 struct mds {
@@ -61,6 +67,8 @@ struct mds {
 	struct ns_env env;
 	struct open_table *opens;
 	struct lock_mgr *locks;
+	struct lease_mgr *leases;
+	struct co_waitq lease_q; /* some lease was given back */
 	struct settle *settle;
 	TAILQ_HEAD(, ost) osts;
 	uint32_t nosts;
@@ -68,6 +76,7 @@ struct mds {
 
 	struct stat_counter md_stats[MD_NSTATS];
 	int64_t started_real_ns;
+	uint64_t started_ns; /* loop time */
 	int64_t stats_since_ns;
 	uint64_t recovery_end_ns; /* loop time; 0: over */
 	struct co_waitq grace_q;  /* the recovery window is over */
@@ -133,7 +142,37 @@ must_check int client_open(struct client *c, const struct client_open *what, uin
 /* Around whatever suspends in a handler. leave: -ESTALE when the session ended meanwhile. */
 void client_enter(struct client *c);
 must_check int client_leave(struct client *c);
+/* The server stops: ends all mds_recalls that wait. */
+void client_wake_recalls(struct mds *m);
+/* This lane has told all that it held, of so many. */
+void client_lane_back(struct client *c, uint32_t lane, uint32_t lanes);
 void client_free_all(struct mds *m);
+
+/* ---- revoke.c: leases ---- */
+#define REVOKE_MAX 4
+struct revoke {
+	struct fid fid;
+	uint32_t bits;
+};
+/* Number of the reply. */
+uint64_t op_seq(struct rpc_op *op);
+/* Gives the client what may be given of bits; what it got. a: what the reply says of the inode. */
+uint32_t op_lease(struct rpc_op *op, const struct fid *fid, const struct attr *a, uint32_t bits);
+/* The client's own leases that its request makes void. */
+void op_lease_give_up(struct rpc_op *op, const struct fid *fid, uint32_t bits);
+/* Before a change: takes these leases of all other clients back. 0: nothing had to be waited for;
+ * 1: all may be different now; -ESTALE, -ESHUTDOWN. Until the caller suspends again nobody has
+ * them. */
+must_check int op_co_revoke(struct rpc_op *op, const struct revoke *r, uint32_t n);
+/* The same where a change meanwhile does not matter: 0 or -errno. */
+must_check int op_co_revoke_one(struct rpc_op *op, const struct fid *fid, uint32_t bits);
+/* Before names are changed: their directories and what they lead to. 0 or -errno. */
+struct revoke_name {
+	const struct fid *dir;
+	struct span name;
+};
+must_check int op_co_revoke_names(struct rpc_op *op, const struct revoke_name *name, uint32_t n);
+void lease_recall_news(void *mds, struct lease_holder *h); /* lease_mgr_cfg.recall */
 
 /* ---- objects.c: all objects of a file at once ---- */
 struct objects_sum {

@@ -3,7 +3,7 @@
  *
  * While writers have a file open, its size, blocks and mtime are at its objects: the MDS says so
  * (ATTR_SIZE_UNSURE) and sends the layout along, and the objects are asked all at once. Nothing is
- * cached here: the answer is as old as the call.
+ * cached here; what a lease covers is kept by lease.c.
  */
 #include "client/core/core.h"
 #include "common/log.h"
@@ -99,6 +99,14 @@ int attr_co_finish(struct lane *ln, const struct fid *fid, struct span blob, uin
 	return layout_has_objects(l) ? attr_co_measure(ln, fid, l, attr) : 0;
 }
 
+static void note_attr(struct lane *ln, const struct rpc_call *call, const struct fid *fid,
+		      uint64_t seq, uint32_t bits, struct attr *attr)
+{
+	struct lease_grant g = {call->hdr.session, seq, bits};
+
+	leases_note(ln->fs->leases, fid, &g, attr);
+}
+
 int fs_co_getattr(struct lane *ln, const struct fid *fid, struct attr *out)
 {
 	struct mds_getattr_req q = {.fid = *fid};
@@ -107,7 +115,11 @@ int fs_co_getattr(struct lane *ln, const struct fid *fid, struct attr *out)
 	int rc;
 	OP_TIMER(ln, getattr);
 
+	if (leases_attr(ln->fs->leases, fid, loop_clock(ln->loop), out))
+		return 0;
 	rc = mds_co_getattr(ln->mdt->imp, &call, &q, &p);
+	if (rc == 0)
+		note_attr(ln, &call, fid, p.seq, p.lease, &p.attr);
 	if (rc == 0)
 		rc = attr_co_finish(ln, fid, p.layout, p.open_seq, &p.attr);
 	if (rc == 0)
@@ -138,9 +150,12 @@ int fs_co_setattr(struct lane *ln, const struct fid *fid, struct file *file, uin
 
 	if ((valid & SETATTR_SIZE) && want->size > MAX_FILE_SIZE)
 		return -EFBIG;
+	leases_change_begin(ln->fs->leases, fid);
 	rc = mds_co_setattr(ln->mdt->imp, &call, &q, &p);
+	leases_change_end(ln->fs->leases, fid, rc ? 0 : p.seq, loop_clock(ln->loop));
 	if (rc)
 		return rc;
+	note_attr(ln, &call, fid, p.seq, p.lease, &p.attr);
 	file_apply_attr(ln->fs, fid, &p.attr, valid & SETATTR_SIZE);
 	if (valid & (SETATTR_ATIME | SETATTR_ATIME_NOW))
 		file_forget_reads(ln->fs, fid);

@@ -8,6 +8,7 @@
  */
 #pragma once
 #include "client/core/fs.h"
+#include "client/core/lease.h"
 #include "client/core/locktab.h"
 #include "client/core/objects.h"
 #include "common/co.h"
@@ -87,6 +88,7 @@ struct fs {
 	uint64_t next_open_id, next_owner;
 	LIST_HEAD(, file) files[1024]; /* by FID */
 	struct locktab locks;
+	struct leases *leases;
 	struct mtime_seen mtimes[MTIME_CACHE];
 	int64_t start_real;
 	int64_t stats_start;
@@ -122,6 +124,9 @@ struct lane {
 	struct rpc_client_cfg client;
 	struct mgs_link *mgs; /* lane 0 */
 	struct target *mdt;
+	struct rpc_client_cfg recall_client;
+	struct rpc_import *recalls; /* lane 0: see recall.c */
+	bool recalling;
 	struct target **ost; /* by index; grows under fs->lock */
 	uint32_t nost;
 	struct loop_work refresh; /* the configuration or a tunable changed */
@@ -214,9 +219,18 @@ void attr_note_mtime(struct attr *attr, int64_t mtime);
 must_check int attr_co_learn(struct lane *ln, const struct fid *fid, const struct layout *l,
 			     struct objs *o);
 
+/* ---- recall.c ---- */
+/* Lane 0 begins to hear of recalls; the MDT's import exists. */
+must_check int recall_start(struct lane *ln, const struct ost *mdt);
+/* After ln->stopping is set. */
+void recall_co_stop(struct lane *ln);
+/* The MDS has forgotten what it gave this client. */
+void recall_co_lose_all(struct lane *ln);
+
 /* ---- name.c ---- */
-/* The MDS said what a directory is like after this operation changed it. */
-void name_dir_changed(struct lane *ln, const struct fid *dir, const struct attr *a);
+/* mds_create with all that it means for leases. */
+must_check int name_co_create(struct lane *ln, struct rpc_call *call,
+			      const struct mds_create_req *q, struct mds_create_rep *p);
 
 /* ---- openfile.c ---- */
 /* The layout to do I/O by; NULL: no objects (yet). instantiate: makes them. */
@@ -228,6 +242,8 @@ uint32_t file_trunc_gen(struct file *f);
 /* A server told of an object after a write (read_at 0) or a read (when) through f. */
 void file_note(struct file *f, uint32_t comp, uint32_t stripe, const struct obj_state *s,
 	       int64_t read_at);
+/* Somebody here has read the file through a descriptor that is still open. */
+bool file_has_reads(struct fs *fs, const struct fid *fid);
 /* Somebody here set the access time: what was read before does not count any more. */
 void file_forget_reads(struct fs *fs, const struct fid *fid);
 /* An operation of this client gave the inode these attributes; truncated: its objects changed. */

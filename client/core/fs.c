@@ -34,8 +34,11 @@ int fs_create(const struct fs_cfg *cfg, struct fs **out)
 	fs->root = FID_ROOT;
 	TAILQ_INIT(&fs->osts);
 	locktab_init(&fs->locks);
-	rc = params_create(&fs->params);
+	rc = leases_create(&fs->leases);
+	if (rc == 0)
+		rc = params_create(&fs->params);
 	if (rc) {
+		leases_destroy(fs->leases);
 		free(fs);
 		return rc;
 	}
@@ -56,8 +59,23 @@ void fs_destroy(struct fs *fs)
 		free(o);
 	}
 	locktab_fini(&fs->locks);
+	leases_destroy(fs->leases);
 	pthread_mutex_destroy(&fs->lock);
 	free(fs);
+}
+
+uint64_t fs_lease_tell(struct fs *fs, const struct fid *fid, const struct attr *a, bool name,
+		       uint64_t asked, uint64_t now)
+{
+	/* The access time is told to the MDS at the close, and then differs from a's. */
+	if (file_has_reads(fs, fid))
+		return 0;
+	return leases_tell(fs->leases, fid, a, name, asked, now);
+}
+
+bool fs_lease_attr(struct fs *fs, const struct fid *fid, uint64_t now, struct attr *out)
+{
+	return leases_attr(fs->leases, fid, now, out);
 }
 
 struct params *fs_params(struct fs *fs)

@@ -22,6 +22,11 @@ struct lane;
 struct file; /* an open file; shared by lanes; released once */
 struct params;
 
+struct fs_inval {
+	struct fid fid;
+	uint64_t told_ns; /* loop_clock() when fs_lease_tell() last spoke of it, or later */
+};
+
 struct fs_cfg {
 	struct mount_source source;
 	bool read_only;
@@ -29,10 +34,11 @@ struct fs_cfg {
 	bool flock;	     /* locks go to the MDS; else they stay in the kernel */
 	uint32_t timeout_ms; /* of the first connection; 0: 30 s */
 	const char *name;    /* "host pid", told to servers */
-	/* The MDS told the attributes of a directory after a change of a name in it. On that lane's
-	 * thread, before the operation returns. Optional. */
-	void (*dir_attr)(void *arg, struct lane *ln, const struct fid *dir, const struct attr *a);
-	void *dir_attr_arg;
+	/* A cache above (the kernel's) must forget these inodes' attributes, and with names all
+	 * names. Suspends until it has. Optional. */
+	void (*co_invalidate)(void *arg, struct lane *ln, const struct fs_inval *v, uint32_t n,
+			      bool names);
+	void *co_invalidate_arg;
 };
 
 struct cred {
@@ -63,6 +69,14 @@ const char *fs_name(const struct fs *fs);     /* "lustre" */
 const char *fs_instance(const struct fs *fs); /* "ffff9d3b7f4f3800": in parameter names */
 const uint8_t *fs_uuid(const struct fs *fs);  /* valid, as the instance, once lane 0 is created */
 /* Lane 0 is stopped last: it says goodbye for the session that all lanes share. */
+
+/* ---- leases ---- any thread; see lease.h in client/core */
+/* How long, in ns, a cache above may keep these attributes, and with name that the name it asked
+ * for leads to them. asked: loop_clock() when its question came. 0: not at all. */
+uint64_t fs_lease_tell(struct fs *fs, const struct fid *fid, const struct attr *a, bool name,
+		       uint64_t asked, uint64_t now);
+/* Attributes that are right at this moment, without asking anybody. */
+bool fs_lease_attr(struct fs *fs, const struct fid *fid, uint64_t now, struct attr *out);
 
 /* ---- names ---- */
 int fs_co_lookup(struct lane *ln, const struct fid *dir, struct span name, struct entry *out);

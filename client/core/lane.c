@@ -244,6 +244,7 @@ void lane_co_stop(struct lane *ln)
 	while (ln->background)
 		if (co_wait(&ln->background_q, 0))
 			continue;
+	recall_co_stop(ln);
 	target_co_destroy_all(ln, ln->index == 0 ? GOODBYE_MS : 0);
 	fs_lock(fs);
 	fs->lanes[ln->index] = NULL;

@@ -1,36 +1,116 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* name.c - operations on names: each is one request to the MDS. Nothing is cached: the kernel's
- * entries live as long as the FUSE face says, which is a matter of that face. */
+/* name.c - operations on names: each change is one request to the MDS; what leases cover is
+ * looked up without one. */
 #include "client/core/core.h"
 #include <dirent.h>
 #include <sys/stat.h>
 
-/* What the MDS said of a directory that this operation has changed. */
-void name_dir_changed(struct lane *ln, const struct fid *dir, const struct attr *a)
+static struct lease_grant grant_of(const struct rpc_call *call, uint64_t seq, uint32_t bits)
 {
-	const struct fs_cfg *cfg = &ln->fs->cfg;
+	return (struct lease_grant){call->hdr.session, seq, bits};
+}
 
-	if (cfg->dir_attr && S_ISDIR(a->mode))
-		cfg->dir_attr(cfg->dir_attr_arg, ln, dir, a);
+static void name_dir_note(struct lane *ln, const struct rpc_call *call, const struct fid *dir,
+		   uint64_t seq, uint32_t bits, struct attr *attr)
+{
+	struct lease_grant g = grant_of(call, seq, bits);
+
+	if (S_ISDIR(attr->mode))
+		leases_note(ln->fs->leases, dir, &g, attr);
+}
+
+static int lookup_rpc(struct lane *ln, const struct fid *dir, struct span name, struct entry *out)
+{
+	struct mds_lookup_req q = {.parent = *dir, .name = name};
+	struct lease_grant g;
+	struct mds_lookup_rep p;
+	RPC_CALL(call);
+	int rc;
+
+	rc = mds_co_lookup(ln->mdt->imp, &call, &q, &p);
+	if (rc == 0 && !fid_is_sane(&p.fid))
+		rc = -EPROTO;
+	if (rc)
+		return rc;
+	g = grant_of(&call, p.seq, p.lease);
+	leases_note(ln->fs->leases, &p.fid, &g, &p.attr);
+	leases_note_name(ln->fs->leases, dir, name, &p.fid, &g);
+	rc = attr_co_finish(ln, &p.fid, p.layout, p.open_seq, &p.attr);
+	if (rc == 0)
+		*out = (struct entry){p.fid, p.attr};
+	return rc;
 }
 
 int fs_co_lookup(struct lane *ln, const struct fid *dir, struct span name, struct entry *out)
 {
-	struct mds_lookup_req q = {.parent = *dir, .name = name};
-	struct mds_lookup_rep p;
-	RPC_CALL(call);
 	int rc = name_check(name);
 	OP_TIMER(ln, lookup);
 
-	if (rc == 0)
-		rc = mds_co_lookup(ln->mdt->imp, &call, &q, &p);
-	if (rc == 0 && !fid_is_sane(&p.fid))
-		rc = -EPROTO;
-	if (rc == 0)
-		rc = attr_co_finish(ln, &p.fid, p.layout, p.open_seq, &p.attr);
-	if (rc == 0)
-		*out = (struct entry){p.fid, p.attr};
-	return rc;
+	if (rc)
+		return rc;
+	if (leases_name(ln->fs->leases, dir, name, loop_clock(ln->loop), out))
+		return 0;
+	return lookup_rpc(ln, dir, name, out);
+}
+
+/* ---- changes ---- */
+
+/* One name, or two, that this client changes. */
+struct change {
+	struct lane *ln;
+	const struct fid *dir[2];
+	struct span name[2];
+	uint32_t n;
+};
+
+static void change_begin(const struct change *c)
+{
+	uint32_t i;
+
+	for (i = 0; i < c->n; i++)
+		leases_change_begin(c->ln->fs->leases, c->dir[i]);
+}
+
+/* seq: of the answer, 0 after an error. */
+static void change_end(const struct change *c, uint64_t seq)
+{
+	struct leases *t = c->ln->fs->leases;
+	uint32_t i;
+
+	for (i = 0; i < c->n; i++) {
+		leases_forget_name(t, c->dir[i], c->name[i]);
+		leases_change_end(t, c->dir[i], seq, loop_clock(c->ln->loop));
+	}
+}
+
+static void name_created(struct lane *ln, const struct rpc_call *call, const struct fid *dir,
+		  struct span name, struct mds_create_rep *p)
+{
+	struct lease_grant g = grant_of(call, p->seq, p->lease);
+
+	leases_note(ln->fs->leases, &p->fid, &g, &p->attr);
+	if (name.len)
+		leases_note_name(ln->fs->leases, dir, name, &p->fid, &g);
+	name_dir_note(ln, call, dir, p->seq, p->parent_lease, &p->parent_attr);
+}
+
+int name_co_create(struct lane *ln, struct rpc_call *call, const struct mds_create_req *q,
+		   struct mds_create_rep *p)
+{
+	struct change c = {ln, {&q->parent}, {q->name}, q->name.len != 0};
+	int rc;
+
+	change_begin(&c);
+	rc = mds_co_create(ln->mdt->imp, call, q, p);
+	change_end(&c, rc ? 0 : p->seq);
+	if (rc)
+		return rc;
+	if (!fid_eq(&p->fid, &q->fid)) { /* it was there, and is open for writing now */
+		leases_change_begin(ln->fs->leases, &p->fid);
+		leases_change_end(ln->fs->leases, &p->fid, p->seq, loop_clock(ln->loop));
+	}
+	name_created(ln, call, &q->parent, q->name, p);
+	return 0;
 }
 
 static enum fs_stat make_stat(uint32_t mode)
@@ -62,10 +142,9 @@ int fs_co_make(struct lane *ln, const struct fid *dir, struct span name, uint32_
 	if (rc == 0)
 		rc = seq_co_fid(ln, &q.fid);
 	if (rc == 0)
-		rc = mds_co_create(ln->mdt->imp, &call, &q, &p);
+		rc = name_co_create(ln, &call, &q, &p);
 	if (rc)
 		return rc;
-	name_dir_changed(ln, dir, &p.parent_attr);
 	*out = (struct entry){p.fid, p.attr};
 	stat_add(&ln->stats[make_stat(mode)], (loop_clock(ln->loop) - start) / 1000);
 	return 0;
@@ -75,17 +154,25 @@ int fs_co_link(struct lane *ln, const struct fid *fid, const struct fid *dir, st
 	       struct entry *out)
 {
 	struct mds_link_req q = {.fid = *fid, .parent = *dir, .name = name};
+	struct change c = {ln, {dir, fid}, {name, SPAN_NONE}, 2};
+	struct lease_grant g;
 	struct mds_link_rep p;
 	RPC_CALL(call);
 	int rc = name_check(name);
 	OP_TIMER(ln, link);
 
-	if (rc == 0)
-		rc = mds_co_link(ln->mdt->imp, &call, &q, &p);
-	if (rc == 0) {
-		name_dir_changed(ln, dir, &p.parent_attr);
-		rc = attr_co_finish(ln, fid, p.layout, 0, &p.attr);
-	}
+	if (rc)
+		return rc;
+	change_begin(&c);
+	rc = mds_co_link(ln->mdt->imp, &call, &q, &p);
+	change_end(&c, rc ? 0 : p.seq);
+	if (rc)
+		return rc;
+	g = grant_of(&call, p.seq, p.lease);
+	leases_note(ln->fs->leases, fid, &g, &p.attr);
+	leases_note_name(ln->fs->leases, dir, name, fid, &g);
+	name_dir_note(ln, &call, dir, p.seq, p.parent_lease, &p.parent_attr);
+	rc = attr_co_finish(ln, fid, p.layout, 0, &p.attr);
 	if (rc == 0)
 		*out = (struct entry){*fid, p.attr};
 	return rc;
@@ -94,15 +181,21 @@ int fs_co_link(struct lane *ln, const struct fid *fid, const struct fid *dir, st
 int fs_co_unlink(struct lane *ln, const struct fid *dir, struct span name, bool rmdir)
 {
 	struct mds_unlink_req q = {.parent = *dir, .name = name, .rmdir = rmdir};
+	struct change c = {ln, {dir}, {name}, 1};
 	struct mds_unlink_rep p;
 	RPC_CALL(call);
 	uint64_t start = loop_clock(ln->loop);
 	int rc = name_check(name);
 
+	if (rc)
+		return rc;
+	change_begin(&c);
+	rc = mds_co_unlink(ln->mdt->imp, &call, &q, &p);
 	if (rc == 0)
-		rc = mds_co_unlink(ln->mdt->imp, &call, &q, &p);
+		leases_names_changed(ln->fs->leases, &p.fid, p.seq, p.nlink == 0);
+	change_end(&c, rc ? 0 : p.seq);
 	if (rc == 0)
-		name_dir_changed(ln, dir, &p.parent_attr);
+		name_dir_note(ln, &call, dir, p.seq, p.parent_lease, &p.parent_attr);
 	stat_add(&ln->stats[rmdir ? FS_STAT_rmdir : FS_STAT_unlink],
 		 (loop_clock(ln->loop) - start) / 1000);
 	return rc;
@@ -118,6 +211,7 @@ int fs_co_rename(struct lane *ln, const struct fid *from_dir, struct span from,
 		.to_name = to,
 		.flags = flags,
 	};
+	struct change c = {ln, {from_dir, to_dir}, {from, to}, 2};
 	struct mds_rename_rep p;
 	RPC_CALL(call);
 	int rc = name_check(from);
@@ -125,8 +219,15 @@ int fs_co_rename(struct lane *ln, const struct fid *from_dir, struct span from,
 
 	if (rc == 0)
 		rc = name_check(to);
-	if (rc == 0)
-		rc = mds_co_rename(ln->mdt->imp, &call, &q, &p);
+	if (rc)
+		return rc;
+	change_begin(&c);
+	rc = mds_co_rename(ln->mdt->imp, &call, &q, &p);
+	if (rc == 0) {
+		leases_names_changed(ln->fs->leases, &p.fid, p.seq, false);
+		leases_names_changed(ln->fs->leases, &p.replaced, p.seq, false);
+	}
+	change_end(&c, rc ? 0 : p.seq);
 	return rc;
 }
 
@@ -148,15 +249,36 @@ ssize_t fs_co_readlink(struct lane *ln, const struct fid *fid, char *buf, size_t
 
 enum { COOKIE_DOT = 1, COOKIE_DOTDOT = 2 };
 
-static int give_record(struct rbuf *r, bool plus, fs_dirent_fn *fn, void *arg, int *stop)
+struct listing {
+	struct lane *ln;
+	const struct fid *dir;
+	bool plus;
+	struct lease_grant grant; /* without bits */
+	fs_dirent_fn *fn;
+	void *arg;
+};
+
+/* The leases of an entry, and what may be kept by them. */
+static void note_record(const struct listing *l, struct mds_dirent_plus *e)
+{
+	struct lease_grant g = l->grant;
+
+	g.bits = e->lease;
+	leases_note(l->ln->fs->leases, &e->fid, &g, &e->attr);
+	leases_note_name(l->ln->fs->leases, l->dir, e->name, &e->fid, &g);
+}
+
+static int give_record(struct rbuf *r, const struct listing *l, int *stop)
 {
 	struct fs_dirent d = {0};
 	int rc;
 
-	if (plus) {
+	if (l->plus) {
 		struct mds_dirent_plus e;
 
 		rc = dec_mds_dirent_plus(r, &e);
+		if (rc == 0 && fid_is_sane(&e.fid))
+			note_record(l, &e);
 		if (rc == 0)
 			d = (struct fs_dirent){{e.fid, e.attr}, e.cookie, e.dtype, e.name};
 	} else {
@@ -169,7 +291,7 @@ static int give_record(struct rbuf *r, bool plus, fs_dirent_fn *fn, void *arg, i
 	if (rc == 0 && !fid_is_sane(&d.e.fid))
 		rc = -EBADMSG;
 	if (rc == 0)
-		*stop = fn(arg, &d);
+		*stop = l->fn(l->arg, &d);
 	return rc == -EBADMSG ? -EIO : rc;
 }
 
@@ -199,6 +321,7 @@ int fs_co_readdir_some(struct lane *ln, const struct fid *dir, uint64_t cookie, 
 		.max_bytes = max_bytes < READDIR_BODY ? max_bytes : READDIR_BODY,
 		.flags = plus ? READDIR_PLUS : 0,
 	};
+	struct listing l = {ln, dir, plus, {0}, fn, arg};
 	struct mds_readdir_rep p;
 	struct rbuf r;
 	RPC_CALL(call);
@@ -209,10 +332,11 @@ int fs_co_readdir_some(struct lane *ln, const struct fid *dir, uint64_t cookie, 
 	if (rc)
 		return rc;
 	*eof = false;
+	l.grant = grant_of(&call, p.seq, 0);
 	stop = give_dots(dir, &p.parent, cookie, fn, arg);
 	r = rbuf_of(p.entries);
 	while (!stop && r.len && rc == 0)
-		rc = give_record(&r, plus, fn, arg, &stop);
+		rc = give_record(&r, &l, &stop);
 	if (rc == 0 && !stop)
 		*eof = p.eof;
 	return rc;

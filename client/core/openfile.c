@@ -104,10 +104,17 @@ static int file_opened(struct file *f, const struct fid *fid, const struct attr 
 
 static int close_rpc(struct lane *ln, const struct mds_close_req *q)
 {
+	bool changes = q->flags & (CLOSE_WROTE | CLOSE_READ);
 	struct mds_close_rep p;
 	RPC_CALL(call);
+	int rc;
 
-	return mds_co_close(ln->mdt->imp, &call, q, &p);
+	if (changes)
+		leases_change_begin(ln->fs->leases, &q->fid);
+	rc = mds_co_close(ln->mdt->imp, &call, q, &p);
+	if (changes)
+		leases_change_end(ln->fs->leases, &q->fid, rc ? 0 : p.seq, loop_clock(ln->loop));
+	return rc;
 }
 
 /* The MDS has it open but this client cannot use it. */
@@ -118,6 +125,21 @@ static int open_failed(struct lane *ln, struct file *f, const struct fid *fid, i
 	if (close_rpc(ln, &q))
 		log_warn("cannot close a file that could not be opened");
 	file_destroy(f);
+	return rc;
+}
+
+/* From the moment it is open for writing, its attributes are not kept. */
+static int open_rpc(struct lane *ln, struct rpc_call *call, const struct mds_open_req *q,
+		    struct mds_open_rep *p)
+{
+	bool changes = q->open_flags & (OPEN_WRITE | OPEN_TRUNC);
+	int rc;
+
+	if (changes)
+		leases_change_begin(ln->fs->leases, &q->fid);
+	rc = mds_co_open(ln->mdt->imp, call, q, p);
+	if (changes)
+		leases_change_end(ln->fs->leases, &q->fid, rc ? 0 : p->seq, loop_clock(ln->loop));
 	return rc;
 }
 
@@ -135,7 +157,7 @@ int fs_co_open(struct lane *ln, const struct fid *fid, int flags, struct file **
 	if (!f)
 		return -ENOMEM;
 	q.open_id = f->open_id;
-	rc = mds_co_open(ln->mdt->imp, &call, &q, &p);
+	rc = open_rpc(ln, &call, &q, &p);
 	if (rc) {
 		file_destroy(f);
 		return rc;
@@ -184,12 +206,11 @@ static int create_open(struct lane *ln, const struct fid *dir, struct span name,
 	q.open_id = f->open_id;
 	rc = seq_co_fid(ln, &q.fid);
 	if (rc == 0)
-		rc = mds_co_create(ln->mdt->imp, &call, &q, &p);
+		rc = name_co_create(ln, &call, &q, &p);
 	if (rc) {
 		file_destroy(f);
 		return rc;
 	}
-	name_dir_changed(ln, dir, &p.parent_attr);
 	f->sole = p.sole;
 	f->fresh = fid_eq(&p.fid, &q.fid) || (flags & O_TRUNC);
 	if (!fid_eq(&p.fid, &q.fid) && (flags & O_TRUNC))
@@ -399,6 +420,22 @@ void file_apply_attr(struct fs *fs, const struct fid *fid, const struct attr *at
 		if (fid_eq(&f->fid, fid))
 			apply_attr(f, attr, truncated);
 	fs_unlock(fs);
+}
+
+bool file_has_reads(struct fs *fs, const struct fid *fid)
+{
+	struct file *f;
+	bool any = false;
+
+	fs_lock(fs);
+	LIST_FOREACH(f, &fs->files[file_hash(fid)], link)
+		if (fid_eq(&f->fid, fid)) {
+			pthread_mutex_lock(&f->lock);
+			any |= f->read_at != 0;
+			pthread_mutex_unlock(&f->lock);
+		}
+	fs_unlock(fs);
+	return any;
 }
 
 void file_forget_reads(struct fs *fs, const struct fid *fid)

@@ -159,6 +159,7 @@ static void on_restart(void *arg, struct rpc_import *imp, bool evicted)
 			t->ost->name);
 	if (t->ost->type != TARGET_MDT)
 		return; /* an OST keeps nothing for a client */
+	recall_co_lose_all(t->lane);
 	file_co_reopen_all(t->lane);
 	if (!evicted)
 		lock_co_reclaim(t->lane);
@@ -223,6 +224,8 @@ static int target_add(struct lane *ln, struct ost *o)
 	else if (!(rc = ost_table_grow(ln, o->index)))
 		ln->ost[o->index] = t;
 	fs_unlock(ln->fs);
+	if (rc == 0 && o->type == TARGET_MDT && ln->index == 0)
+		rc = recall_start(ln, o);
 	if (rc)
 		log_err("out of memory for target %s", o->name); /* the import stays unused */
 	return rc;
@@ -251,6 +254,8 @@ static void target_sync(struct lane *ln, struct ost *o)
 	fs_unlock(ln->fs);
 	if (changed)
 		rpc_import_set_nids(t->imp, &nids);
+	if (changed && o->type == TARGET_MDT && ln->recalls)
+		rpc_import_set_nids(ln->recalls, &nids);
 	if (active != t->set_active)
 		rpc_import_set_active(t->imp, active);
 	t->set_active = active;

@@ -67,7 +67,9 @@ int fs_co_setxattr(struct lane *ln, const struct fid *fid, const char *name, str
 		return -ERANGE;
 	if (value.len > MAX_XATTR_VALUE)
 		return -E2BIG;
+	leases_change_begin(ln->fs->leases, fid);
 	rc = mds_co_setxattr(ln->mdt->imp, &call, &q, &p);
+	leases_change_end(ln->fs->leases, fid, rc ? 0 : p.seq, loop_clock(ln->loop));
 	if (rc == 0)
 		file_apply_attr(ln->fs, fid, &p.attr, false);
 	return rc;
@@ -78,9 +80,13 @@ int fs_co_removexattr(struct lane *ln, const struct fid *fid, const char *name)
 	struct mds_removexattr_req q = {.fid = *fid, .name = SPAN_STR(name)};
 	struct mds_removexattr_rep p;
 	RPC_CALL(call);
+	int rc;
 	OP_TIMER(ln, removexattr);
 
 	if (q.name.len > MAX_XATTR_NAME)
 		return -ERANGE;
-	return mds_co_removexattr(ln->mdt->imp, &call, &q, &p);
+	leases_change_begin(ln->fs->leases, fid);
+	rc = mds_co_removexattr(ln->mdt->imp, &call, &q, &p);
+	leases_change_end(ln->fs->leases, fid, rc ? 0 : p.seq, loop_clock(ln->loop));
+	return rc;
 }

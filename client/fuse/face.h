@@ -37,6 +37,8 @@ struct face {
 	atomic_bool ended;
 	atomic_uint acl_gen; /* counts own changes of xattrs */
 	struct glance *glance;
+	struct notifier *notifier;
+	bool keeps_names; /* the kernel can be told to forget all names */
 	uint32_t nlanes;
 	struct flane *lane[64];
 	atomic_ullong reading; /* bit set: that lane reads the device, or has been asked to */
@@ -50,13 +52,14 @@ struct serve {
 	TAILQ_ENTRY(serve) link; /* while it is served */
 	bool big;
 	uint32_t len;
+	uint64_t asked_ns; /* loop_clock() when it was read */
 	uint8_t *data; /* fuse_in_header and what follows */
 };
 
 struct acl_seen { /* an inode that had no ACL a moment ago */
 	uint64_t ino, until_ns;
 	uint32_t gen;
-	uint32_t tid; /* only this thread may rely on it; 0: everybody */
+	uint32_t tid; /* only this thread may rely on it */
 };
 
 struct flane {
@@ -92,6 +95,7 @@ must_check int flane_start(struct flane *fl, char *why, size_t why_len);
 must_check int flane_stop(struct flane *fl, uint32_t timeout_s);
 void flane_destroy(struct flane *fl);
 struct flane *flane_here(void);
+uint64_t asked_here(void); /* when the request was read */
 const struct serve *serve_here(void);
 /* The body of the request behind its header, if it has that many bytes; else NULL. */
 const void *serve_body(const struct serve *s, size_t len);
@@ -111,7 +115,7 @@ int raw_reply(struct face *f, uint64_t unique, int rc, const void *body, size_t 
 /* ---- glance.c ---- attributes that were told a moment ago */
 must_check int glance_create(struct glance **out);
 void glance_destroy(struct glance *g);
-/* Every request comes by here first. True: it was a GETATTR and is answered. */
+/* Every request comes by here first. True: it was a GETATTR and is answered (from a lease, too). */
 bool glance_request(struct flane *fl, const struct serve *s);
 /* It is over. */
 void glance_done(struct flane *fl, const struct serve *s);
@@ -119,8 +123,13 @@ void glance_done(struct flane *fl, const struct serve *s);
 void glance_looked_up(struct flane *fl, uint32_t tid, const struct entry *e);
 /* CREATE of that thread is about to be answered, with e or with an error (NULL). */
 void glance_created(struct flane *fl, uint32_t tid, const struct entry *e);
-/* fs_cfg.dir_attr: the MDS told a directory's attributes with a change of a name in it. */
-void glance_dir(void *face, struct lane *ln, const struct fid *dir, const struct attr *a);
+
+/* ---- notify.c ---- what the kernel must forget */
+must_check int notifier_create(struct face *f, struct notifier **out);
+void notifier_destroy(struct notifier *n); /* after all lanes have stopped */
+/* fs_cfg.co_invalidate */
+void notifier_co_invalidate(void *face, struct lane *ln, const struct fs_inval *v, uint32_t n,
+			    bool names);
 
 /* ---- balance.c ---- how many lanes read the device */
 /* Lets one lane more read, if there is one. Any thread. */
@@ -144,13 +153,19 @@ void face_end(struct face *f);
 must_check int face_fid(const struct face *f, fuse_ino_t node, struct fid *out);
 uint64_t face_node(const struct face *f, const struct fid *fid);
 void reply_stat(const struct fid *fid, const struct attr *a, struct stat *st);
-void reply_entry_param(struct flane *fl, const struct entry *e, struct fuse_entry_param *p);
-void reply_entry(struct flane *fl, fuse_req_t req, int rc, const struct entry *e);
-void reply_attr(struct flane *fl, fuse_req_t req, int rc, const struct fid *fid,
+/* asked: asked_here(); what the kernel may keep depends on what happened since. */
+void reply_entry_param(struct flane *fl, uint64_t asked, const struct entry *e,
+		       struct fuse_entry_param *p);
+void reply_entry(struct flane *fl, fuse_req_t req, uint64_t asked, int rc, const struct entry *e);
+void reply_attr(struct flane *fl, fuse_req_t req, uint64_t asked, int rc, const struct fid *fid,
 		const struct attr *a);
 void reply_rc(fuse_req_t req, int rc);
 void reply_open_out(const struct face *f, struct file *file, struct fuse_open_out *o);
-void reply_entry_out(struct flane *fl, const struct entry *e, struct fuse_entry_out *o);
+void reply_entry_out(struct flane *fl, uint64_t asked, const struct entry *e,
+		     struct fuse_entry_out *o);
+/* How long the kernel may keep that a name leads here, and what is there. */
+uint64_t reply_keep_ns(struct flane *fl, uint64_t asked, const struct fid *fid,
+		       const struct attr *a, bool name);
 struct cred reply_cred(fuse_req_t req);
 static inline struct file *fi_file(const struct fuse_file_info *fi)
 {

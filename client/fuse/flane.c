@@ -31,6 +31,11 @@ const struct serve *serve_here(void)
 	return here;
 }
 
+uint64_t asked_here(void)
+{
+	return serve_here()->asked_ns;
+}
+
 struct flane *flane_here(void)
 {
 	return serve_here()->fl;
@@ -180,6 +185,7 @@ static void dispatch(struct flane *fl, struct serve *big)
 		s = small_get(fl);
 		if (s) {
 			s->len = big->len;
+			s->asked_ns = big->asked_ns;
 			memcpy(s->data, big->data, big->len);
 			serve_put(big);
 		} else {
@@ -208,6 +214,7 @@ static bool read_one(struct flane *fl)
 	n = read(fl->face->fd, s->data, BIG_CAP);
 	if (n >= (ssize_t)sizeof(struct fuse_in_header)) {
 		s->len = (uint32_t)n;
+		s->asked_ns = loop_clock(fl->loop);
 		dispatch(fl, s);
 		return true;
 	}

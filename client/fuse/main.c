@@ -177,8 +177,8 @@ static int start_core(struct mounted *m)
 		.flock = o->locks == LOCKS_FLOCK,
 		.timeout_ms = o->timeout_s * 1000,
 		.name = m->name,
-		.dir_attr = glance_dir,
-		.dir_attr_arg = &m->face,
+		.co_invalidate = notifier_co_invalidate,
+		.co_invalidate_arg = &m->face,
 	};
 	int rc;
 

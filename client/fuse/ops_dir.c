@@ -7,6 +7,7 @@
 
 struct fill {
 	struct flane *fl;
+	uint64_t asked;
 	fuse_req_t req;
 	char *buf;
 	size_t size, used;
@@ -24,7 +25,6 @@ static size_t add_plain(struct fill *f, const char *name, const struct fs_dirent
 static size_t add_plus(struct fill *f, const char *name, const struct fs_dirent *d)
 {
 	struct fuse_entry_param p = {0};
-	double quiet_s = f->fl->face->opt.dir_ms / 1e3;
 
 	/* Without a node id the kernel takes only name and type and asks again for the rest:
 	 * for "." and "..", and where the size would first have to be measured. */
@@ -33,11 +33,7 @@ static size_t add_plus(struct fill *f, const char *name, const struct fs_dirent 
 	else if (d->e.attr.flags & ATTR_SIZE_UNSURE)
 		p.attr.st_mode = d->e.attr.mode;
 	else
-		reply_entry_param(f->fl, &d->e, &p);
-	/* Whoever lists with attributes looks at each entry next: what the listing says of a file
-	 * that nobody writes holds as long as what is known of a directory. */
-	if (p.ino && p.attr_timeout < quiet_s)
-		p.attr_timeout = p.entry_timeout = quiet_s;
+		reply_entry_param(f->fl, f->asked, &d->e, &p);
 	p.attr.st_ino = fid_to_ino(&d->e.fid);
 	return fuse_add_direntry_plus(f->req, f->buf + f->used, f->size - f->used, name, &p,
 				      (off_t)d->cookie);
@@ -55,15 +51,13 @@ static int add_entry(void *arg, const struct fs_dirent *d)
 	if (n > f->size - f->used)
 		return 1;
 	f->used += n;
-	if (f->plus && !(d->e.attr.flags & ATTR_SIZE_UNSURE))
-		acl_note(f->fl, &d->e.fid, &d->e.attr, 0);
 	return 0;
 }
 
 static void do_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, bool plus)
 {
 	struct flane *fl = flane_here();
-	struct fill f = {.fl = fl, .req = req, .size = size, .plus = plus};
+	struct fill f = {.fl = fl, .asked = asked_here(), .req = req, .size = size, .plus = plus};
 	struct buf *b;
 	struct fid dir;
 	bool eof;

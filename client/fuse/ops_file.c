@@ -44,6 +44,7 @@ static void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_
 		      struct fuse_file_info *fi)
 {
 	struct flane *fl = flane_here();
+	uint64_t asked = asked_here();
 	struct cred cred = reply_cred(req);
 	struct {
 		struct fuse_entry_out e;
@@ -63,7 +64,7 @@ static void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_
 		return;
 	}
 	acl_note(fl, &e.fid, &e.attr, cred.pid);
-	reply_entry_out(fl, &e, &out.e);
+	reply_entry_out(fl, asked, &e, &out.e);
 	reply_open_out(fl->face, file, &out.o);
 	if (fuse_reply_buf(req, (const char *)&out, sizeof(out)))
 		fs_co_release(fl->ln, file);
@@ -222,7 +223,7 @@ void tmpfile_co_serve(struct flane *fl, const struct serve *s)
 {
 	const struct fuse_in_header *h = serve_head(s);
 	const struct fuse_create_in *in = serve_body(s, sizeof(*in));
-	uint64_t unique = h->unique;
+	uint64_t unique = h->unique, asked = s->asked_ns;
 	struct {
 		struct fuse_entry_out e;
 		struct fuse_open_out o;
@@ -241,7 +242,7 @@ void tmpfile_co_serve(struct flane *fl, const struct serve *s)
 		raw_reply(fl->face, unique, rc == -ENOSYS ? -EOPNOTSUPP : rc, NULL, 0);
 		return;
 	}
-	reply_entry_out(fl, &e, &out.e);
+	reply_entry_out(fl, asked, &e, &out.e);
 	reply_open_out(fl->face, file, &out.o);
 	if (raw_reply(fl->face, unique, 0, &out, sizeof(out)))
 		fs_co_release(fl->ln, file);

@@ -8,6 +8,8 @@
 static void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
 	struct flane *fl = flane_here();
+	uint64_t asked = asked_here();
+	struct fuse_entry_param p;
 	struct entry e;
 	struct fid dir;
 	int rc;
@@ -15,14 +17,21 @@ static void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 	rc = face_fid(fl->face, parent, &dir);
 	if (rc == 0)
 		rc = fs_co_lookup(fl->ln, &dir, SPAN_STR(name), &e);
-	if (rc == 0)
+	if (rc) {
+		reply_rc(req, rc);
+		return;
+	}
+	reply_entry_param(fl, asked, &e, &p);
+	if (p.entry_timeout == 0)
 		glance_looked_up(fl, (uint32_t)fuse_req_ctx(req)->pid, &e);
-	reply_entry(fl, req, rc, &e);
+	acl_note(fl, &e.fid, &e.attr, (uint32_t)fuse_req_ctx(req)->pid);
+	fuse_reply_entry(req, &p);
 }
 
 static void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct flane *fl = flane_here();
+	uint64_t asked = asked_here();
 	struct attr a;
 	struct fid fid;
 	int rc;
@@ -31,7 +40,7 @@ static void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
 	rc = face_fid(fl->face, ino, &fid);
 	if (rc == 0)
 		rc = fs_co_getattr(fl->ln, &fid, &a);
-	reply_attr(fl, req, rc, &fid, &a);
+	reply_attr(fl, req, asked, rc, &fid, &a);
 }
 
 static int64_t ns_of(uint64_t sec, uint32_t nsec)
@@ -73,6 +82,7 @@ static void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *st, int to_s
 		       struct fuse_file_info *fi)
 {
 	struct flane *fl = flane_here();
+	uint64_t asked = asked_here();
 	const struct fuse_setattr_in *in = serve_body(serve_here(), sizeof(*in));
 	struct attr a = {0}, got;
 	uint32_t valid;
@@ -97,7 +107,7 @@ static void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *st, int to_s
 	rc = face_fid(fl->face, ino, &fid);
 	if (rc == 0)
 		rc = fs_co_setattr(fl->ln, &fid, fi ? fi_file(fi) : NULL, valid, &a, &got);
-	reply_attr(fl, req, rc, &fid, &got);
+	reply_attr(fl, req, asked, rc, &fid, &got);
 }
 
 static void op_readlink(fuse_req_t req, fuse_ino_t ino)
@@ -127,6 +137,7 @@ static void make(fuse_req_t req, fuse_ino_t parent, const char *name, uint32_t m
 {
 	struct flane *fl = flane_here();
 	struct cred cred = reply_cred(req);
+	uint64_t asked = asked_here();
 	struct entry e;
 	struct fid dir;
 	int rc;
@@ -134,7 +145,7 @@ static void make(fuse_req_t req, fuse_ino_t parent, const char *name, uint32_t m
 	rc = face_fid(fl->face, parent, &dir);
 	if (rc == 0)
 		rc = fs_co_make(fl->ln, &dir, SPAN_STR(name), mode, rdev, target, &cred, &e);
-	reply_entry(fl, req, rc, &e);
+	reply_entry(fl, req, asked, rc, &e);
 }
 
 static void op_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, dev_t rdev)
@@ -192,6 +203,7 @@ static void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_
 static void op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t newparent, const char *newname)
 {
 	struct flane *fl = flane_here();
+	uint64_t asked = asked_here();
 	struct fid fid, dir;
 	struct entry e;
 	int rc;
@@ -201,7 +213,7 @@ static void op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t newparent, const 
 		rc = face_fid(fl->face, newparent, &dir);
 	if (rc == 0)
 		rc = fs_co_link(fl->ln, &fid, &dir, SPAN_STR(newname), &e);
-	reply_entry(fl, req, rc, &e);
+	reply_entry(fl, req, asked, rc, &e);
 }
 
 static void op_statfs(fuse_req_t req, fuse_ino_t ino)

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <sys/mount.h>
 
-enum { MAX_LANES_OPTION = 64, MAX_CACHE_MS = 60000, MAX_TIMEOUT_S = 86400 };
+enum { MAX_LANES_OPTION = 64, MAX_TIMEOUT_S = 86400 };
 
 #define OPT_ENUM(id, text, doc) OPT_##id,
 #define OPT_ROW(id, text, doc) {text, doc},
@@ -21,7 +21,6 @@ void options_init(struct options *o)
 	*o = (struct options){
 		.debug = LOG_LVL_INFO,
 		.timeout_s = 30,
-		.dir_ms = 10,
 		.read_ahead_kb = 4096,
 	};
 }
@@ -120,7 +119,6 @@ static void flag(struct options *o, unsigned long bit, bool on)
 static int apply_value(struct options *o, int opt, const char *value, char *why, size_t len)
 {
 	const char *name = opt_table[opt].text;
-	int rc;
 
 	switch (opt) {
 	case OPT_lanes:
@@ -131,10 +129,6 @@ static int apply_value(struct options *o, int opt, const char *value, char *why,
 		return number(name, value, 1, MAX_TIMEOUT_S, &o->timeout_s, why, len);
 	case OPT_read_ahead_kb:
 		return number(name, value, 0, 1 << 20, &o->read_ahead_kb, why, len);
-	case OPT_cache_ms:
-		rc = number(name, value, 0, MAX_CACHE_MS, &o->dir_ms, why, len);
-		o->file_ms = o->dir_ms;
-		return rc;
 	case OPT_param:
 		return set_param(o, value, why, len);
 	default:
@@ -178,6 +172,9 @@ static void apply_flag(struct options *o, int opt)
 	case OPT_diratime:
 	case OPT_nodiratime:
 		flag(o, MS_NODIRATIME, opt == OPT_nodiratime);
+		break;
+	case OPT_nocache:
+		o->nocache = true;
 		break;
 	case OPT_flock:
 		o->locks = LOCKS_FLOCK;

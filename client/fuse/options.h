@@ -22,8 +22,7 @@ struct options {
 	uint32_t lanes;	     /* 0: by the number of processors */
 	uint32_t retry;	     /* tries after the first */
 	uint32_t timeout_s;  /* for the MGS and the MDT to answer at mount */
-	uint32_t dir_ms;     /* kernel may keep names and attributes of directories this long */
-	uint32_t file_ms;    /* the same for everything else */
+	bool nocache;	     /* the kernel keeps no names and attributes, leases or not */
 	uint32_t read_ahead_kb;
 	char set_param[8][256]; /* param=NAME=VALUE */
 	uint32_t nset_param;
@@ -56,7 +55,7 @@ struct options {
 	O(lanes, "lanes=", "threads that serve the mount (default: processors, 4 at most)") \
 	O(retry, "retry=", "try so many times more when no server answers") \
 	O(mount_timeout, "mount_timeout=", "wait for servers so long (default 30 s)") \
-	O(cache_ms, "cache_ms=", "how long the kernel keeps attributes (directories 10, else 0)") \
+	O(nocache, "nocache", "the kernel keeps no names and attributes (default: by leases)") \
 	O(read_ahead_kb, "read_ahead_kb=", "read-ahead of mapped files (default 4096)") \
 	O(param, "param=", "NAME=VALUE: set a parameter as lctl set_param does") \
 	O(fsname, "fsname=", "ignored: mount.fuse3 gives it") \

@@ -51,24 +51,30 @@ void reply_stat(const struct fid *fid, const struct attr *a, struct stat *st)
 	st->st_ctim = ts_of(a->ctime);
 }
 
-static uint32_t cache_ms(const struct face *f, uint32_t mode)
+uint64_t reply_keep_ns(struct flane *fl, uint64_t asked, const struct fid *fid,
+		       const struct attr *a, bool name)
 {
-	return S_ISDIR(mode) ? f->opt.dir_ms : f->opt.file_ms;
+	struct face *f = fl->face;
+
+	if (f->opt.nocache || (name && !f->keeps_names))
+		return 0;
+	return fs_lease_tell(f->fs, fid, a, name, asked, loop_clock(fl->loop));
 }
 
-void reply_entry_param(struct flane *fl, const struct entry *e, struct fuse_entry_param *p)
+void reply_entry_param(struct flane *fl, uint64_t asked, const struct entry *e,
+		       struct fuse_entry_param *p)
 {
-	uint32_t ms = cache_ms(fl->face, e->attr.mode);
+	double keep_s = (double)reply_keep_ns(fl, asked, &e->fid, &e->attr, true) / 1e9;
 
 	*p = (struct fuse_entry_param){
 		.ino = face_node(fl->face, &e->fid),
-		.attr_timeout = ms / 1e3,
-		.entry_timeout = ms / 1e3,
+		.attr_timeout = keep_s,
+		.entry_timeout = keep_s,
 	};
 	reply_stat(&e->fid, &e->attr, &p->attr);
 }
 
-void reply_entry(struct flane *fl, fuse_req_t req, int rc, const struct entry *e)
+void reply_entry(struct flane *fl, fuse_req_t req, uint64_t asked, int rc, const struct entry *e)
 {
 	struct fuse_entry_param p;
 
@@ -77,11 +83,11 @@ void reply_entry(struct flane *fl, fuse_req_t req, int rc, const struct entry *e
 		return;
 	}
 	acl_note(fl, &e->fid, &e->attr, (uint32_t)fuse_req_ctx(req)->pid);
-	reply_entry_param(fl, e, &p);
+	reply_entry_param(fl, asked, e, &p);
 	fuse_reply_entry(req, &p);
 }
 
-void reply_attr(struct flane *fl, fuse_req_t req, int rc, const struct fid *fid,
+void reply_attr(struct flane *fl, fuse_req_t req, uint64_t asked, int rc, const struct fid *fid,
 		const struct attr *a)
 {
 	struct stat st;
@@ -92,7 +98,7 @@ void reply_attr(struct flane *fl, fuse_req_t req, int rc, const struct fid *fid,
 	}
 	acl_note(fl, fid, a, (uint32_t)fuse_req_ctx(req)->pid);
 	reply_stat(fid, a, &st);
-	fuse_reply_attr(req, &st, cache_ms(fl->face, a->mode) / 1e3);
+	fuse_reply_attr(req, &st, (double)reply_keep_ns(fl, asked, fid, a, false) / 1e9);
 }
 
 /* The kernel takes ENOSYS as "never ask again": no server may switch an operation off. */
@@ -118,18 +124,19 @@ void reply_open_out(const struct face *f, struct file *file, struct fuse_open_ou
 		o->open_flags |= FOPEN_NOFLUSH;
 }
 
-void reply_entry_out(struct flane *fl, const struct entry *e, struct fuse_entry_out *o)
+void reply_entry_out(struct flane *fl, uint64_t asked, const struct entry *e,
+		     struct fuse_entry_out *o)
 {
-	uint32_t ms = cache_ms(fl->face, e->attr.mode);
+	uint64_t keep = reply_keep_ns(fl, asked, &e->fid, &e->attr, true);
 	struct stat st;
 
 	reply_stat(&e->fid, &e->attr, &st);
 	*o = (struct fuse_entry_out){
 		.nodeid = face_node(fl->face, &e->fid),
-		.entry_valid = ms / 1000,
-		.attr_valid = ms / 1000,
-		.entry_valid_nsec = ms % 1000 * 1000000,
-		.attr_valid_nsec = ms % 1000 * 1000000,
+		.entry_valid = keep / NSEC_PER_SEC,
+		.attr_valid = keep / NSEC_PER_SEC,
+		.entry_valid_nsec = (uint32_t)(keep % NSEC_PER_SEC),
+		.attr_valid_nsec = (uint32_t)(keep % NSEC_PER_SEC),
 		.attr = {
 			.ino = st.st_ino,
 			.size = (uint64_t)st.st_size,
@@ -159,9 +166,9 @@ struct cred reply_cred(fuse_req_t req)
 
 /* ---- who has no ACL ----
  *
- * With default_permissions the kernel asks for the ACL of every directory it walks through, right
- * after its attributes; these already said whether there is one. What is not kept by the kernel
- * (files) is only used for the thread that was just told: it is still in the same system call. */
+ * With default_permissions the kernel asks for the ACL of every inode that it checks, right after
+ * its attributes; these already said whether there is one. What no lease covers is only used for
+ * the thread that was just told: it is still in the same system call. */
 
 static struct acl_seen *acl_slot(struct flane *fl, uint64_t ino)
 {
@@ -171,7 +178,6 @@ static struct acl_seen *acl_slot(struct flane *fl, uint64_t ino)
 void acl_note(struct flane *fl, const struct fid *fid, const struct attr *a, uint32_t tid)
 {
 	uint64_t ino = fid_to_ino(fid);
-	uint32_t ms = cache_ms(fl->face, a->mode);
 	struct acl_seen *s = acl_slot(fl, ino);
 
 	if (a->flags & ATTR_HAS_ACL) {
@@ -179,13 +185,11 @@ void acl_note(struct flane *fl, const struct fid *fid, const struct attr *a, uin
 			s->ino = 0;
 		return;
 	}
-	if (!ms && !tid)
-		return;
 	*s = (struct acl_seen){
 		.ino = ino,
-		.until_ns = loop_now(fl->loop) + (ms ? ms * NSEC_PER_MSEC : ACL_SAME_CALL_NS),
+		.until_ns = loop_now(fl->loop) + ACL_SAME_CALL_NS,
 		.gen = atomic_load(&fl->face->acl_gen),
-		.tid = ms ? 0 : tid,
+		.tid = tid,
 	};
 }
 
@@ -193,7 +197,10 @@ bool acl_none(struct flane *fl, const struct fid *fid, uint32_t tid)
 {
 	uint64_t ino = fid_to_ino(fid);
 	const struct acl_seen *s = acl_slot(fl, ino);
+	struct attr a;
 
-	return s->ino == ino && loop_now(fl->loop) < s->until_ns && (!s->tid || s->tid == tid) &&
+	if (fs_lease_attr(fl->face->fs, fid, loop_clock(fl->loop), &a))
+		return !(a.flags & ATTR_HAS_ACL);
+	return s->ino == ino && loop_now(fl->loop) < s->until_ns && s->tid == tid &&
 	       s->gen == atomic_load(&fl->face->acl_gen);
 }

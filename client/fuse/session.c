@@ -16,7 +16,9 @@
 
 #define INIT_DIRECT_IO_ALLOW_MMAP (1U << (36 - 32)) /* flags2; newer than Debian 12's header */
 
-static __thread const struct face *init_of; /* this thread's next write answers FUSE_INIT */
+enum { MINOR_INC_EPOCH = 44 }; /* see notify.c */
+
+static __thread struct face *init_of; /* this thread's next write answers FUSE_INIT */
 
 void face_end(struct face *f)
 {
@@ -82,6 +84,7 @@ static void op_init(void *userdata, struct fuse_conn_info *conn)
 	conn->max_background = 256;
 	conn->congestion_threshold = 192;
 	conn->time_gran = 1;
+	f->keeps_names = conn->proto_minor >= MINOR_INC_EPOCH;
 	init_of = f;
 }
 
@@ -101,7 +104,7 @@ int session_create(struct face *f)
 	ops_ioctl(&ops);
 	/* libfuse insists on hearing the same here and in op_init(). */
 	snprintf(max_read, sizeof(max_read), "max_read=%u", f->max_req);
-	if (glance_create(&f->glance))
+	if (glance_create(&f->glance) || notifier_create(f, &f->notifier))
 		return -ENOMEM;
 	f->end_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (f->end_fd < 0)
@@ -116,6 +119,9 @@ int session_create(struct face *f)
 /* libfuse closes the descriptor with the session. */
 void session_destroy(struct face *f)
 {
+	if (f->notifier)
+		notifier_destroy(f->notifier);
+	f->notifier = NULL;
 	if (f->se)
 		fuse_session_destroy(f->se);
 	else if (f->fd >= 0)

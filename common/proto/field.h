@@ -65,6 +65,7 @@ struct attr {
 	/* Size unsure: an object's mtime counts if it is newer than this; 0: than ctime. (A
 	 * rename of a file that is being written moves its ctime, but must not hide its mtime.) */
 	int64_t fence;
+	uint64_t seq; /* not on the wire: which answer of the MDS it is, to the client's leases */
 };
 
 enum {

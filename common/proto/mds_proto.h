@@ -35,53 +35,55 @@
 	X(222, mds, sync,        0,            "answered when everything answered before is on disk") \
 	X(223, mds, reopen,      0,            "after a restart of the MDS: this file is still open here") \
 	X(224, mds, parent,      0,            "parent and name of an inode (its first link)") \
-	X(225, mds, reclaimed,   0,            "after a restart of the MDS: this lane has told all that it holds")
+	X(225, mds, reclaimed,   0,            "after a restart of the MDS: this lane has told all that it holds") \
+	X(226, mds, recalls,     RPC_LONG,     "leases to give back; renews the term of all leases, waits for news if asked to")
 
 #define REQ_mds_lookup(F)  F(fid, parent) F(name, name)
-#define REP_mds_lookup(F)  F(fid, fid) F(attr, attr) F(blob, layout) F(u64, open_seq)
+#define REP_mds_lookup(F)  F(fid, fid) F(attr, attr) F(blob, layout) F(u64, open_seq) F(u64, seq) F(u32, lease)
 #define REQ_mds_getattr(F) F(fid, fid)
-#define REP_mds_getattr(F) F(attr, attr) F(blob, layout) F(u64, open_seq)
+#define REP_mds_getattr(F) F(attr, attr) F(blob, layout) F(u64, open_seq) F(u64, seq) F(u32, lease)
 /* valid: SETATTR_*. ctime_floor: newest time this client saw on the file's objects. */
 #define REQ_mds_setattr(F) F(fid, fid) F(u32, valid) F(u32, mode) F(u32, uid) F(u32, gid) F(u64, size) \
 	F(i64, atime) F(i64, mtime) F(i64, ctime_floor) F(u64, open_id)
-#define REP_mds_setattr(F) F(attr, attr) F(blob, layout) F(u64, open_seq)
+#define REP_mds_setattr(F) F(attr, attr) F(blob, layout) F(u64, open_seq) F(u64, seq) F(u32, lease)
 /* mode with type. An empty name makes an inode without a name (O_TMPFILE); open_id 0 does not open.
  * open_flags: OPEN_*. target: of a symlink. layout: the wish of the client, or empty. If the name exists
  * and OPEN_EXCL is not given, a regular file is opened instead (fid tells). */
 #define REQ_mds_create(F)  F(fid, parent) F(optname, name) F(fid, fid) F(u32, mode) F(u32, umask) F(u32, uid) \
 	F(u32, gid) F(u64, rdev) F(u32, open_flags) F(u64, open_id) F(str, target) F(blob, layout)
 #define REP_mds_create(F)  F(fid, fid) F(attr, attr) F(blob, layout) F(u64, open_seq) F(u32, sole) \
-	F(attr, parent_attr)
+	F(attr, parent_attr) F(u64, seq) F(u32, lease) F(u32, parent_lease)
 #define REQ_mds_link(F)    F(fid, fid) F(fid, parent) F(name, name)
-#define REP_mds_link(F)    F(attr, attr) F(blob, layout) F(attr, parent_attr)
+#define REP_mds_link(F)    F(attr, attr) F(blob, layout) F(attr, parent_attr) F(u64, seq) F(u32, lease) \
+	F(u32, parent_lease)
 #define REQ_mds_unlink(F)  F(fid, parent) F(name, name) F(u32, rmdir)
-#define REP_mds_unlink(F)  F(fid, fid) F(u32, nlink) F(attr, parent_attr)
+#define REP_mds_unlink(F)  F(fid, fid) F(u32, nlink) F(attr, parent_attr) F(u64, seq) F(u32, parent_lease)
 /* flags: RENAME_NOREPLACE 1, RENAME_EXCHANGE 2 as in renameat2(2). */
 #define REQ_mds_rename(F)  F(fid, from_parent) F(name, from_name) F(fid, to_parent) F(name, to_name) F(u32, flags)
-#define REP_mds_rename(F)  F(fid, fid) F(fid, replaced)
+#define REP_mds_rename(F)  F(fid, fid) F(fid, replaced) F(u64, seq)
 #define REQ_mds_readlink(F) F(fid, fid)
 #define REP_mds_readlink(F) F(str, target)
 /* open_seq: counts openings and closings of writers of the file, and its truncations; close gives it back.
  * Replies about a file of unsure size carry it as well: a client that opened with that number as the sole
  * writer (sole: nobody else had it open for writing) knows from its own writes what the objects hold. */
 #define REQ_mds_open(F)    F(fid, fid) F(u32, open_flags) F(u64, open_id)
-#define REP_mds_open(F)    F(attr, attr) F(blob, layout) F(u64, open_seq) F(u32, sole)
+#define REP_mds_open(F)    F(attr, attr) F(blob, layout) F(u64, open_seq) F(u32, sole) F(u64, seq)
 /* flags: CLOSE_*. size, blocks, mtime: of the objects, valid with CLOSE_WROTE. */
 #define REQ_mds_close(F)   F(fid, fid) F(u64, open_id) F(u32, flags) F(u64, open_seq) F(u64, size) F(u64, blocks) \
 	F(i64, mtime) F(i64, atime)
-#define REP_mds_close(F)
+#define REP_mds_close(F)   F(u64, seq)
 /* cookie 0 starts. entries: mds_dirent records. flags: READDIR_PLUS. parent: for "..". */
 #define REQ_mds_readdir(F) F(fid, fid) F(u64, cookie) F(u32, max_bytes) F(u32, flags)
-#define REP_mds_readdir(F) F(blob, entries) F(u32, eof) F(fid, parent)
+#define REP_mds_readdir(F) F(blob, entries) F(u32, eof) F(fid, parent) F(u64, seq)
 #define REQ_mds_getxattr(F) F(fid, fid) F(str, name)
 #define REP_mds_getxattr(F) F(blob, value)
 /* flags: XATTR_CREATE 1, XATTR_REPLACE 2 as in setxattr(2). priv: the caller is root. */
 #define REQ_mds_setxattr(F) F(fid, fid) F(str, name) F(blob, value) F(u32, flags) F(u32, priv)
-#define REP_mds_setxattr(F) F(attr, attr)
+#define REP_mds_setxattr(F) F(attr, attr) F(u64, seq)
 #define REQ_mds_listxattr(F) F(fid, fid)
 #define REP_mds_listxattr(F) F(blob, names)
 #define REQ_mds_removexattr(F) F(fid, fid) F(str, name)
-#define REP_mds_removexattr(F)
+#define REP_mds_removexattr(F) F(u64, seq)
 #define REQ_mds_statfs(F)
 #define REP_mds_statfs(F)  F(blob, targets)
 /* reclaim: it was held before the MDS restarted; new locks wait until all clients are back.
@@ -110,10 +112,20 @@
 #define REQ_mds_reclaimed(F) F(u32, lane) F(u32, lanes)
 #define REP_mds_reclaimed(F)
 
+/* Leases. seq in a reply: its place among all grants and recalls; what it says of an inode is not news if a
+ * higher number has been heard of that inode. lease: bits that the client now has on the inode, parent_lease: on
+ * the directory that it changed; the attributes beside them may be kept as long as the lease is.
+ * recalls: returned is the highest seq of recalls that the client has obeyed; its reply tells the others, in
+ * their order (mds_recall records), waiting up to a third of the term for the first if wait is set. renewed:
+ * every lease of the session is good for term_ms from when the request was sent, once these recalls are obeyed. */
+#define REQ_mds_recalls(F) F(u64, returned) F(u32, wait)
+#define REP_mds_recalls(F) F(blob, recalls) F(u32, renewed) F(u32, term_ms)
+#define STRUCT_mds_recall(F) F(fid, fid) F(u32, bits) F(u64, seq)
+
 /* Records that follow each other in a blob. With READDIR_PLUS every record carries attr; a file of
  * unsure size has ATTR_SIZE_UNSURE in it and the client asks again. */
 #define STRUCT_mds_dirent(F) F(u64, cookie) F(fid, fid) F(u8, dtype) F(name, name)
-#define STRUCT_mds_dirent_plus(F) F(u64, cookie) F(fid, fid) F(u8, dtype) F(name, name) F(attr, attr)
+#define STRUCT_mds_dirent_plus(F) F(u64, cookie) F(fid, fid) F(u8, dtype) F(name, name) F(attr, attr) F(u32, lease)
 /* state: enum target_state. Sizes in bytes. */
 #define STRUCT_mds_target_stat(F) F(u8, type) F(u32, index) F(u32, state) F(u64, total) F(u64, free) F(u64, avail) \
 	F(u64, files) F(u64, ffree) F(i32, error)

@@ -22,7 +22,7 @@
 #define ALL_RPCS(X) COMMON_RPCS(X) MGS_RPCS(X) MDS_RPCS(X) OSS_RPCS(X)
 #define ALL_STRUCTS(S)                                                                     \
 	S(mgs_target) S(mgs_param) S(mds_dirent) S(mds_dirent_plus) S(mds_target_stat)     \
-	S(oss_object)
+	S(mds_recall) S(oss_object)
 
 enum rpc_flags {
 	RPC_MODIFIES = 1,  /* takes a slot; executed exactly once however often it is sent */
@@ -53,6 +53,10 @@ enum setattr_valid {
 	SETATTR_ATIME_NOW = 64,
 	SETATTR_MTIME_NOW = 128,
 	SETATTR_KILL_PRIV = 256, /* clear set-id bits (and file capabilities) after a write */
+};
+enum lease_bits { /* D8; see mds/lease.h */
+	LEASE_LOOKUP = 1, /* names that lead to the inode */
+	LEASE_UPDATE = 2, /* attributes; of a directory its names as well */
 };
 enum open_flags {
 	OPEN_READ = 1,

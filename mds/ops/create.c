@@ -55,6 +55,22 @@ static int create_new(struct rpc_op *op, const struct mds_create_req *q, struct 
 	return rc == 0 && q->open_id ? reply_open(op, q, true, p) : rc;
 }
 
+static int revoke_and_create(struct rpc_op *op, const struct mds_create_req *q,
+			     struct mds_create_rep *p)
+{
+	int rc = q->name.len ? op_co_revoke_one(op, &q->parent, LEASE_UPDATE) : 0;
+
+	if (rc == 0)
+		rc = create_new(op, q, p);
+	if (rc)
+		return rc;
+	p->seq = op_seq(op);
+	p->lease = op_lease(op, &p->fid, &p->attr, LEASE_LOOKUP | LEASE_UPDATE);
+	if (q->name.len)
+		p->parent_lease = op_lease(op, &q->parent, &p->parent_attr, LEASE_UPDATE);
+	return 0;
+}
+
 /* The name was there already: the caller lost a race. It may have the file if it may open it; else
  * -ESTALE makes the kernel look the name up again and check permissions itself. */
 static int open_existing(struct rpc_op *op, const struct mds_create_req *q,
@@ -80,6 +96,7 @@ static int open_existing(struct rpc_op *op, const struct mds_create_req *q,
 	p->layout = op_rep.layout;
 	p->open_seq = op_rep.open_seq;
 	p->sole = op_rep.sole;
+	p->seq = op_rep.seq;
 	return 0;
 }
 
@@ -87,7 +104,7 @@ int mds_create(struct rpc_op *op, const struct mds_create_req *q, struct mds_cre
 {
 	struct mds *m = op_mds(op);
 	uint64_t began = md_begin(m);
-	int rc = create_new(op, q, p);
+	int rc = revoke_and_create(op, q, p);
 
 	if (rc == -ENODEV) { /* no OST yet: a file system that is just starting */
 		client_enter(op_client(op));
@@ -95,7 +112,7 @@ int mds_create(struct rpc_op *op, const struct mds_create_req *q, struct mds_cre
 		if (client_leave(op_client(op)))
 			rc = -ESTALE;
 		if (rc == 0)
-			rc = create_new(op, q, p);
+			rc = revoke_and_create(op, q, p);
 	}
 	if (rc == -EEXIST && q->open_id && q->name.len && !(q->open_flags & OPEN_EXCL))
 		rc = open_existing(op, q, p);

@@ -117,14 +117,9 @@ int mds_cancel(struct rpc_op *op, const struct mds_cancel_req *q, struct mds_can
 int mds_reclaimed(struct rpc_op *op, const struct mds_reclaimed_req *q,
 		  struct mds_reclaimed_rep *p)
 {
-	struct client *c = op_client(op);
-
 	(void)p;
-	if (q->lane >= 64 || q->lanes > 64)
+	if (q->lane >= MDS_LANES || !q->lanes || q->lanes > MDS_LANES)
 		return -EINVAL;
-	c->back_lanes |= 1ULL << q->lane;
-	c->back |= (uint32_t)__builtin_popcountll(c->back_lanes) >= q->lanes;
-	if (c->back)
-		settle_client_back(op_mds(op)->settle);
+	client_lane_back(op_client(op), q->lane, q->lanes);
 	return 0;
 }

@@ -16,6 +16,8 @@ int mds_lookup(struct rpc_op *op, const struct mds_lookup_req *q, struct mds_loo
 	if (rc)
 		return rc;
 	p->open_seq = op_open_seq(op, &p->fid, &ino.attr);
+	p->seq = op_seq(op);
+	p->lease = op_lease(op, &p->fid, &ino.attr, LEASE_LOOKUP | LEASE_UPDATE);
 	return op_reply_attr(op, &ino, false, &p->attr, &p->layout);
 }
 
@@ -31,6 +33,8 @@ int mds_getattr(struct rpc_op *op, const struct mds_getattr_req *q, struct mds_g
 		rc = ns_get(t, &q->fid, &ino);
 	if (rc == 0) {
 		p->open_seq = op_open_seq(op, &q->fid, &ino.attr);
+		p->seq = op_seq(op);
+		p->lease = op_lease(op, &q->fid, &ino.attr, LEASE_UPDATE);
 		rc = op_reply_attr(op, &ino, false, &p->attr, &p->layout);
 	}
 	md_end(m, MD_getattr, began);

@@ -77,6 +77,20 @@ static int open_once(struct rpc_op *op, const struct mds_open_req *q, struct mds
 	return op_reply_attr(op, &ino, true, &p->attr, &p->layout);
 }
 
+/* Nobody else keeps the attributes of a file that is being written. */
+static int revoke_and_open(struct rpc_op *op, const struct mds_open_req *q, struct mds_open_rep *p)
+{
+	bool writes = q->open_flags & OPEN_WRITE;
+	int rc = writes ? op_co_revoke_one(op, &q->fid, LEASE_UPDATE) : 0;
+
+	if (rc == 0)
+		rc = open_once(op, q, p);
+	if (rc)
+		return rc;
+	p->seq = op_seq(op);
+	return 0;
+}
+
 int mds_open(struct rpc_op *op, const struct mds_open_req *q, struct mds_open_rep *p)
 {
 	struct mds *m = op_mds(op);
@@ -88,14 +102,14 @@ int mds_open(struct rpc_op *op, const struct mds_open_req *q, struct mds_open_re
 	if ((q->open_flags & OPEN_TRUNC) && !open_find(m->opens, op_client(op), q->open_id))
 		rc = size_co_set(op, &q->fid, 0, NULL, &attr);
 	if (rc == 0)
-		rc = open_once(op, q, p);
+		rc = revoke_and_open(op, q, p);
 	if (rc == -ENODEV) {
 		client_enter(op_client(op));
 		rc = size_co_wait_osts(m);
 		if (client_leave(op_client(op)))
 			rc = -ESTALE;
 		if (rc == 0)
-			rc = open_once(op, q, p);
+			rc = revoke_and_open(op, q, p);
 	}
 	md_end(m, MD_open, began);
 	return rc;
@@ -206,6 +220,11 @@ static int close_inode(struct rpc_op *op, const struct mds_close_req *q, const s
 	changed = (q->flags & CLOSE_READ) && atime_due(&ino.attr, q->atime);
 	if (!changed && !cl->last_writer)
 		return 0;
+	/* The last writer leaves a file that nobody could have leases of. */
+	if (!cl->last_writer)
+		rc = op_co_revoke_one(op, &q->fid, LEASE_UPDATE);
+	if (rc)
+		return rc;
 	rc = op_write(op, &t);
 	if (rc == 0)
 		rc = inode_get(t, &q->fid, &ino);
@@ -232,7 +251,6 @@ int mds_close(struct rpc_op *op, const struct mds_close_req *q, struct mds_close
 	struct closing cl;
 	int rc;
 
-	(void)p;
 	if (!o)
 		return 0; /* closed before, by a request whose answer was lost */
 	if (!fid_eq(&o->node->fid, &q->fid))
@@ -241,6 +259,7 @@ int mds_close(struct rpc_op *op, const struct mds_close_req *q, struct mds_close
 	rc = close_inode(op, q, &cl);
 	if (rc)
 		settle_add(m->settle, &q->fid);
+	p->seq = op_seq(op);
 	md_end(m, MD_close, began);
 	return rc;
 }

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 struct fill {
+	struct rpc_op *op;
 	struct txn *t;
 	struct wbuf *w;
 	uint32_t max;
@@ -22,9 +23,11 @@ static int fill_row(void *arg, uint64_t cookie, const struct diridx_rec *e)
 	if (f->plus) {
 		rc = ns_get(f->t, &e->child, &ino);
 		if (rc == 0)
-			enc_mds_dirent_plus(f->w,
-					    &(struct mds_dirent_plus){cookie, e->child, e->dtype,
-								      e->name, ino.attr});
+			enc_mds_dirent_plus(
+				f->w, &(struct mds_dirent_plus){
+					      cookie, e->child, e->dtype, e->name, ino.attr,
+					      op_lease(f->op, &e->child, &ino.attr,
+						       LEASE_LOOKUP | LEASE_UPDATE)});
 		else /* a damaged inode must not hide its neighbours: a mode of 0 says ask again */
 			enc_mds_dirent_plus(f->w, &(struct mds_dirent_plus){.cookie = cookie,
 									    .fid = e->child,
@@ -57,7 +60,7 @@ static int fill_virtual(struct fill *f, const struct fid *dir, uint64_t cookie)
 
 int mds_readdir(struct rpc_op *op, const struct mds_readdir_req *q, struct mds_readdir_rep *p)
 {
-	struct fill f = {.plus = q->flags & READDIR_PLUS};
+	struct fill f = {.op = op, .plus = q->flags & READDIR_PLUS};
 	struct inode_rec dir;
 	struct wbuf w;
 	void *mem;
@@ -74,6 +77,7 @@ int mds_readdir(struct rpc_op *op, const struct mds_readdir_req *q, struct mds_r
 	if (rc)
 		return rc;
 	p->parent = dir.parent;
+	p->seq = op_seq(op);
 	wbuf_init_fixed(&w, mem, f.max);
 	if (ns_is_virtual(&q->fid))
 		rc = fill_virtual(&f, &q->fid, q->cookie);

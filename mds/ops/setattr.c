@@ -10,8 +10,10 @@ static int set_plain(struct rpc_op *op, const struct mds_setattr_req *q, struct 
 	struct mds *m = op_mds(op);
 	struct mds_setattr_req set = *q;
 	struct txn *t;
-	int rc = ns_is_virtual(&q->fid) ? -EPERM : op_write(op, &t);
+	int rc = ns_is_virtual(&q->fid) ? -EPERM : op_co_revoke_one(op, &q->fid, LEASE_UPDATE);
 
+	if (rc == 0)
+		rc = op_write(op, &t);
 	if (set.valid == 0)
 		set.valid = SETATTR_KILL_PRIV; /* chown(f, -1, -1) clears set-id bits on Linux */
 	if (rc == 0)
@@ -44,6 +46,8 @@ int mds_setattr(struct rpc_op *op, const struct mds_setattr_req *q, struct mds_s
 	}
 	if (rc == 0) {
 		p->open_seq = op_open_seq(op, &q->fid, &ino.attr);
+		p->seq = op_seq(op);
+		p->lease = op_lease(op, &q->fid, &ino.attr, LEASE_UPDATE);
 		rc = op_reply_attr(op, &ino, false, &p->attr, &p->layout);
 	}
 	md_end(m, MD_setattr, began);

@@ -74,16 +74,20 @@ int mds_setxattr(struct rpc_op *op, const struct mds_setxattr_req *q, struct mds
 	int64_t now = loop_realtime(m->loop);
 	struct inode_rec ino;
 	struct txn *t;
-	int rc = ns_is_virtual(&q->fid) ? -EPERM : op_write_more(op, &t);
+	int rc = ns_is_virtual(&q->fid) ? -EPERM : op_co_revoke_one(op, &q->fid, LEASE_UPDATE);
 
+	if (rc == 0)
+		rc = op_write_more(op, &t);
 	if (rc == 0)
 		rc = inode_get(t, &q->fid, &ino);
 	if (rc == 0 && striping_is_xattr(q->name))
 		rc = set_lov(m, t, q, &ino, now);
 	else if (rc == 0 && !is_internal(q->name))
 		rc = xattr_set(t, &q->fid, &ino, q->name, q->value, q->flags, now);
-	if (rc == 0)
+	if (rc == 0) {
 		p->attr = ino.attr;
+		p->seq = op_seq(op);
+	}
 	md_end(m, MD_setxattr, began);
 	return rc;
 }
@@ -131,15 +135,18 @@ int mds_removexattr(struct rpc_op *op, const struct mds_removexattr_req *q,
 	uint64_t began = md_begin(m);
 	struct inode_rec ino;
 	struct txn *t;
-	int rc = ns_is_virtual(&q->fid) ? -EPERM : op_write(op, &t);
+	int rc = ns_is_virtual(&q->fid) ? -EPERM : op_co_revoke_one(op, &q->fid, LEASE_UPDATE);
 
-	(void)p;
+	if (rc == 0)
+		rc = op_write(op, &t);
 	if (rc == 0)
 		rc = inode_get(t, &q->fid, &ino);
 	if (rc == 0 && striping_is_xattr(q->name))
 		rc = remove_lov(m, t, &q->fid, &ino, now);
 	else if (rc == 0)
 		rc = xattr_remove(t, &q->fid, &ino, q->name, now);
+	if (rc == 0)
+		p->seq = op_seq(op);
 	md_end(m, MD_setxattr, began);
 	return rc;
 }

@@ -17,8 +17,7 @@ ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 BIN=${SHEEN_BIN:-$ROOT/build/bin}
 SCALE=${SCALE:-check}
 HERE=$ROOT/tests/mount
-# The kernel keeps directories for 10 ms by default (docs/posix.md); tests of two mounts want to see each change at once.
-MOUNT_OPTS=${MOUNT_OPTS-cache_ms=0}
+MOUNT_OPTS=${MOUNT_OPTS-}
 PATH=$BIN:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 PY=/usr/bin/python3
 NAME=$(basename "$0"); NAME=${NAME%.*}

@@ -80,15 +80,15 @@ static void an_unknown_option_is_refused_by_its_name(void **state)
 static void numbers_are_checked(void **state)
 {
 	static const char *const bad[] = {"lanes=0", "lanes=65", "lanes=", "lanes=2x", "lanes=-1",
-					  "cache_ms=60001", "mount_timeout=0", "retry=1e3"};
+					  "mount_timeout=0", "retry=1e3"};
 	struct options o;
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
 		assert_int_equal(parse(&o, bad[i]), -EINVAL);
-	assert_int_equal(parse(&o, "lanes=3,cache_ms=0,mount_timeout=5,retry=2"), 0);
+	assert_int_equal(parse(&o, "lanes=3,nocache,mount_timeout=5,retry=2"), 0);
 	assert_int_equal(o.lanes, 3);
-	assert_int_equal(o.dir_ms, 0);
+	assert_true(o.nocache);
 	assert_int_equal(o.timeout_s, 5);
 	assert_int_equal(o.retry, 2);
 }

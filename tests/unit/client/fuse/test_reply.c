@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_reply.c - node ids, attributes and times as the kernel gets them; the memory of absent
  * ACLs; the attributes that tools read. Without servers and without a mount. */
+#include "client/core/core.h"
 #include "client/fuse/face.h"
 #include "common/log.h"
 #include "tests/unit/unit.h"
@@ -62,54 +63,77 @@ static void times_before_1970_have_positive_nanoseconds(void **state)
 	assert_int_equal(st.st_atim.tv_nsec, 500000000);
 }
 
-static void only_directories_are_kept_by_default(void **state)
+/* The MDS has given both leases on `some` for two and a half seconds. */
+static struct entry leased(uint32_t mode, uint32_t flags)
+{
+	struct lease_grant g = {7, 1, LEASE_LOOKUP | LEASE_UPDATE};
+	struct entry e = {some, {.mode = mode, .flags = flags}};
+	uint64_t now = loop_clock(fl->loop);
+
+	leases_term(face.fs->leases, 7, now + 2 * NSEC_PER_SEC + NSEC_PER_SEC / 2);
+	leases_note(face.fs->leases, &some, &g, &e.attr);
+	return e;
+}
+
+static void the_kernel_keeps_what_is_leased_for_the_rest_of_the_term(void **state)
 {
 	struct entry e = {some, {.mode = S_IFREG | 0644}};
+	uint64_t asked = loop_clock(fl->loop);
 	struct fuse_entry_param p;
 	struct fuse_entry_out o;
 
 	(void)state;
-	reply_entry_param(fl, &e, &p);
+	face.keeps_names = true;
+	reply_entry_param(fl, asked, &e, &p);
 	assert_true(p.entry_timeout == 0 && p.attr_timeout == 0);
-	e.attr.mode = S_IFDIR | 0755;
-	reply_entry_out(fl, &e, &o);
-	assert_int_equal(o.entry_valid, 0);
-	assert_int_equal(o.entry_valid_nsec, 10 * 1000000);
-	face.opt.dir_ms = 2500;
-	reply_entry_out(fl, &e, &o);
-	assert_int_equal(o.attr_valid, 2);
-	assert_int_equal(o.attr_valid_nsec, 500000000);
+	e = leased(S_IFREG | 0644, 0);
+	reply_entry_param(fl, asked, &e, &p);
+	assert_true(p.entry_timeout > 1 && p.entry_timeout <= 2.5);
+	assert_true(p.attr_timeout == p.entry_timeout);
+	reply_entry_out(fl, asked, &e, &o);
+	assert_in_range(o.attr_valid, 1, 2);
+	assert_int_equal(o.attr_valid, o.entry_valid);
 }
 
-static void an_absent_acl_is_remembered_until_somebody_sets_one(void **state)
+static void names_are_kept_only_if_the_kernel_can_be_told_to_forget_them(void **state)
 {
-	struct attr dir = {.mode = S_IFDIR | 0755}, acl = {.mode = S_IFDIR | 0755,
-							   .flags = ATTR_HAS_ACL};
-	static const struct fid other = {FID_SEQ_NORMAL + 1, 7, 0};
+	struct entry e = leased(S_IFDIR | 0755, 0);
+	uint64_t asked = loop_clock(fl->loop);
+	struct fuse_entry_param p;
 
 	(void)state;
+	reply_entry_param(fl, asked, &e, &p);
+	assert_true(p.entry_timeout == 0);
+	assert_int_not_equal(reply_keep_ns(fl, asked, &some, &e.attr, false), 0);
+	face.keeps_names = face.opt.nocache = true;
+	reply_entry_param(fl, asked, &e, &p);
+	assert_true(p.entry_timeout == 0);
+	assert_int_equal(reply_keep_ns(fl, asked, &some, &e.attr, false), 0);
+}
+
+static void a_lease_tells_whether_there_is_an_acl(void **state)
+{
+	(void)state;
 	assert_false(acl_none(fl, &some, 1));
-	acl_note(fl, &some, &dir, 1);
-	assert_true(acl_none(fl, &some, 2));
-	atomic_fetch_add(&face.acl_gen, 1);
-	assert_false(acl_none(fl, &some, 1));
-	acl_note(fl, &other, &acl, 1);
-	assert_false(acl_none(fl, &other, 1));
-	acl_note(fl, &some, &dir, 1);
-	acl_note(fl, &some, &acl, 1);
+	leased(S_IFDIR | 0755, 0);
+	assert_true(acl_none(fl, &some, 1));
+	leases_obey(face.fs->leases, &some, LEASE_UPDATE, 2);
 	assert_false(acl_none(fl, &some, 1));
 }
 
-static void of_a_file_only_the_thread_that_was_told_may_rely_on_it(void **state)
+static void without_a_lease_only_the_thread_that_was_told_may_rely_on_it(void **state)
 {
-	struct attr file = {.mode = S_IFREG | 0644};
+	struct attr file = {.mode = S_IFREG | 0644}, acl = {.mode = S_IFREG | 0644,
+							    .flags = ATTR_HAS_ACL};
 
 	(void)state;
 	acl_note(fl, &some, &file, 11);
 	assert_true(acl_none(fl, &some, 11));
 	assert_false(acl_none(fl, &some, 12));
 	atomic_fetch_add(&face.acl_gen, 1);
-	acl_note(fl, &some, &file, 0); /* an entry of a directory that was read */
+	assert_false(acl_none(fl, &some, 11));
+	acl_note(fl, &some, &file, 11);
+	acl_note(fl, &some, &acl, 11);
 	assert_false(acl_none(fl, &some, 11));
 }
 
@@ -165,9 +189,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(the_root_has_node_id_1_and_others_their_inode_number),
 		T(times_before_1970_have_positive_nanoseconds),
-		T(only_directories_are_kept_by_default),
-		T(an_absent_acl_is_remembered_until_somebody_sets_one),
-		T(of_a_file_only_the_thread_that_was_told_may_rely_on_it),
+		T(the_kernel_keeps_what_is_leased_for_the_rest_of_the_term),
+		T(names_are_kept_only_if_the_kernel_can_be_told_to_forget_them),
+		T(a_lease_tells_whether_there_is_an_acl),
+		T(without_a_lease_only_the_thread_that_was_told_may_rely_on_it),
 		T(tools_are_told_about_the_mount),
 		T(unknown_or_malformed_questions_are_refused),
 		T(only_root_sets_parameters),

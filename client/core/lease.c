@@ -1,0 +1,410 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lease.c - see lease.h.
+ *
+ * An inode stays in the table until its lease is recalled, even if nothing of it is good any more:
+ * the kernel may have been told of it, and losing everything has to reach all such inodes. The MDS
+ * bounds how many leases a client has, and with that the table.
+ */
+#include "client/core/lease.h"
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/queue.h>
+
+enum {
+	CLASSES = 4096,
+	INODE_BUCKETS = 16384,
+	NAME_BUCKETS = 16384,
+	NAMES_MAX = 65536,
+};
+
+struct fid_class {
+	uint64_t floor;      /* answers with numbers up to this are old */
+	uint64_t changed_ns; /* when this client's last change ended */
+	uint64_t told_ns;    /* the kernel */
+	uint32_t changing;
+};
+
+struct inode {
+	struct fid fid;
+	uint32_t bits;
+	uint64_t lookup_since; /* seq with which LOOKUP came */
+	struct attr attr;      /* valid with UPDATE */
+	LIST_ENTRY(inode) hash;
+};
+
+struct name {
+	struct fid dir, child;
+	uint64_t seq;
+	LIST_ENTRY(name) hash;
+	TAILQ_ENTRY(name) age;
+	uint32_t len;
+	uint8_t text[];
+};
+
+struct leases {
+	pthread_mutex_t lock;
+	uint64_t session, until_ns;
+	struct fid_class class[CLASSES];
+	LIST_HEAD(, inode) inodes[INODE_BUCKETS];
+	LIST_HEAD(, name) names[NAME_BUCKETS];
+	TAILQ_HEAD(, name) by_age;
+	struct lease_counts counts;
+};
+
+int leases_create(struct leases **out)
+{
+	struct leases *t = calloc(1, sizeof(*t));
+
+	if (!t)
+		return -ENOMEM;
+	pthread_mutex_init(&t->lock, NULL);
+	TAILQ_INIT(&t->by_age);
+	*out = t;
+	return 0;
+}
+
+static uint64_t mix(const struct fid *fid)
+{
+	return (fid->seq * 31 + fid->oid) * 0x9e3779b97f4a7c15ULL;
+}
+
+static struct fid_class *class_of(struct leases *t, const struct fid *fid)
+{
+	return &t->class[(mix(fid) >> 20) % CLASSES];
+}
+
+/* ---- inodes ---- */
+
+static struct inode *inode_find(struct leases *t, const struct fid *fid)
+{
+	struct inode *i;
+
+	LIST_FOREACH(i, &t->inodes[(mix(fid) >> 40) % INODE_BUCKETS], hash)
+	if (fid_eq(&i->fid, fid))
+		return i;
+	return NULL;
+}
+
+static struct inode *inode_make(struct leases *t, const struct fid *fid)
+{
+	struct inode *i = inode_find(t, fid);
+
+	if (i)
+		return i;
+	i = calloc(1, sizeof(*i));
+	if (!i)
+		return NULL;
+	i->fid = *fid;
+	LIST_INSERT_HEAD(&t->inodes[(mix(fid) >> 40) % INODE_BUCKETS], i, hash);
+	t->counts.inodes++;
+	return i;
+}
+
+static void inode_drop(struct leases *t, struct inode *i)
+{
+	LIST_REMOVE(i, hash);
+	t->counts.inodes--;
+	free(i);
+}
+
+void leases_note(struct leases *t, const struct fid *fid, const struct lease_grant *g,
+		 struct attr *attr)
+{
+	struct fid_class *c = class_of(t, fid);
+	struct inode *i;
+
+	if (attr)
+		attr->seq = 0;
+	pthread_mutex_lock(&t->lock);
+	if (!g->bits || !g->session || g->session != t->session || g->seq < c->floor)
+		goto out;
+	i = inode_make(t, fid);
+	if (!i)
+		goto out;
+	if ((g->bits & LEASE_LOOKUP) && !(i->bits & LEASE_LOOKUP)) {
+		i->bits |= LEASE_LOOKUP;
+		i->lookup_since = g->seq;
+	}
+	if (!attr || !(g->bits & LEASE_UPDATE))
+		goto out;
+	attr->seq = g->seq;
+	if (!(i->bits & LEASE_UPDATE) || i->attr.seq < g->seq)
+		i->attr = *attr;
+	i->bits |= LEASE_UPDATE;
+out:
+	pthread_mutex_unlock(&t->lock);
+}
+
+/* ---- names ---- */
+
+static uint32_t name_bucket(const struct fid *dir, struct span name)
+{
+	uint64_t h = mix(dir);
+	uint32_t i;
+
+	for (i = 0; i < name.len; i++)
+		h = (h ^ name.ptr[i]) * 0x100000001b3ULL;
+	return (uint32_t)(h >> 32) % NAME_BUCKETS;
+}
+
+static struct name *name_find(struct leases *t, const struct fid *dir, struct span name)
+{
+	struct name *n;
+
+	LIST_FOREACH(n, &t->names[name_bucket(dir, name)], hash)
+	if (n->len == name.len && fid_eq(&n->dir, dir) && memcmp(n->text, name.ptr, name.len) == 0)
+		return n;
+	return NULL;
+}
+
+static void name_drop(struct leases *t, struct name *n)
+{
+	LIST_REMOVE(n, hash);
+	TAILQ_REMOVE(&t->by_age, n, age);
+	t->counts.names--;
+	free(n);
+}
+
+static struct name *name_make(struct leases *t, const struct fid *dir, struct span name)
+{
+	struct name *n = name_find(t, dir, name);
+
+	if (n)
+		return n;
+	if (t->counts.names >= NAMES_MAX)
+		name_drop(t, TAILQ_FIRST(&t->by_age));
+	n = calloc(1, sizeof(*n) + name.len);
+	if (!n)
+		return NULL;
+	n->dir = *dir;
+	n->len = name.len;
+	memcpy(n->text, name.ptr, name.len);
+	LIST_INSERT_HEAD(&t->names[name_bucket(dir, name)], n, hash);
+	TAILQ_INSERT_TAIL(&t->by_age, n, age);
+	t->counts.names++;
+	return n;
+}
+
+void leases_note_name(struct leases *t, const struct fid *dir, struct span name,
+		      const struct fid *child, const struct lease_grant *g)
+{
+	struct fid_class *d = class_of(t, dir), *c = class_of(t, child);
+	struct name *n;
+
+	pthread_mutex_lock(&t->lock);
+	if ((g->bits & LEASE_LOOKUP) && g->session && g->session == t->session &&
+	    g->seq >= d->floor && g->seq >= c->floor && !d->changing) {
+		n = name_make(t, dir, name);
+		if (n && n->seq < g->seq) {
+			n->child = *child;
+			n->seq = g->seq;
+		}
+	}
+	pthread_mutex_unlock(&t->lock);
+}
+
+void leases_forget_name(struct leases *t, const struct fid *dir, struct span name)
+{
+	struct name *n;
+
+	pthread_mutex_lock(&t->lock);
+	n = name_find(t, dir, name);
+	if (n)
+		name_drop(t, n);
+	pthread_mutex_unlock(&t->lock);
+}
+
+/* ---- own changes ---- */
+
+void leases_change_begin(struct leases *t, const struct fid *fid)
+{
+	pthread_mutex_lock(&t->lock);
+	class_of(t, fid)->changing++;
+	pthread_mutex_unlock(&t->lock);
+}
+
+/* What was granted before the change is not the truth any more. */
+static void overtake(struct leases *t, const struct fid *fid, uint64_t seq)
+{
+	struct fid_class *c = class_of(t, fid);
+	struct inode *i = inode_find(t, fid);
+
+	if (i && i->attr.seq < seq)
+		i->bits &= ~(uint32_t)LEASE_UPDATE;
+	if (c->floor < seq)
+		c->floor = seq;
+}
+
+void leases_change_end(struct leases *t, const struct fid *fid, uint64_t seq, uint64_t now)
+{
+	struct fid_class *c = class_of(t, fid);
+	struct inode *i;
+
+	pthread_mutex_lock(&t->lock);
+	assert(c->changing > 0);
+	c->changing--;
+	c->changed_ns = now;
+	i = inode_find(t, fid);
+	if (!seq && i) /* a failed truncation may have changed something all the same */
+		i->bits &= ~(uint32_t)LEASE_UPDATE;
+	overtake(t, fid, seq);
+	pthread_mutex_unlock(&t->lock);
+}
+
+void leases_names_changed(struct leases *t, const struct fid *fid, uint64_t seq, bool gone)
+{
+	struct inode *i;
+
+	pthread_mutex_lock(&t->lock);
+	overtake(t, fid, seq);
+	i = inode_find(t, fid);
+	if (i && gone)
+		inode_drop(t, i);
+	else if (i)
+		i->bits &= ~(uint32_t)LEASE_LOOKUP;
+	pthread_mutex_unlock(&t->lock);
+}
+
+/* ---- use ---- */
+
+static bool attr_good(struct leases *t, const struct inode *i, uint64_t now)
+{
+	return i && (i->bits & LEASE_UPDATE) && now < t->until_ns &&
+	       !class_of(t, &i->fid)->changing;
+}
+
+bool leases_attr(struct leases *t, const struct fid *fid, uint64_t now, struct attr *out)
+{
+	const struct inode *i;
+	bool good;
+
+	pthread_mutex_lock(&t->lock);
+	i = inode_find(t, fid);
+	good = attr_good(t, i, now);
+	if (good)
+		*out = i->attr;
+	t->counts.hits += good;
+	t->counts.misses += !good;
+	pthread_mutex_unlock(&t->lock);
+	return good;
+}
+
+bool leases_name(struct leases *t, const struct fid *dir, struct span name, uint64_t now,
+		 struct entry *out)
+{
+	const struct inode *i = NULL;
+	const struct name *n;
+	bool good;
+
+	pthread_mutex_lock(&t->lock);
+	n = name_find(t, dir, name);
+	if (n && !class_of(t, dir)->changing)
+		i = inode_find(t, &n->child);
+	good = attr_good(t, i, now) && (i->bits & LEASE_LOOKUP) && n->seq >= i->lookup_since;
+	if (good)
+		*out = (struct entry){n->child, i->attr};
+	t->counts.hits += good;
+	t->counts.misses += !good;
+	pthread_mutex_unlock(&t->lock);
+	return good;
+}
+
+uint64_t leases_tell(struct leases *t, const struct fid *fid, const struct attr *a, bool name,
+		     uint64_t asked, uint64_t now)
+{
+	struct fid_class *c = class_of(t, fid);
+	const struct inode *i;
+	uint64_t left = 0;
+
+	if (!a->seq)
+		return 0;
+	pthread_mutex_lock(&t->lock);
+	i = inode_find(t, fid);
+	if (attr_good(t, i, now) && i->attr.seq == a->seq && c->changed_ns < asked &&
+	    (!name || (i->bits & LEASE_LOOKUP))) {
+		left = t->until_ns - now;
+		c->told_ns = now;
+	}
+	pthread_mutex_unlock(&t->lock);
+	return left;
+}
+
+/* ---- taking back ---- */
+
+uint64_t leases_obey(struct leases *t, const struct fid *fid, uint32_t bits, uint64_t seq)
+{
+	struct fid_class *c = class_of(t, fid);
+	struct inode *i;
+	uint64_t told;
+
+	pthread_mutex_lock(&t->lock);
+	if (c->floor < seq)
+		c->floor = seq;
+	i = inode_find(t, fid);
+	if (i) {
+		i->bits &= ~bits;
+		if (!i->bits)
+			inode_drop(t, i);
+	}
+	t->counts.recalls++;
+	told = c->told_ns;
+	pthread_mutex_unlock(&t->lock);
+	return told;
+}
+
+void leases_lose_all(struct leases *t, void (*fn)(void *arg, const struct fid *fid, uint64_t told),
+		     void *arg)
+{
+	struct inode *i;
+	uint32_t b;
+
+	pthread_mutex_lock(&t->lock);
+	t->session = 0;
+	t->until_ns = 0;
+	for (b = 0; b < INODE_BUCKETS; b++)
+		while ((i = LIST_FIRST(&t->inodes[b]))) {
+			if (fn)
+				fn(arg, &i->fid, class_of(t, &i->fid)->told_ns);
+			inode_drop(t, i);
+		}
+	while (!TAILQ_EMPTY(&t->by_age))
+		name_drop(t, TAILQ_FIRST(&t->by_age));
+	for (b = 0; b < CLASSES; b++)
+		t->class[b].floor = 0;
+	pthread_mutex_unlock(&t->lock);
+}
+
+void leases_term(struct leases *t, uint64_t session, uint64_t until)
+{
+	pthread_mutex_lock(&t->lock);
+	t->session = session;
+	if (until > t->until_ns)
+		t->until_ns = until;
+	pthread_mutex_unlock(&t->lock);
+}
+
+uint64_t leases_session(struct leases *t)
+{
+	uint64_t s;
+
+	pthread_mutex_lock(&t->lock);
+	s = t->session;
+	pthread_mutex_unlock(&t->lock);
+	return s;
+}
+
+void leases_counts(struct leases *t, struct lease_counts *out)
+{
+	pthread_mutex_lock(&t->lock);
+	*out = t->counts;
+	pthread_mutex_unlock(&t->lock);
+}
+
+void leases_destroy(struct leases *t)
+{
+	if (!t)
+		return;
+	leases_lose_all(t, NULL, NULL);
+	pthread_mutex_destroy(&t->lock);
+	free(t);
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lease.h - what this client may keep of inodes and names, by leases of the MDS (D8).
+ *
+ * One table for all lanes. An inode has the bits that the MDS gave (enum lease_bits) and the newest
+ * attributes that are known; a name leads to an inode as long as the LOOKUP lease of that inode was
+ * never interrupted. All is good only during the term, which the recall channel (recall.c) renews.
+ *
+ * Answers of the MDS carry a number (seq), so that what was overtaken by a recall or by a change of
+ * this client is not taken for news. The table remembers the highest number for each of a few
+ * thousand classes of FIDs: a class-mate of a changed inode now and then loses a grant, nothing is
+ * ever forgotten.
+ *
+ * A change that this client makes is put between leases_change_begin() and _end(): meanwhile
+ * nothing of that inode is served or kept.
+ *
+ * The kernel is a second cache above this one. leases_tell() says how long it may keep an answer,
+ * and notes that it was told; a recall then reaches it through fs_cfg.co_invalidate.
+ *
+ * Any thread; nothing suspends.
+ */
+#pragma once
+#include "client/core/fs.h"
+
+struct leases;
+
+must_check int leases_create(struct leases **out);
+void leases_destroy(struct leases *t);
+
+/* ---- answers ---- session: of the reply, others than the table's are ignored */
+struct lease_grant {
+	uint64_t session, seq;
+	uint32_t bits;
+};
+/* attr: of the answer; gets its seq. NULL: the answer had none. */
+void leases_note(struct leases *t, const struct fid *fid, const struct lease_grant *g,
+		 struct attr *attr);
+void leases_note_name(struct leases *t, const struct fid *dir, struct span name,
+		      const struct fid *child, const struct lease_grant *g);
+
+/* ---- own changes ---- */
+void leases_change_begin(struct leases *t, const struct fid *fid);
+/* seq: of the answer, 0 if it failed. now: loop_clock(). */
+void leases_change_end(struct leases *t, const struct fid *fid, uint64_t seq, uint64_t now);
+/* This name may lead elsewhere now. */
+void leases_forget_name(struct leases *t, const struct fid *dir, struct span name);
+/* The names of this inode changed, by this client. gone: it has none any more. */
+void leases_names_changed(struct leases *t, const struct fid *fid, uint64_t seq, bool gone);
+
+/* ---- use ---- now: loop_clock() */
+bool leases_attr(struct leases *t, const struct fid *fid, uint64_t now, struct attr *out);
+bool leases_name(struct leases *t, const struct fid *dir, struct span name, uint64_t now,
+		 struct entry *out);
+/* How long, in ns, the kernel may believe what it is about to be told: the attributes a, and with
+ * name that this name leads there. asked: when the question came. 0: not at all. */
+uint64_t leases_tell(struct leases *t, const struct fid *fid, const struct attr *a, bool name,
+		     uint64_t asked, uint64_t now);
+
+/* ---- recall.c ---- */
+/* Obeys a recall; when the kernel was told last of this inode or a class-mate, 0: never. */
+uint64_t leases_obey(struct leases *t, const struct fid *fid, uint32_t bits, uint64_t seq);
+/* Everything is lost; fn is told each inode. The table takes nothing until the next term. */
+void leases_lose_all(struct leases *t, void (*fn)(void *arg, const struct fid *fid, uint64_t told),
+		     void *arg);
+/* A term of this session until then. */
+void leases_term(struct leases *t, uint64_t session, uint64_t until);
+uint64_t leases_session(struct leases *t); /* 0: none */
+
+struct lease_counts {
+	uint64_t inodes, names, hits, misses, recalls;
+};
+void leases_counts(struct leases *t, struct lease_counts *out);

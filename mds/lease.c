@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lease.c - see lease.h.
+ *
+ * There is one record for each inode and holder. It is in the holder's list of held leases, or in
+ * that of recalled ones as soon as any of its bits is recalled; then it grants nothing more until
+ * the recall is answered.
+ */
+#include "mds/lease.h"
+#include <stdlib.h>
+
+enum {
+	BUCKETS_MIN = 1024,
+	RECALL_BATCH = 64, /* of a holder that has too many */
+};
+
+struct lease {
+	struct fid fid;
+	struct lease_holder *holder;
+	uint32_t bits, recall_bits;
+	uint64_t recall_seq; /* 0: not recalled */
+	uint64_t recall_ns;
+	LIST_ENTRY(lease) hash;
+	TAILQ_ENTRY(lease) link;
+};
+LIST_HEAD(lease_bucket, lease);
+
+struct lease_mgr {
+	struct lease_mgr_cfg cfg;
+	struct lease_bucket *bucket;
+	uint32_t nbuckets; /* a power of two */
+	uint64_t seq;
+	LIST_HEAD(, lease_barrier) barriers;
+	struct lease_stats stats;
+};
+
+int lease_mgr_create(const struct lease_mgr_cfg *cfg, struct lease_mgr **out)
+{
+	struct lease_mgr *m = calloc(1, sizeof(*m));
+
+	if (!m)
+		return -ENOMEM;
+	m->cfg = *cfg;
+	m->nbuckets = BUCKETS_MIN;
+	m->bucket = calloc(m->nbuckets, sizeof(*m->bucket));
+	if (!m->bucket) {
+		free(m);
+		return -ENOMEM;
+	}
+	LIST_INIT(&m->barriers);
+	*out = m;
+	return 0;
+}
+
+void lease_mgr_destroy(struct lease_mgr *m)
+{
+	assert(m->stats.held == 0);
+	free(m->bucket);
+	free(m);
+}
+
+void lease_mgr_stats(const struct lease_mgr *m, struct lease_stats *out)
+{
+	*out = m->stats;
+}
+
+void lease_holder_init(struct lease_holder *h)
+{
+	*h = (struct lease_holder){0};
+	TAILQ_INIT(&h->held);
+	TAILQ_INIT(&h->recalled);
+}
+
+static struct lease_bucket *bucket_of(const struct lease_mgr *m, const struct fid *fid)
+{
+	uint64_t h = (fid->seq * 31 + fid->oid) * 0x9e3779b97f4a7c15ULL >> 32;
+
+	return &m->bucket[h & (m->nbuckets - 1)];
+}
+
+/* Longer chains are no error: growing is tried again with the next lease. */
+static void grow(struct lease_mgr *m)
+{
+	struct lease_bucket *old = m->bucket;
+	uint32_t i, n = m->nbuckets;
+	struct lease *l;
+
+	m->bucket = calloc(2 * n, sizeof(*m->bucket));
+	if (!m->bucket) {
+		m->bucket = old;
+		return;
+	}
+	m->nbuckets = 2 * n;
+	for (i = 0; i < n; i++)
+		while ((l = LIST_FIRST(&old[i]))) {
+			LIST_REMOVE(l, hash);
+			LIST_INSERT_HEAD(bucket_of(m, &l->fid), l, hash);
+		}
+	free(old);
+}
+
+static struct lease *find(const struct lease_mgr *m, const struct lease_holder *h,
+			  const struct fid *fid)
+{
+	struct lease *l;
+
+	LIST_FOREACH(l, bucket_of(m, fid), hash)
+	if (l->holder == h && fid_eq(&l->fid, fid))
+		return l;
+	return NULL;
+}
+
+static struct lease *add(struct lease_mgr *m, struct lease_holder *h, const struct fid *fid)
+{
+	struct lease *l = calloc(1, sizeof(*l));
+
+	if (!l)
+		return NULL;
+	l->fid = *fid;
+	l->holder = h;
+	if (m->stats.held >= m->nbuckets)
+		grow(m);
+	LIST_INSERT_HEAD(bucket_of(m, fid), l, hash);
+	TAILQ_INSERT_TAIL(&h->held, l, link);
+	h->nheld++;
+	m->stats.held++;
+	return l;
+}
+
+static void unlist(struct lease *l)
+{
+	struct lease_holder *h = l->holder;
+
+	if (l->recall_seq) {
+		TAILQ_REMOVE(&h->recalled, l, link);
+		h->nrecalled--;
+		h->oldest_ns = h->nrecalled ? TAILQ_FIRST(&h->recalled)->recall_ns : 0;
+	} else {
+		TAILQ_REMOVE(&h->held, l, link);
+		h->nheld--;
+	}
+}
+
+static void drop(struct lease_mgr *m, struct lease *l)
+{
+	unlist(l);
+	LIST_REMOVE(l, hash);
+	m->stats.held--;
+	free(l);
+}
+
+void lease_holder_drop(struct lease_mgr *m, struct lease_holder *h)
+{
+	struct lease *l;
+
+	while ((l = TAILQ_FIRST(&h->held)))
+		drop(m, l);
+	while ((l = TAILQ_FIRST(&h->recalled)))
+		drop(m, l);
+}
+
+void lease_renew(struct lease_holder *h, uint64_t until_ns)
+{
+	if (until_ns > h->until_ns)
+		h->until_ns = until_ns;
+}
+
+uint64_t lease_seq(struct lease_mgr *m)
+{
+	return ++m->seq;
+}
+
+/* ---- granting ---- */
+
+static bool barred(const struct lease_mgr *m, const struct fid *fid, uint32_t bits)
+{
+	const struct lease_barrier *b;
+
+	LIST_FOREACH(b, &m->barriers, link)
+	if ((b->bits & bits) && fid_eq(&b->fid, fid))
+		return true;
+	return false;
+}
+
+static void recall_one(struct lease_mgr *m, struct lease *l, uint32_t bits, uint64_t now)
+{
+	struct lease_holder *h = l->holder;
+
+	if (!(bits & l->bits & ~l->recall_bits))
+		return;
+	unlist(l);
+	if (!l->recall_seq)
+		l->recall_ns = now;
+	l->recall_bits |= bits & l->bits;
+	l->recall_seq = ++m->seq;
+	TAILQ_INSERT_TAIL(&h->recalled, l, link);
+	h->nrecalled++;
+	h->oldest_ns = TAILQ_FIRST(&h->recalled)->recall_ns;
+	m->stats.recalls++;
+	m->cfg.recall(m->cfg.arg, h);
+}
+
+/* A client that never forgets anything must not fill the server's memory. */
+static void trim(struct lease_mgr *m, struct lease_holder *h, uint64_t now)
+{
+	uint32_t i;
+
+	for (i = 0; i < RECALL_BATCH && h->nheld; i++)
+		recall_one(m, TAILQ_FIRST(&h->held), UINT32_MAX, now);
+}
+
+uint32_t lease_grant(struct lease_mgr *m, struct lease_holder *h, const struct fid *fid,
+		     uint32_t bits, uint64_t now)
+{
+	struct lease *l;
+
+	if (h->until_ns <= now || barred(m, fid, bits))
+		goto refused;
+	l = find(m, h, fid);
+	if (l && l->recall_seq)
+		goto refused;
+	if (!l) {
+		if (h->nheld + h->nrecalled >= LEASES_OF_CLIENT)
+			trim(m, h, now);
+		if (h->nheld + h->nrecalled >= 2 * LEASES_OF_CLIENT)
+			goto refused; /* it does not answer */
+		l = add(m, h, fid);
+	}
+	if (!l)
+		goto refused;
+	l->bits |= bits;
+	TAILQ_REMOVE(&h->held, l, link);
+	TAILQ_INSERT_TAIL(&h->held, l, link);
+	m->stats.grants++;
+	return l->bits;
+refused:
+	m->stats.refusals++;
+	return 0;
+}
+
+void lease_give_up(struct lease_mgr *m, struct lease_holder *h, const struct fid *fid,
+		   uint32_t bits)
+{
+	struct lease *l = find(m, h, fid);
+
+	if (!l || l->recall_seq) /* the answer to the recall will tell */
+		return;
+	l->bits &= ~bits;
+	if (!l->bits)
+		drop(m, l);
+}
+
+/* ---- taking back ---- */
+
+bool lease_alone(const struct lease_mgr *m, const struct lease_holder *h)
+{
+	return m->stats.held == h->nheld + h->nrecalled;
+}
+
+uint64_t lease_conflict(const struct lease_mgr *m, const struct lease_holder *h,
+			const struct fid *fid, uint32_t bits, uint64_t now)
+{
+	const struct lease *l;
+	uint64_t until = 0;
+
+	LIST_FOREACH(l, bucket_of(m, fid), hash)
+	if (l->holder != h && (l->bits & bits) && fid_eq(&l->fid, fid) &&
+	    l->holder->until_ns > now && l->holder->until_ns > until)
+		until = l->holder->until_ns;
+	return until;
+}
+
+void lease_recall(struct lease_mgr *m, const struct lease_holder *h, const struct fid *fid,
+		  uint32_t bits, uint64_t now)
+{
+	struct lease *l;
+
+	LIST_FOREACH(l, bucket_of(m, fid), hash)
+	if (l->holder != h && (l->bits & bits) && fid_eq(&l->fid, fid)) {
+		m->stats.expired += l->holder->until_ns <= now && !l->recall_seq;
+		recall_one(m, l, bits, now);
+	}
+}
+
+void lease_barrier_add(struct lease_mgr *m, struct lease_barrier *b)
+{
+	LIST_INSERT_HEAD(&m->barriers, b, link);
+}
+
+void lease_barrier_del(struct lease_barrier *b)
+{
+	LIST_REMOVE(b, link);
+}
+
+bool lease_next(const struct lease_holder *h, const struct lease **at, struct fid *fid,
+		uint32_t *bits, uint64_t *seq)
+{
+	const struct lease *l = *at ? TAILQ_NEXT(*at, link) : TAILQ_FIRST(&h->recalled);
+
+	*at = l;
+	if (!l)
+		return false;
+	*fid = l->fid;
+	*bits = l->recall_bits;
+	*seq = l->recall_seq;
+	return true;
+}
+
+bool lease_returned(struct lease_mgr *m, struct lease_holder *h, uint64_t seq)
+{
+	struct lease *l;
+	bool any = false;
+
+	while ((l = TAILQ_FIRST(&h->recalled)) && l->recall_seq <= seq) {
+		any = true;
+		m->stats.returns++;
+		if (l->bits == l->recall_bits) {
+			drop(m, l);
+			continue;
+		}
+		unlist(l);
+		l->bits &= ~l->recall_bits;
+		l->recall_bits = 0;
+		l->recall_seq = 0;
+		TAILQ_INSERT_TAIL(&h->held, l, link);
+		h->nheld++;
+	}
+	return any;
+}
+
+void lease_check(const struct lease_mgr *m, const struct lease_holder *h)
+{
+	const struct lease *l;
+	uint64_t last = 0;
+	uint32_t n = 0;
+
+	TAILQ_FOREACH(l, &h->held, link)
+	{
+		assert(l->holder == h && l->bits && !l->recall_bits && !l->recall_seq);
+		assert(find(m, h, &l->fid) == l);
+		n++;
+	}
+	assert(n == h->nheld);
+	n = 0;
+	TAILQ_FOREACH(l, &h->recalled, link)
+	{
+		assert(l->holder == h && l->recall_bits && !(l->recall_bits & ~l->bits));
+		assert(l->recall_seq > last && l->recall_seq <= m->seq);
+		assert(find(m, h, &l->fid) == l);
+		last = l->recall_seq;
+		n++;
+	}
+	assert(n == h->nrecalled);
+	assert((h->oldest_ns != 0) == (n != 0));
+}

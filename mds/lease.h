@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lease.h - what clients may keep in their caches, and how it is taken back (D8).
+ *
+ * A lease is a right of one client on one inode, in bits (enum lease_bits in proto.h): LOOKUP,
+ * names that lead to the inode; UPDATE, its attributes and, of a directory, its names. All leases
+ * are shared: any number of clients may hold them while nobody changes what they cover. Whoever is
+ * about to change it recalls them first and waits until they are given back or have expired.
+ *
+ * A client has one term for all its leases, renewed whenever it asks for recalls. Leases of a
+ * client whose term is over do not hinder anybody; their recall stays queued and is the first thing
+ * the client hears when it comes back, before its term begins again.
+ *
+ * Numbers (seq) order everything: each grant and each recall gets the next one, so a client tells a
+ * grant that was overtaken by its recall.
+ *
+ * Pure: no fibers, no clock, no messages; times are given. One thread.
+ */
+#pragma once
+#include "common/fid.h"
+#include <sys/queue.h>
+
+#define LEASES_OF_CLIENT (1U << 17) /* more are recalled from, the oldest first */
+
+struct lease;
+TAILQ_HEAD(lease_list, lease);
+
+/* A client's side; a member of whatever a client is. */
+struct lease_holder {
+	struct lease_list held;     /* longest not granted anew first */
+	struct lease_list recalled; /* in the order of their recalls */
+	uint32_t nheld, nrecalled;
+	uint64_t until_ns;  /* end of the term */
+	uint64_t oldest_ns; /* when the first of recalled was recalled; 0: none is */
+};
+
+/* While an operation waits for leases of an inode, nobody gets new ones. */
+struct lease_barrier {
+	struct fid fid;
+	uint32_t bits;
+	LIST_ENTRY(lease_barrier) link;
+};
+
+struct lease_mgr;
+
+struct lease_mgr_cfg {
+	/* h has something to hear: lease_next(). */
+	void (*recall)(void *arg, struct lease_holder *h);
+	void *arg;
+};
+
+struct lease_stats {
+	uint64_t grants, refusals, recalls, returns, expired;
+	uint32_t held;
+};
+
+must_check int lease_mgr_create(const struct lease_mgr_cfg *cfg, struct lease_mgr **out);
+void lease_mgr_destroy(struct lease_mgr *m); /* holders are gone */
+void lease_mgr_stats(const struct lease_mgr *m, struct lease_stats *out);
+
+void lease_holder_init(struct lease_holder *h);
+/* All its leases are gone. */
+void lease_holder_drop(struct lease_mgr *m, struct lease_holder *h);
+/* The term: until_ns only grows. */
+void lease_renew(struct lease_holder *h, uint64_t until_ns);
+
+/* The number that the next answer carries. */
+uint64_t lease_seq(struct lease_mgr *m);
+/* Gives what may be given of bits, now; the bits that h has from now on. 0: none (no term, a
+ * barrier, a recall that is not answered, no memory). */
+uint32_t lease_grant(struct lease_mgr *m, struct lease_holder *h, const struct fid *fid,
+		     uint32_t bits, uint64_t now);
+/* h has given up these bits by itself. */
+void lease_give_up(struct lease_mgr *m, struct lease_holder *h, const struct fid *fid,
+		   uint32_t bits);
+
+/* Nobody else has any lease, or had one that is not given back. */
+bool lease_alone(const struct lease_mgr *m, const struct lease_holder *h);
+/* When the leases of others than h on bits will be gone if nobody answers; 0: there are none. */
+uint64_t lease_conflict(const struct lease_mgr *m, const struct lease_holder *h,
+			const struct fid *fid, uint32_t bits, uint64_t now);
+/* Recalls them, those of holders without a term as well; does nothing twice. */
+void lease_recall(struct lease_mgr *m, const struct lease_holder *h, const struct fid *fid,
+		  uint32_t bits, uint64_t now);
+void lease_barrier_add(struct lease_mgr *m, struct lease_barrier *b);
+void lease_barrier_del(struct lease_barrier *b);
+
+/* What h has to give back: *l walks from NULL; false at the end. */
+bool lease_next(const struct lease_holder *h, const struct lease **l, struct fid *fid,
+		uint32_t *bits, uint64_t *seq);
+/* h has given back everything that was recalled up to this number. True: something was. */
+bool lease_returned(struct lease_mgr *m, struct lease_holder *h, uint64_t seq);
+
+/* For tests: everything that must hold inside; aborts if it does not. */
+void lease_check(const struct lease_mgr *m, const struct lease_holder *h);

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* revoke.c - leases as handlers see them: given with replies, taken back before a change, and
+ * mds_recalls, by which clients hear of it. The rules are mds/lease.c's; here are time and
+ * waiting.
+ *
+ * A client has one mds_recalls waiting here at nearly all times, so a recall costs one round trip:
+ * its answer, and the next one that says it is done. A client that does not say so in time gets no
+ * new term, and when the old one is over nobody waits for it any more: its caches end by the
+ * clock, at the client as well.
+ */
+#include "mds/state.h"
+#include <sys/stat.h>
+
+enum {
+	TERM_PER_SESSION = 5, /* the term is two fifths of the session timeout: 12 s of 30 */
+	RECALLS_MAX = 2048,   /* records of one reply */
+};
+
+static uint64_t term_ns(const struct mds *m)
+{
+	return m->session_timeout_s * (uint64_t)NSEC_PER_SEC * 2 / TERM_PER_SESSION;
+}
+
+/* ---- giving ---- */
+
+uint64_t op_seq(struct rpc_op *op)
+{
+	return lease_seq(op_mds(op)->leases);
+}
+
+/* Attributes of a file that somebody writes are nobody's to keep. */
+static bool is_quiet(const struct mds *m, const struct fid *fid, const struct attr *a)
+{
+	const struct node *n;
+
+	if (!S_ISREG(a->mode))
+		return true;
+	if (a->flags & ATTR_SIZE_UNSURE)
+		return false;
+	n = node_find(m->opens, fid);
+	return !n || !n->nwriters;
+}
+
+uint32_t op_lease(struct rpc_op *op, const struct fid *fid, const struct attr *a, uint32_t bits)
+{
+	struct mds *m = op_mds(op);
+
+	if (ns_is_virtual(fid) || op->session->kind != PEER_CLIENT)
+		return 0;
+	if ((bits & LEASE_UPDATE) && !is_quiet(m, fid, a))
+		bits &= ~(uint32_t)LEASE_UPDATE;
+	if (!bits)
+		return 0;
+	return lease_grant(m->leases, &op_client(op)->leases, fid, bits, loop_now(m->loop)) & bits;
+}
+
+void op_lease_give_up(struct rpc_op *op, const struct fid *fid, uint32_t bits)
+{
+	lease_give_up(op_mds(op)->leases, &op_client(op)->leases, fid, bits);
+}
+
+/* ---- taking back ---- */
+
+/* What the last life of the server gave is known to the clients only: they give it up when they
+ * come back, and it ends by the clock. */
+static uint64_t inherited_until(const struct mds *m)
+{
+	return m->recovery_end_ns ? m->started_ns + term_ns(m) : 0;
+}
+
+static uint64_t conflict(struct mds *m, const struct client *c, const struct revoke *r, uint32_t n)
+{
+	uint64_t now = loop_now(m->loop), until = inherited_until(m), u;
+	uint32_t i;
+
+	if (until <= now)
+		until = 0;
+	for (i = 0; i < n; i++) {
+		u = lease_conflict(m->leases, &c->leases, &r[i].fid, r[i].bits, now);
+		until = u > until ? u : until;
+	}
+	return until;
+}
+
+static bool nothing_to_revoke(const struct mds *m, const struct client *c)
+{
+	return !m->recovery_end_ns && lease_alone(m->leases, &c->leases);
+}
+
+int op_co_revoke(struct rpc_op *op, const struct revoke *r, uint32_t n)
+{
+	struct lease_barrier barrier[REVOKE_MAX];
+	struct mds *m = op_mds(op);
+	struct client *c = op_client(op);
+	uint64_t until;
+	uint32_t i;
+	int rc = 0;
+
+	assert(n <= REVOKE_MAX);
+	if (nothing_to_revoke(m, c))
+		return 0;
+	for (i = 0; i < n; i++)
+		lease_recall(m->leases, &c->leases, &r[i].fid, r[i].bits, loop_now(m->loop));
+	until = conflict(m, c, r, n);
+	if (!until)
+		return 0;
+	for (i = 0; i < n; i++) {
+		barrier[i] = (struct lease_barrier){.fid = r[i].fid, .bits = r[i].bits};
+		lease_barrier_add(m->leases, &barrier[i]);
+	}
+	client_enter(c);
+	do {
+		rc = co_wait(&m->lease_q, until);
+	} while ((rc == 0 || rc == -ETIMEDOUT) && !c->dead && (until = conflict(m, c, r, n)));
+	for (i = 0; i < n; i++)
+		lease_barrier_del(&barrier[i]);
+	if (client_leave(c))
+		return -ESTALE;
+	return rc == 0 || rc == -ETIMEDOUT ? 1 : rc;
+}
+
+/* The inode behind a name, and the directory. A name that is not there has nothing to lose: the
+ * operation will say so. */
+static int name_revokes(struct rpc_op *op, const struct revoke_name *name, struct revoke *r)
+{
+	struct inode_rec ino;
+	bool in_batch;
+	struct txn *t;
+	int rc = store_read(op_mds(op)->store, &t, &in_batch);
+
+	if (rc)
+		return rc;
+	r[0] = (struct revoke){*name->dir, LEASE_UPDATE};
+	rc = ns_lookup(t, name->dir, name->name, &r[1].fid, &ino);
+	r[1].bits = LEASE_LOOKUP | LEASE_UPDATE;
+	return rc ? 1 : 2;
+}
+
+int op_co_revoke_names(struct rpc_op *op, const struct revoke_name *name, uint32_t n)
+{
+	struct revoke r[REVOKE_MAX];
+	uint32_t i, k;
+	int rc;
+
+	assert(2 * n <= REVOKE_MAX);
+	if (nothing_to_revoke(op_mds(op), op_client(op)))
+		return 0;
+	do {
+		for (i = k = 0; i < n; i++) {
+			rc = name_revokes(op, &name[i], &r[k]);
+			if (rc < 0)
+				return rc;
+			k += (uint32_t)rc;
+		}
+		rc = op_co_revoke(op, r, k);
+	} while (rc > 0); /* the names may lead elsewhere now */
+	return rc;
+}
+
+int op_co_revoke_one(struct rpc_op *op, const struct fid *fid, uint32_t bits)
+{
+	struct revoke r = {*fid, bits};
+	int rc = op_co_revoke(op, &r, 1);
+
+	return rc < 0 ? rc : 0;
+}
+
+/* ---- hearing of it ---- */
+
+void lease_recall_news(void *arg, struct lease_holder *h)
+{
+	struct client *c = container_of(h, struct client, leases);
+
+	(void)arg;
+	co_wake_all(&c->recall_q);
+}
+
+static int put_recalls(struct rpc_op *op, const struct lease_holder *h, struct mds_recalls_rep *p)
+{
+	const struct lease *at = NULL;
+	struct mds_recall r;
+	uint32_t n = 0;
+	struct wbuf w;
+	int rc;
+
+	wbuf_init(&w, MAX_BODY / 2);
+	while (n++ < RECALLS_MAX && lease_next(h, &at, &r.fid, &r.bits, &r.seq))
+		enc_mds_recall(&w, &r);
+	p->recalls = wbuf_span(&w);
+	rc = w.rc ? w.rc : op_copy(op, &p->recalls);
+	wbuf_fini(&w);
+	return rc;
+}
+
+/* One that does not answer recalls gets no new term. */
+static bool may_renew(const struct mds *m, const struct lease_holder *h)
+{
+	return !h->oldest_ns || loop_now(m->loop) < h->oldest_ns + term_ns(m) / 2;
+}
+
+int mds_recalls(struct rpc_op *op, const struct mds_recalls_req *q, struct mds_recalls_rep *p)
+{
+	struct mds *m = op_mds(op);
+	struct client *c = op_client(op);
+	struct lease_holder *h = &c->leases;
+	uint64_t now = loop_now(m->loop), mine = ++c->recalls_asked;
+	int rc = 0;
+
+	co_wake_all(&c->recall_q); /* an older one of these is of a connection that is lost */
+	if (lease_returned(m->leases, h, q->returned))
+		co_wake_all(&m->lease_q);
+	p->term_ms = (uint32_t)(term_ns(m) / NSEC_PER_MSEC);
+	p->renewed = may_renew(m, h);
+	if (p->renewed)
+		lease_renew(h, now + term_ns(m));
+	client_enter(c);
+	while (q->wait && rc == 0 && !h->nrecalled && !c->dead && mine == c->recalls_asked)
+		rc = co_wait(&c->recall_q, now + term_ns(m) / 3);
+	if (client_leave(c))
+		return -ESTALE;
+	if (rc && rc != -ETIMEDOUT)
+		return rc;
+	return put_recalls(op, h, p);
+}

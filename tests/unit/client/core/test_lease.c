@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_lease.c - the client's table of leases: what it serves, what it must not serve any more,
+ * and what it lets the kernel keep. Each test is one order of events that would show something
+ * stale. */
+#include "client/core/lease.h"
+#include "tests/unit/unit.h"
+#include <sys/stat.h>
+
+enum { SESSION = 77, TERM = 1000000, BOTH = LEASE_LOOKUP | LEASE_UPDATE };
+
+static struct leases *t;
+static const struct fid D = {FID_SEQ_NORMAL + 1, 1, 0}, F = {FID_SEQ_NORMAL + 1, 2, 0};
+
+static int setup(void **state)
+{
+	(void)state;
+	assert_int_equal(leases_create(&t), 0);
+	leases_term(t, SESSION, TERM);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	leases_destroy(t);
+	return 0;
+}
+
+/* An answer of the MDS with the inode's size as its mark. */
+static struct attr answer(const struct fid *fid, uint64_t session, uint64_t seq, uint32_t bits,
+			  uint64_t size)
+{
+	struct lease_grant g = {session, seq, bits};
+	struct attr a = {.mode = S_IFREG | 0644, .size = size};
+
+	leases_note(t, fid, &g, &a);
+	return a;
+}
+
+static void name_answer(uint64_t seq, const char *name)
+{
+	struct lease_grant g = {SESSION, seq, BOTH};
+
+	leases_note_name(t, &D, SPAN_STR(name), &F, &g);
+}
+
+/* Size that is served, or -1. */
+static int64_t served(uint64_t now)
+{
+	struct attr a;
+
+	return leases_attr(t, &F, now, &a) ? (int64_t)a.size : -1;
+}
+
+static bool leads(const char *name, uint64_t now)
+{
+	struct entry e;
+	bool yes = leases_name(t, &D, SPAN_STR(name), now, &e);
+
+	assert_true(!yes || fid_eq(&e.fid, &F));
+	return yes;
+}
+
+static void what_is_granted_is_served_for_the_term(void **state)
+{
+	(void)state;
+	assert_int_equal(served(1), -1);
+	answer(&F, SESSION, 1, BOTH, 5);
+	assert_int_equal(served(1), 5);
+	assert_int_equal(served(TERM - 1), 5);
+	assert_int_equal(served(TERM), -1);
+	leases_term(t, SESSION, 2 * TERM);
+	assert_int_equal(served(TERM), 5); /* nothing was recalled meanwhile */
+}
+
+static void other_sessions_and_no_bits_are_not_kept(void **state)
+{
+	(void)state;
+	answer(&F, SESSION + 1, 1, BOTH, 5);
+	assert_int_equal(served(1), -1);
+	answer(&F, SESSION, 2, 0, 5);
+	assert_int_equal(served(1), -1);
+	answer(&F, SESSION, 3, LEASE_LOOKUP, 5);
+	assert_int_equal(served(1), -1);
+}
+
+static void an_answer_overtaken_by_its_recall_is_not_kept(void **state)
+{
+	(void)state;
+	leases_obey(t, &F, LEASE_UPDATE, 10);
+	answer(&F, SESSION, 9, BOTH, 5);
+	assert_int_equal(served(1), -1);
+	answer(&F, SESSION, 11, BOTH, 6);
+	assert_int_equal(served(1), 6);
+}
+
+static void the_newest_answer_wins_in_any_order(void **state)
+{
+	(void)state;
+	answer(&F, SESSION, 8, BOTH, 8);
+	answer(&F, SESSION, 7, BOTH, 7);
+	assert_int_equal(served(1), 8);
+}
+
+static void nothing_is_served_during_an_own_change(void **state)
+{
+	(void)state;
+	answer(&F, SESSION, 1, BOTH, 5);
+	leases_change_begin(t, &F);
+	assert_int_equal(served(1), -1);
+	answer(&F, SESSION, 2, BOTH, 5); /* asked before, answered during the change */
+	assert_int_equal(served(1), -1);
+	leases_change_end(t, &F, 3, 2);
+	assert_int_equal(served(2), -1);
+	answer(&F, SESSION, 2, BOTH, 5); /* late */
+	assert_int_equal(served(2), -1);
+	answer(&F, SESSION, 3, BOTH, 6); /* of the change itself */
+	assert_int_equal(served(2), 6);
+}
+
+static void a_failed_change_forgets_the_attributes(void **state)
+{
+	(void)state;
+	answer(&F, SESSION, 1, BOTH, 5);
+	leases_change_begin(t, &F);
+	leases_change_end(t, &F, 0, 2);
+	assert_int_equal(served(2), -1);
+}
+
+static void two_changes_at_once_end_in_any_order(void **state)
+{
+	(void)state;
+	leases_change_begin(t, &F);
+	leases_change_begin(t, &F);
+	leases_change_end(t, &F, 11, 1);
+	answer(&F, SESSION, 11, BOTH, 11);
+	assert_int_equal(served(1), -1);
+	leases_change_end(t, &F, 10, 2);
+	answer(&F, SESSION, 10, BOTH, 10);
+	assert_int_equal(served(2), 11);
+}
+
+static void a_name_lives_as_long_as_its_inodes_lookup_lease(void **state)
+{
+	(void)state;
+	answer(&F, SESSION, 1, BOTH, 5);
+	name_answer(1, "n");
+	assert_true(leads("n", 1));
+	assert_false(leads("other", 1));
+	leases_obey(t, &F, LEASE_LOOKUP, 5);
+	assert_false(leads("n", 1));
+	answer(&F, SESSION, 6, BOTH, 5); /* by another name: this one may be gone */
+	assert_false(leads("n", 1));
+	name_answer(6, "n");
+	assert_true(leads("n", 1));
+}
+
+static void an_old_answer_about_a_name_is_not_kept(void **state)
+{
+	(void)state;
+	leases_change_begin(t, &D);
+	answer(&F, SESSION, 1, BOTH, 5);
+	name_answer(1, "n"); /* during a change of the directory */
+	leases_forget_name(t, &D, SPAN_STR("n"));
+	leases_change_end(t, &D, 9, 1);
+	assert_false(leads("n", 1));
+	name_answer(8, "n"); /* late */
+	assert_false(leads("n", 1));
+	answer(&F, SESSION, 10, BOTH, 5);
+	name_answer(10, "n");
+	assert_true(leads("n", 1));
+}
+
+static void own_changes_of_names_are_seen(void **state)
+{
+	(void)state;
+	answer(&F, SESSION, 1, BOTH, 5);
+	name_answer(1, "n");
+	leases_names_changed(t, &F, 4, false);
+	assert_false(leads("n", 1));
+	assert_int_equal(served(1), -1);
+	answer(&F, SESSION, 5, BOTH, 6);
+	name_answer(5, "m");
+	assert_true(leads("m", 1));
+	leases_names_changed(t, &F, 6, true);
+	assert_false(leads("m", 1));
+}
+
+static void the_kernel_is_told_only_what_is_right_and_was_asked_late_enough(void **state)
+{
+	struct attr a, old;
+
+	(void)state;
+	old = answer(&F, SESSION, 1, BOTH, 5);
+	a = answer(&F, SESSION, 2, BOTH, 6);
+	assert_int_equal(leases_tell(t, &F, &old, false, 10, 10), 0);
+	assert_int_equal(leases_tell(t, &F, &a, true, 10, 10), TERM - 10);
+	assert_int_equal(leases_obey(t, &F, LEASE_LOOKUP, 3), 10); /* when it was told */
+	assert_int_equal(leases_tell(t, &F, &a, true, 11, 11), 0);
+	leases_change_begin(t, &F);
+	assert_int_equal(leases_tell(t, &F, &a, false, 12, 12), 0);
+	leases_change_end(t, &F, 4, 20);
+	a = answer(&F, SESSION, 4, LEASE_UPDATE, 7);
+	assert_int_equal(leases_tell(t, &F, &a, false, 20, 21), 0); /* asked before it ended */
+	assert_int_equal(leases_tell(t, &F, &a, false, 21, 22), TERM - 22);
+}
+
+static uint32_t lost;
+
+static void count_lost(void *arg, const struct fid *fid, uint64_t told)
+{
+	(void)arg, (void)fid, (void)told;
+	lost++;
+}
+
+static void a_lost_session_takes_everything_with_it(void **state)
+{
+	(void)state;
+	answer(&F, SESSION, 100, BOTH, 5);
+	answer(&D, SESSION, 101, BOTH, 5);
+	leases_change_begin(t, &D); /* what was told of D may still be with the kernel */
+	leases_change_end(t, &D, 102, 1);
+	name_answer(100, "n");
+	lost = 0;
+	leases_lose_all(t, count_lost, NULL);
+	assert_int_equal(lost, 2);
+	assert_int_equal(leases_session(t), 0);
+	answer(&F, SESSION, 103, BOTH, 5);
+	assert_int_equal(served(1), -1);
+	leases_term(t, SESSION + 1, TERM);
+	assert_int_equal(served(1), -1);
+	assert_false(leads("n", 1));
+	answer(&F, SESSION + 1, 1, BOTH, 6); /* the numbers of a new server begin anew */
+	assert_int_equal(served(1), 6);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+#define TEST(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
+		TEST(what_is_granted_is_served_for_the_term),
+		TEST(other_sessions_and_no_bits_are_not_kept),
+		TEST(an_answer_overtaken_by_its_recall_is_not_kept),
+		TEST(the_newest_answer_wins_in_any_order),
+		TEST(nothing_is_served_during_an_own_change),
+		TEST(a_failed_change_forgets_the_attributes),
+		TEST(two_changes_at_once_end_in_any_order),
+		TEST(a_name_lives_as_long_as_its_inodes_lookup_lease),
+		TEST(an_old_answer_about_a_name_is_not_kept),
+		TEST(own_changes_of_names_are_seen),
+		TEST(the_kernel_is_told_only_what_is_right_and_was_asked_late_enough),
+		TEST(a_lost_session_takes_everything_with_it),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
