@@ -131,6 +131,20 @@ static int get_lock_count(void *arg, struct wbuf *w)
 	return text_put(w, "%u", lock_mgr_count(((struct mds *)arg)->locks));
 }
 
+static int get_lease_stats(void *arg, struct wbuf *w)
+{
+	struct mds *m = arg;
+	struct lease_stats st;
+
+	lease_mgr_stats(m->leases, &st);
+	return text_put(w,
+			"held: %u\ngrants: %" PRIu64 "\nrefusals: %" PRIu64 "\nrecalls: %" PRIu64
+			"\nreturns: %" PRIu64 "\nexpired: %" PRIu64 "\nwaits: %" PRIu64
+			"\nwait_usec: %" PRIu64,
+			st.held, st.grants, st.refusals, st.recalls, st.returns, st.expired,
+			m->lease_waits.n, m->lease_waits.sum);
+}
+
 static int get_settling(void *arg, struct wbuf *w)
 {
 	return text_put(w, "%u", settle_pending(((struct mds *)arg)->settle));
@@ -288,6 +302,7 @@ static const struct row mdt_rows[] = {
 	{"recovery_status", get_recovery, NULL},
 	{"open_files", get_open_files, NULL},
 	{"lock_count", get_lock_count, NULL},
+	{"lease_stats", get_lease_stats, NULL},
 	{"settling", get_settling, NULL},
 	{"kbytestotal", get_kbytestotal, NULL},
 	{"kbytesfree", get_kbytesfree, NULL},

@@ -92,7 +92,7 @@ int op_co_revoke(struct rpc_op *op, const struct revoke *r, uint32_t n)
 	struct lease_barrier barrier[REVOKE_MAX];
 	struct mds *m = op_mds(op);
 	struct client *c = op_client(op);
-	uint64_t until;
+	uint64_t until, began;
 	uint32_t i;
 	int rc = 0;
 
@@ -109,11 +109,13 @@ int op_co_revoke(struct rpc_op *op, const struct revoke *r, uint32_t n)
 		lease_barrier_add(m->leases, &barrier[i]);
 	}
 	client_enter(c);
+	began = loop_clock(m->loop);
 	do {
 		rc = co_wait(&m->lease_q, until);
 	} while ((rc == 0 || rc == -ETIMEDOUT) && !c->dead && (until = conflict(m, c, r, n)));
 	for (i = 0; i < n; i++)
 		lease_barrier_del(&barrier[i]);
+	stat_add(&m->lease_waits, (loop_clock(m->loop) - began) / 1000);
 	if (client_leave(c))
 		return -ESTALE;
 	return rc == 0 || rc == -ETIMEDOUT ? 1 : rc;

@@ -69,6 +69,7 @@ struct mds {
 	struct lock_mgr *locks;
 	struct lease_mgr *leases;
 	struct co_waitq lease_q; /* some lease was given back */
+	struct stat_counter lease_waits;
 	struct settle *settle;
 	TAILQ_HEAD(, ost) osts;
 	uint32_t nosts;

@@ -198,6 +198,18 @@ static int get_devices(void *arg, struct wbuf *w)
 	return 0;
 }
 
+static int get_lease_stats(void *arg, struct wbuf *w)
+{
+	struct fs *fs = arg;
+	struct lease_counts c;
+
+	leases_counts(fs->leases, &c);
+	put(w, "inodes: %llu\nnames: %llu\nhits: %llu\nmisses: %llu\nrecalls: %llu",
+	    (unsigned long long)c.inodes, (unsigned long long)c.names, (unsigned long long)c.hits,
+	    (unsigned long long)c.misses, (unsigned long long)c.recalls);
+	return w->rc;
+}
+
 struct row {
 	const char *name;
 	param_get_fn *get;
@@ -215,6 +227,7 @@ int param_add_fs(struct fs *fs)
 		{"max_read_ahead_mb", get_zero, NULL},
 		{"xattr_cache", get_zero, NULL},
 		{"lanes", get_lanes, NULL},
+		{"lease_stats", get_lease_stats, NULL},
 	};
 	char name[MAX_PARAM_NAME];
 	uint32_t i;

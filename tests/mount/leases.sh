@@ -1,0 +1,64 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# What leases give and what they cost: warm names and attributes without requests, and nobody waits for a client that does not answer
+# longer than its term.
+. "$(dirname "$0")/lib.sh"
+own_cluster --oss 1 --osts 2
+
+# Requests that mount A has sent to the MDS, without those that go on by themselves.
+requests() {
+	(cd "$A" && lctl get_param -n "mdc.*.stats") | awk '/req/ || /usecs/ { if ($1 !~ /ping|recalls|close/) n += $2 } END { print n + 0 }'
+}
+count() { # COMMAND...: how many requests it takes
+	local before
+	before=$(requests)
+	"$@" >/dev/null 2>&1
+	echo $(($(requests) - before))
+}
+mkdir -p "$A/d/e/f"
+for i in $(seq 50); do echo "$i" >"$A/d/e/f/$i"; done
+ls -lR "$A/d" >/dev/null # takes the leases
+is "a name that is not there asks once" "$(count stat "$A/d/nothing")" 1
+is "warm attributes ask nothing" "$(count stat "$A"/d/e/f/{1..50})" 0
+is "a warm walk asks nothing" "$(count test -d "$A/d/e/f")" 0
+
+# The other mount changes each kind of thing; the first sees it, and is warm again after one look.
+chmod 600 "$B/d/e/f/1"
+is "a mode" "$(stat -c %a "$A/d/e/f/1")" 600
+is "is warm again" "$(count stat "$A/d/e/f/1")" 0
+mv "$B/d/e" "$B/d/g"
+check_fails any "a directory moved away" stat "$A/d/e/f/1"
+is "is found at its new place" "$(cat "$A/d/g/f/7")" 7
+echo more >>"$B/d/g/f/7"
+is "a size" "$(stat -c %s "$A/d/g/f/7")" 7
+ln "$B/d/g/f/8" "$B/d/g/f/8.link"
+is "a count of links" "$(stat -c %h "$A/d/g/f/8")" 2
+setfattr -n user.x -v 1 "$B/d/g/f/9"
+is "a change time" "$(stat -c %z "$A/d/g/f/9")" "$(stat -c %z "$B/d/g/f/9")"
+setfacl -m u:1:r "$B/d/g/f/9"
+like "an ACL" "$(getfacl -cp "$A/d/g/f/9")" 'user:daemon:r--'
+rm "$B/d/g/f/10"
+check_fails any "a removal" stat "$A/d/g/f/10"
+mkdir "$B/d/g/f/10"
+is "a name that came back" "$(stat -c %F "$A/d/g/f/10")" directory
+like "the client counts" "$(cd "$A" && lctl get_param -n "llite.*.lease_stats")" 'recalls: [1-9]'
+
+# A client that holds leases is stopped: others wait for its term and no longer, and what it shows afterwards is right.
+stat "$B/d/g/f/20" "$B/d/g/f" >/dev/null
+CP=$(client_pid "$MB")
+like "the client's process is known" "$CP" '^[0-9]+$'
+kill -STOP "$CP"
+check "the other client changes all the same" timeout 30 sh -c "chmod 640 '$A/d/g/f/20'; mv '$A/d/g/f/21' '$A/d/g/f/21.new'; echo x >'$A/d/g/f/new'"
+kill -CONT "$CP"
+is "the stopped client sees the mode" "$(stat -c %a "$B/d/g/f/20")" 640
+check_fails any "and the name that went" stat "$B/d/g/f/21"
+is "and the one that came" "$(cat "$B/d/g/f/new")" x
+
+# The MDS is killed: what clients kept from its last life is not believed any longer than the new one can know.
+ls -l "$A/d/g/f" "$B/d/g/f" >/dev/null
+MP=$(pids_of mds | tail -n 1)
+kill_wait KILL "$MP"
+timeout 120 sheenctl up --dir "$CDIR" --mount "$MA" >"$WORK/up.log" 2>&1 || fail "the cluster is up again"
+check "a change after the restart" timeout 60 chmod 604 "$A/d/g/f/30"
+is "is seen" "$(timeout 60 stat -c %a "$B/d/g/f/30")" 604
+finish
