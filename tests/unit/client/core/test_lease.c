@@ -4,6 +4,9 @@
  * stale. */
 #include "client/core/lease.h"
 #include "tests/unit/unit.h"
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <sys/stat.h>
 
 enum { SESSION = 77, TERM = 1000000, BOTH = LEASE_LOOKUP | LEASE_UPDATE };
@@ -234,6 +237,90 @@ static void a_lost_session_takes_everything_with_it(void **state)
 	assert_int_equal(served(1), 6);
 }
 
+/* ---- several lanes ---- */
+
+enum { LANES = 4, ROUNDS = 20000, INODES = 16 };
+static _Atomic uint64_t truth[INODES]; /* size of each inode at the MDS, and its seq */
+static _Atomic uint64_t seq_now = 1;
+static pthread_mutex_t mds = PTHREAD_MUTEX_INITIALIZER;
+
+/* A change of another client: the recall is obeyed before it happens. */
+static void foreign_change(uint32_t i)
+{
+	struct fid f = {FID_SEQ_NORMAL + 2, i + 1, 0};
+
+	pthread_mutex_lock(&mds);
+	leases_obey(t, &f, BOTH, ++seq_now);
+	truth[i]++;
+	pthread_mutex_unlock(&mds);
+}
+
+/* An answer is made under the lock of the MDS and arrives some time later. */
+static void ask_mds(uint32_t i, struct lease_grant *g, struct attr *a)
+{
+	pthread_mutex_lock(&mds);
+	*g = (struct lease_grant){SESSION, ++seq_now, BOTH};
+	*a = (struct attr){.mode = S_IFREG, .size = truth[i]};
+	pthread_mutex_unlock(&mds);
+}
+
+static void *lane_main(void *arg)
+{
+	uint64_t s = (uintptr_t)arg + 1, before;
+	struct lease_grant g;
+	struct attr a;
+	uint32_t n, i;
+
+	for (n = 0; n < ROUNDS; n++) {
+		struct fid f = {FID_SEQ_NORMAL + 2, 0, 0};
+
+		i = (uint32_t)rnd_below(&s, INODES);
+		f.oid = i + 1;
+		before = truth[i];
+		switch (rnd_below(&s, 4)) {
+		case 0:
+			foreign_change(i);
+			break;
+		case 1:
+			ask_mds(i, &g, &a);
+			if (rnd_below(&s, 2))
+				sched_yield();
+			leases_note(t, &f, &g, &a);
+			leases_tell(t, &f, &a, true, 1, 2);
+			break;
+		case 2:
+			leases_change_begin(t, &f);
+			pthread_mutex_lock(&mds);
+			g.seq = ++seq_now;
+			truth[i]++;
+			pthread_mutex_unlock(&mds);
+			leases_change_end(t, &f, g.seq, 1);
+			break;
+		default:
+			if (leases_attr(t, &f, 1, &a) && a.size < before)
+				return (void *)(uintptr_t) "an old size was served";
+		}
+	}
+	return NULL;
+}
+
+static void lanes_never_see_what_is_older_than_their_question(void **state)
+{
+	pthread_t lane[LANES];
+	void *why;
+	int i;
+
+	(void)state;
+	for (i = 0; i < LANES; i++)
+		assert_int_equal(pthread_create(&lane[i], NULL, lane_main, (void *)(uintptr_t)i),
+				 0);
+	for (i = 0; i < LANES; i++) {
+		assert_int_equal(pthread_join(lane[i], &why), 0);
+		if (why)
+			fail_msg("%s", (const char *)why);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -250,6 +337,7 @@ int main(void)
 		TEST(own_changes_of_names_are_seen),
 		TEST(the_kernel_is_told_only_what_is_right_and_was_asked_late_enough),
 		TEST(a_lost_session_takes_everything_with_it),
+		TEST(lanes_never_see_what_is_older_than_their_question),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
