@@ -24,7 +24,7 @@ struct params;
 
 struct fs_inval {
 	struct fid fid;
-	uint64_t told_ns; /* loop_clock() when fs_lease_tell() last spoke of it, or later */
+	uint64_t told_ns; /* loop_clock() when fs_lease_tell() last spoke of it, 0: never */
 };
 
 struct fs_cfg {

@@ -20,7 +20,6 @@ enum {
 struct fid_class {
 	uint64_t floor;      /* answers with numbers up to this are old */
 	uint64_t changed_ns; /* when this client's last change ended */
-	uint64_t told_ns;    /* the kernel */
 	uint32_t changing;
 };
 
@@ -28,6 +27,7 @@ struct inode {
 	struct fid fid;
 	uint32_t bits;
 	uint64_t lookup_since; /* seq with which LOOKUP came */
+	uint64_t told_ns;      /* when the kernel was, 0: never */
 	struct attr attr;      /* valid with UPDATE */
 	LIST_ENTRY(inode) hash;
 };
@@ -313,7 +313,7 @@ uint64_t leases_tell(struct leases *t, const struct fid *fid, const struct attr 
 		     uint64_t asked, uint64_t now)
 {
 	struct fid_class *c = class_of(t, fid);
-	const struct inode *i;
+	struct inode *i;
 	uint64_t left = 0;
 
 	if (!a->seq)
@@ -323,7 +323,7 @@ uint64_t leases_tell(struct leases *t, const struct fid *fid, const struct attr 
 	if (attr_good(t, i, now) && i->attr.seq == a->seq && c->changed_ns < asked &&
 	    (!name || (i->bits & LEASE_LOOKUP))) {
 		left = t->until_ns - now;
-		c->told_ns = now;
+		i->told_ns = now;
 	}
 	pthread_mutex_unlock(&t->lock);
 	return left;
@@ -335,19 +335,19 @@ uint64_t leases_obey(struct leases *t, const struct fid *fid, uint32_t bits, uin
 {
 	struct fid_class *c = class_of(t, fid);
 	struct inode *i;
-	uint64_t told;
+	uint64_t told = 0;
 
 	pthread_mutex_lock(&t->lock);
 	if (c->floor < seq)
 		c->floor = seq;
 	i = inode_find(t, fid);
 	if (i) {
+		told = i->told_ns;
 		i->bits &= ~bits;
 		if (!i->bits)
 			inode_drop(t, i);
 	}
 	t->counts.recalls++;
-	told = c->told_ns;
 	pthread_mutex_unlock(&t->lock);
 	return told;
 }
@@ -364,7 +364,7 @@ void leases_lose_all(struct leases *t, void (*fn)(void *arg, const struct fid *f
 	for (b = 0; b < INODE_BUCKETS; b++)
 		while ((i = LIST_FIRST(&t->inodes[b]))) {
 			if (fn)
-				fn(arg, &i->fid, class_of(t, &i->fid)->told_ns);
+				fn(arg, &i->fid, i->told_ns);
 			inode_drop(t, i);
 		}
 	while (!TAILQ_EMPTY(&t->by_age))

@@ -56,7 +56,7 @@ uint64_t leases_tell(struct leases *t, const struct fid *fid, const struct attr 
 		     uint64_t asked, uint64_t now);
 
 /* ---- recall.c ---- */
-/* Obeys a recall; when the kernel was told last of this inode or a class-mate, 0: never. */
+/* Obeys a recall; when the kernel was told last of this inode, 0: never. */
 uint64_t leases_obey(struct leases *t, const struct fid *fid, uint32_t bits, uint64_t seq);
 /* Everything is lost; fn is told each inode. The table takes nothing until the next term. */
 void leases_lose_all(struct leases *t, void (*fn)(void *arg, const struct fid *fid, uint64_t told),
