@@ -38,6 +38,7 @@ struct face {
 	atomic_uint acl_gen; /* counts own changes of xattrs */
 	struct glance *glance;
 	struct notifier *notifier;
+	struct known *known;
 	bool keeps_names; /* the kernel can be told to forget all names */
 	uint32_t nlanes;
 	struct flane *lane[64];
@@ -131,6 +132,16 @@ void notifier_destroy(struct notifier *n); /* after all lanes have stopped */
 void notifier_co_invalidate(void *face, struct lane *ln, const struct fs_inval *v, uint32_t n,
 			    bool names);
 
+/* ---- known.c ---- which inodes the kernel knows */
+must_check int known_create(struct known **out);
+void known_destroy(struct known *k);
+/* Before an answer that names the node is written. */
+void known_add(struct known *k, uint64_t node);
+/* FORGET, or the answer could not be written. */
+void known_forget(struct known *k, uint64_t node, uint64_t n);
+/* Answers that were not taken back; 0: the kernel does not know the node. */
+uint64_t known_count(struct known *k, uint64_t node);
+
 /* ---- balance.c ---- how many lanes read the device */
 /* Lets one lane more read, if there is one. Any thread. */
 void balance_more(struct face *f);
@@ -156,6 +167,8 @@ void reply_stat(const struct fid *fid, const struct attr *a, struct stat *st);
 /* asked: asked_here(); what the kernel may keep depends on what happened since. */
 void reply_entry_param(struct flane *fl, uint64_t asked, const struct entry *e,
 		       struct fuse_entry_param *p);
+/* Answers with p; the kernel knows the node from then on. */
+void reply_send_entry(struct flane *fl, fuse_req_t req, const struct fuse_entry_param *p);
 void reply_entry(struct flane *fl, fuse_req_t req, uint64_t asked, int rc, const struct entry *e);
 void reply_attr(struct flane *fl, fuse_req_t req, uint64_t asked, int rc, const struct fid *fid,
 		const struct attr *a);

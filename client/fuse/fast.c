@@ -2,7 +2,7 @@
 /* fast.c - requests that no server has to hear of, answered without a fiber and without
  * libfuse.
  *
- * FORGET: there is no table of inodes. OPENDIR and RELEASEDIR: cookies need no state. FLUSH:
+ * FORGET: only counted (known.c). OPENDIR and RELEASEDIR: cookies need no state. FLUSH:
  * matters only to whoever holds fcntl locks on the file. GETXATTR of an ACL that is known not
  * to be there.
  */
@@ -60,6 +60,25 @@ static bool fast_getxattr(struct flane *fl, const struct serve *s)
 	return true;
 }
 
+static void forget(struct face *f, const struct serve *s)
+{
+	const struct fuse_forget_in *one = serve_body(s, sizeof(*one));
+	const struct fuse_batch_forget_in *in = serve_body(s, sizeof(*in));
+	const struct fuse_forget_one *at;
+	uint32_t i;
+
+	if (serve_head(s)->opcode == FUSE_FORGET) {
+		if (one)
+			known_forget(f->known, serve_head(s)->nodeid, one->nlookup);
+		return;
+	}
+	if (!in || !serve_body(s, sizeof(*in) + (uint64_t)in->count * sizeof(*at)))
+		return;
+	at = (const struct fuse_forget_one *)(in + 1);
+	for (i = 0; i < in->count; i++)
+		known_forget(f->known, at[i].nodeid, at[i].nlookup);
+}
+
 bool fast_serve(struct flane *fl, const struct serve *s)
 {
 	static const struct fuse_open_out opendir_out; /* handle 0, nothing cached */
@@ -68,6 +87,7 @@ bool fast_serve(struct flane *fl, const struct serve *s)
 	switch (h->opcode) {
 	case FUSE_FORGET:
 	case FUSE_BATCH_FORGET:
+		forget(fl->face, s);
 		return true; /* no reply is wanted */
 	case FUSE_OPENDIR:
 		raw_reply(fl->face, h->unique, 0, &opendir_out, sizeof(opendir_out));

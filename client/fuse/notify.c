@@ -10,7 +10,7 @@
  *   INVAL_INODE without a range: attributes and ACLs of one inode. An answer that is on its way to
  *	an inode that the kernel knows is discarded by the kernel's own version numbers. If it does
  *	not know the inode (yet), the notification says ENOENT, and an answer that was written just
- *	before may still make the inode: then it is repeated until that cannot be any more.
+ *	before may still make the inode: then it is repeated until it is there or forgotten.
  *   INC_EPOCH (FUSE 7.44, Linux 6.16): every name that was looked up before is looked up again
  *	when it is next used, answers on their way included. Older kernels get no names to keep.
  */
@@ -24,6 +24,7 @@ enum { NOTIFY_INVAL_INODE = 2, NOTIFY_INC_EPOCH = 8 };
 
 /* An answer is taken in by the thread that asked, as soon as that runs; not later than this. */
 #define TAKEN_IN_NS ((uint64_t)NSEC_PER_SEC)
+enum { PAUSE_MIN_NS = 20000, PAUSE_MAX_NS = 5000000 };
 
 struct job {
 	const struct fs_inval *v;
@@ -71,13 +72,14 @@ static void pause_ns(uint64_t ns)
 static void forget_inode(struct face *f, const struct fs_inval *v)
 {
 	struct fuse_notify_inval_inode_out o = {.ino = face_node(f, &v->fid), .off = -1};
-	uint64_t wait = 50000;
+	uint64_t wait = PAUSE_MIN_NS;
 	int rc;
 
 	while ((rc = notify(f, NOTIFY_INVAL_INODE, &o, sizeof(o))) == -ENOENT && v->told_ns &&
-	       clock_ns() < v->told_ns + TAKEN_IN_NS && !atomic_load(&f->ended)) {
+	       known_count(f->known, o.ino) && clock_ns() < v->told_ns + TAKEN_IN_NS &&
+	       !atomic_load(&f->ended)) {
 		pause_ns(wait);
-		wait *= 2;
+		wait = wait * 2 < PAUSE_MAX_NS ? wait * 2 : PAUSE_MAX_NS;
 	}
 	if (rc && rc != -ENOENT && rc != -ENODEV && rc != -ENOTCONN && rc != -EPERM)
 		log_err("the kernel does not forget attributes: %s", err_str(rc));

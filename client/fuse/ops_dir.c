@@ -39,6 +39,26 @@ static size_t add_plus(struct fill *f, const char *name, const struct fs_dirent 
 				      (off_t)d->cookie);
 }
 
+/* The node that the record behind f->used tells the kernel of; 0: none. */
+static uint64_t d_node(const struct fill *f)
+{
+	return ((const struct fuse_direntplus *)(const void *)(f->buf + f->used))->entry_out.nodeid;
+}
+
+/* The answer was not taken. */
+static void take_back(struct fill *f)
+{
+	size_t end = f->used;
+
+	for (f->used = 0; f->used < end;) {
+		const struct fuse_direntplus *d =
+			(const struct fuse_direntplus *)(const void *)(f->buf + f->used);
+
+		known_forget(f->fl->face->known, d_node(f), 1);
+		f->used += FUSE_DIRENTPLUS_SIZE(d);
+	}
+}
+
 static int add_entry(void *arg, const struct fs_dirent *d)
 {
 	struct fill *f = arg;
@@ -50,6 +70,8 @@ static int add_entry(void *arg, const struct fs_dirent *d)
 	n = f->plus ? add_plus(f, name, d) : add_plain(f, name, d);
 	if (n > f->size - f->used)
 		return 1;
+	if (f->plus)
+		known_add(f->fl->face->known, d_node(f));
 	f->used += n;
 	return 0;
 }
@@ -78,8 +100,8 @@ static void do_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, b
 				(uint32_t)(plus ? f.size * 3 / 4 : f.size), add_entry, &f, &eof);
 	if (rc)
 		reply_rc(req, rc);
-	else
-		fuse_reply_buf(req, f.buf, f.used);
+	if ((rc || fuse_reply_buf(req, f.buf, f.used)) && plus)
+		take_back(&f);
 	buf_put(b);
 }
 

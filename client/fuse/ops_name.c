@@ -25,7 +25,7 @@ static void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 	if (p.entry_timeout == 0)
 		glance_looked_up(fl, (uint32_t)fuse_req_ctx(req)->pid, &e);
 	acl_note(fl, &e.fid, &e.attr, (uint32_t)fuse_req_ctx(req)->pid);
-	fuse_reply_entry(req, &p);
+	reply_send_entry(fl, req, &p);
 }
 
 static void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)

@@ -74,6 +74,13 @@ void reply_entry_param(struct flane *fl, uint64_t asked, const struct entry *e,
 	reply_stat(&e->fid, &e->attr, &p->attr);
 }
 
+void reply_send_entry(struct flane *fl, fuse_req_t req, const struct fuse_entry_param *p)
+{
+	known_add(fl->face->known, p->ino);
+	if (fuse_reply_entry(req, p))
+		known_forget(fl->face->known, p->ino, 1);
+}
+
 void reply_entry(struct flane *fl, fuse_req_t req, uint64_t asked, int rc, const struct entry *e)
 {
 	struct fuse_entry_param p;
@@ -84,7 +91,7 @@ void reply_entry(struct flane *fl, fuse_req_t req, uint64_t asked, int rc, const
 	}
 	acl_note(fl, &e->fid, &e->attr, (uint32_t)fuse_req_ctx(req)->pid);
 	reply_entry_param(fl, asked, e, &p);
-	fuse_reply_entry(req, &p);
+	reply_send_entry(fl, req, &p);
 }
 
 void reply_attr(struct flane *fl, fuse_req_t req, uint64_t asked, int rc, const struct fid *fid,

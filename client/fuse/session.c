@@ -104,7 +104,8 @@ int session_create(struct face *f)
 	ops_ioctl(&ops);
 	/* libfuse insists on hearing the same here and in op_init(). */
 	snprintf(max_read, sizeof(max_read), "max_read=%u", f->max_req);
-	if (glance_create(&f->glance) || notifier_create(f, &f->notifier))
+	if (glance_create(&f->glance) || known_create(&f->known) ||
+	    notifier_create(f, &f->notifier))
 		return -ENOMEM;
 	f->end_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (f->end_fd < 0)
@@ -128,6 +129,9 @@ void session_destroy(struct face *f)
 		close(f->fd);
 	if (f->end_fd >= 0)
 		close(f->end_fd);
+	if (f->known)
+		known_destroy(f->known);
+	f->known = NULL;
 	if (f->glance)
 		glance_destroy(f->glance);
 	f->glance = NULL;
