@@ -7,7 +7,7 @@ own_cluster --oss 1 --osts 2
 
 # Requests that mount A has sent to the MDS, without those that go on by themselves.
 requests() {
-	(cd "$A" && lctl get_param -n "mdc.*.stats") | awk '/req/ || /usecs/ { if ($1 !~ /ping|recalls|close/) n += $2 } END { print n + 0 }'
+	lctl get_param -n --mount "$MA" "mdc.*.stats" | awk '/req/ || /usecs/ { if ($1 !~ /ping|recalls|close/) n += $2 } END { print n + 0 }'
 }
 count() { # COMMAND...: how many requests it takes
 	local before
@@ -41,7 +41,7 @@ rm "$B/d/g/f/10"
 check_fails any "a removal" stat "$A/d/g/f/10"
 mkdir "$B/d/g/f/10"
 is "a name that came back" "$(stat -c %F "$A/d/g/f/10")" directory
-like "the client counts" "$(cd "$A" && lctl get_param -n "llite.*.lease_stats")" 'recalls: [1-9]'
+like "the client counts" "$(lctl get_param -n --mount "$MA" "llite.*.lease_stats")" 'recalls: [1-9]'
 
 # A client that holds leases is stopped: others wait for its term and no longer, and what it shows afterwards is right.
 stat "$B/d/g/f/20" "$B/d/g/f" >/dev/null
