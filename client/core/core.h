@@ -75,6 +75,14 @@ struct mtime_seen {
 	int64_t mtime;
 };
 
+/* Targets of symbolic links that were just looked up: they never change. */
+#define LINK_CACHE 256
+struct link_seen {
+	struct fid fid;
+	uint8_t *target;
+	uint32_t len;
+};
+
 struct fs {
 	struct fs_cfg cfg;
 	char name[128], instance[20], source_text[512];
@@ -90,6 +98,7 @@ struct fs {
 	struct locktab locks;
 	struct leases *leases;
 	struct mtime_seen mtimes[MTIME_CACHE];
+	struct link_seen links[LINK_CACHE];
 	int64_t start_real;
 	int64_t stats_start;
 };
@@ -169,6 +178,12 @@ void fs_unlock(struct fs *fs);
 /* Newest mtime that a server gave for data of this file, for setattr's ctime_floor. */
 void fs_mtime_note(struct fs *fs, const struct fid *fid, int64_t mtime);
 int64_t fs_mtime_get(struct fs *fs, const struct fid *fid);
+
+/* ---- link.c ---- */
+void link_note(struct fs *fs, const struct fid *fid, struct span target);
+/* Length of the target, up to len bytes of it in buf; -ENOENT: not known. */
+ssize_t link_find(struct fs *fs, const struct fid *fid, char *buf, size_t len);
+void link_fini(struct fs *fs);
 
 /* ---- lane.c ---- */
 /* Runs fn(arg, 0..n-1) in up to FAN_MAX fibers, one of them the caller; the first error. */

@@ -60,6 +60,7 @@ void fs_destroy(struct fs *fs)
 	}
 	locktab_fini(&fs->locks);
 	leases_destroy(fs->leases);
+	link_fini(fs);
 	pthread_mutex_destroy(&fs->lock);
 	free(fs);
 }

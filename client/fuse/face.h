@@ -173,6 +173,12 @@ void reply_entry(struct flane *fl, fuse_req_t req, uint64_t asked, int rc, const
 void reply_attr(struct flane *fl, fuse_req_t req, uint64_t asked, int rc, const struct fid *fid,
 		const struct attr *a);
 void reply_rc(fuse_req_t req, int rc);
+/* What an operation on an inode (not on a name) gives when there is no such inode any more: the
+ * name that led to it was replaced meanwhile, and ESTALE makes the kernel look it up again. */
+static inline int stale_rc(int rc)
+{
+	return rc == -ENOENT ? -ESTALE : rc;
+}
 void reply_open_out(const struct face *f, struct file *file, struct fuse_open_out *o);
 void reply_entry_out(struct flane *fl, uint64_t asked, const struct entry *e,
 		     struct fuse_entry_out *o);

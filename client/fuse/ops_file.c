@@ -25,7 +25,7 @@ static void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	if (rc == 0)
 		rc = fs_co_open(fl->ln, &fid, fi->flags, &file, NULL);
 	if (rc) {
-		reply_rc(req, rc);
+		reply_rc(req, stale_rc(rc));
 		return;
 	}
 	if (kill && fs_co_setattr(fl->ln, &fid, file, SETATTR_KILL_PRIV, &a, &a)) {

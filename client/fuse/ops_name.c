@@ -40,7 +40,7 @@ static void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
 	rc = face_fid(fl->face, ino, &fid);
 	if (rc == 0)
 		rc = fs_co_getattr(fl->ln, &fid, &a);
-	reply_attr(fl, req, asked, rc, &fid, &a);
+	reply_attr(fl, req, asked, stale_rc(rc), &fid, &a);
 }
 
 static int64_t ns_of(uint64_t sec, uint32_t nsec)
@@ -107,7 +107,7 @@ static void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *st, int to_s
 	rc = face_fid(fl->face, ino, &fid);
 	if (rc == 0)
 		rc = fs_co_setattr(fl->ln, &fid, fi ? fi_file(fi) : NULL, valid, &a, &got);
-	reply_attr(fl, req, asked, rc, &fid, &got);
+	reply_attr(fl, req, asked, stale_rc(rc), &fid, &got);
 }
 
 static void op_readlink(fuse_req_t req, fuse_ino_t ino)
@@ -126,7 +126,7 @@ static void op_readlink(fuse_req_t req, fuse_ino_t ino)
 	b = flane_co_buf(fl, MAX_PATH);
 	n = fs_co_readlink(fl->ln, &fid, (char *)b->ptr, b->cap);
 	if (n < 0)
-		reply_rc(req, (int)n);
+		reply_rc(req, stale_rc((int)n));
 	else
 		fuse_reply_buf(req, (char *)b->ptr, (size_t)n < b->cap ? (size_t)n : b->cap);
 	buf_put(b);

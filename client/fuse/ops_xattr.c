@@ -5,7 +5,7 @@
 static void reply_value(fuse_req_t req, ssize_t n, size_t size, const char *buf)
 {
 	if (n < 0)
-		reply_rc(req, (int)n);
+		reply_rc(req, stale_rc((int)n));
 	else if (!size)
 		fuse_reply_xattr(req, (size_t)n);
 	else
@@ -72,7 +72,7 @@ static void op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const 
 	if (rc == 0)
 		rc = fs_co_setxattr(fl->ln, &fid, name, v, flags, &cred);
 	atomic_fetch_add(&fl->face->acl_gen, 1);
-	reply_rc(req, rc);
+	reply_rc(req, stale_rc(rc));
 }
 
 static void op_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
@@ -85,7 +85,7 @@ static void op_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
 	if (rc == 0)
 		rc = fs_co_removexattr(fl->ln, &fid, name);
 	atomic_fetch_add(&fl->face->acl_gen, 1);
-	reply_rc(req, rc);
+	reply_rc(req, stale_rc(rc));
 }
 
 void ops_xattr(struct fuse_lowlevel_ops *o)

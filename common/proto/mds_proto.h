@@ -38,8 +38,10 @@
 	X(225, mds, reclaimed,   0,            "after a restart of the MDS: this lane has told all that it holds") \
 	X(226, mds, recalls,     RPC_LONG,     "leases to give back; renews the term of all leases, waits for news if asked to")
 
+/* target: of a symbolic link, so that whoever looks it up can follow it even if it is replaced meanwhile. */
 #define REQ_mds_lookup(F)  F(fid, parent) F(name, name)
-#define REP_mds_lookup(F)  F(fid, fid) F(attr, attr) F(blob, layout) F(u64, open_seq) F(u64, seq) F(u32, lease)
+#define REP_mds_lookup(F)  F(fid, fid) F(attr, attr) F(blob, layout) F(u64, open_seq) F(u64, seq) F(u32, lease) \
+	F(str, target)
 #define REQ_mds_getattr(F) F(fid, fid)
 #define REP_mds_getattr(F) F(attr, attr) F(blob, layout) F(u64, open_seq) F(u64, seq) F(u32, lease)
 /* valid: SETATTR_*. ctime_floor: newest time this client saw on the file's objects. */

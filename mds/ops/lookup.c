@@ -18,6 +18,10 @@ int mds_lookup(struct rpc_op *op, const struct mds_lookup_req *q, struct mds_loo
 	p->open_seq = op_open_seq(op, &p->fid, &ino.attr);
 	p->seq = op_seq(op);
 	p->lease = op_lease(op, &p->fid, &ino.attr, LEASE_LOOKUP | LEASE_UPDATE);
+	p->target = ino.target;
+	rc = op_copy(op, &p->target);
+	if (rc)
+		return rc;
 	return op_reply_attr(op, &ino, false, &p->attr, &p->layout);
 }
 
