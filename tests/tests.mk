@@ -39,7 +39,7 @@ drift: $(B)/gen/gen_protocol $(B)/gen/gen_schema ## fail if PROTOCOL.md or SCHEM
 -include tests/sim/sim.mk
 
 # ---- everything ----
-.PHONY: check check-deps sim sim-check sim-check-short tidy mount-test fuzz soak bench demo demo-stop
+.PHONY: check check-deps sim sim-check sim-check-short tidy mount-test fuzz soak soak-coherence bench demo demo-stop
 check-deps:
 	@scripts/install-deps $(TEST_PACKAGES) $(RUN_PACKAGES)
 check: check-deps ## install what the tests need and run them all (under 20 minutes on 2 cores)
@@ -58,6 +58,8 @@ fuzz: ## fuzz every parser, FUZZ_SECONDS each (default 60)
 	@tests/fuzz/run $(or $(FUZZ_SECONDS),60)
 soak: all check-deps ## the long versions of the mount tests
 	@tests/soak/run
+soak-coherence: all check-deps ## an hour of histories from several mounts, checked; builds that must fail
+	@tests/soak/run coherence
 $(B)/bench/%: $(OBJ)/tests/bench/%.o $(OBJ)/lib.a
 	$(say) LD $@
 	@mkdir -p $(@D)

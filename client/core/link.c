@@ -2,9 +2,9 @@
 /* link.c - targets of symbolic links, as they came with the answer to the lookup.
  *
  * A link is looked up and then read, in two requests of the kernel; if it is replaced in between,
- * it is gone when it is to be read, and a name that was always there would seem broken. The target of
- * an inode never changes, so what was told once is right for ever; how many are remembered is only a
- * matter of the time between the two requests.
+ * it is gone when it is to be read, and a name that was always there would seem broken. The target
+ * of an inode never changes, so what was told once is right for ever; how many are remembered is
+ * only a matter of the time between the two requests.
  */
 #include "client/core/core.h"
 #include <stdlib.h>

@@ -7,7 +7,7 @@ usage: coherence.py [--seconds N] [--round N] [--procs N] [--seed N] MOUNT MOUNT
 A register is one thing of the file system that has a value: the time of a file, its size, its first bytes, an attribute,
 what a name leads to, what a directory contains. Written values are unique, so each read tells which write it saw. Start and end of each
 operation are taken from one clock. A history of a register is linearizable if and only if (Gibbons and Korach, "Testing
-shared memories", SIAM J. Comput. 26, 1997, section 4.1): no read ends before its write begins, no two forward zones overlap,
+shared memories", SIAM J. Comput. 26, 1997): no read ends before its write begins, no two forward zones overlap,
 and no backward zone lies within a forward zone. The zone of a value reaches from the first end to the last start of the write
 and all reads of it; it is forward if that order holds, else backward.
 
