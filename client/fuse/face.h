@@ -125,6 +125,11 @@ void glance_looked_up(struct flane *fl, uint32_t tid, const struct entry *e);
 /* CREATE of that thread is about to be answered, with e or with an error (NULL). */
 void glance_created(struct flane *fl, uint32_t tid, const struct entry *e);
 
+/* The kernel is told of a directory. */
+void glance_dir(struct flane *fl, const struct fid *fid, const struct attr *a);
+/* What it was told last of one that is gone. */
+bool glance_removed_dir(struct flane *fl, const struct fid *fid, struct attr *out);
+
 /* ---- notify.c ---- what the kernel must forget */
 must_check int notifier_create(struct face *f, struct notifier **out);
 void notifier_destroy(struct notifier *n); /* after all lanes have stopped */

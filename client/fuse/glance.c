@@ -10,12 +10,17 @@
  * through this mount since the LOOKUP came: the kernel would take old attributes for new.
  *
  * What a lease covers is answered here as well, without a fiber.
+ *
+ * A directory that is removed while somebody has it open, or is in it, can still be looked at: it has
+ * no links, and no names can be made in it. The MDS knows nothing of it any more; what the kernel was
+ * told last is remembered here, of as many directories as there is room for.
  */
 #include "client/fuse/face.h"
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
-enum { SLOTS = 256 };
+enum { SLOTS = 256, DIR_SLOTS = 4096 };
 #define GLANCE_NS (2 * NSEC_PER_MSEC)
 
 struct seen { /* what a thread's last request was told */
@@ -30,6 +35,7 @@ struct glance {
 	pthread_mutex_t lock;
 	atomic_uint changes; /* of anything, through this mount: begun or ended */
 	struct seen seen[SLOTS];
+	struct entry dir[DIR_SLOTS]; /* as they were told last */
 };
 
 int glance_create(struct glance **out)
@@ -137,6 +143,38 @@ bool glance_request(struct flane *fl, const struct serve *s)
 		found = fs_lease_attr(fl->face->fs, &e.fid, now, &e.attr);
 	if (found)
 		answer(fl, s, &e);
+	return found;
+}
+
+static struct entry *dir_slot(struct glance *g, const struct fid *fid)
+{
+	return &g->dir[(fid->seq * 31 + fid->oid) % DIR_SLOTS];
+}
+
+void glance_dir(struct flane *fl, const struct fid *fid, const struct attr *a)
+{
+	struct glance *g = fl->face->glance;
+
+	if (!S_ISDIR(a->mode) || !g)
+		return;
+	pthread_mutex_lock(&g->lock);
+	*dir_slot(g, fid) = (struct entry){*fid, *a};
+	pthread_mutex_unlock(&g->lock);
+}
+
+bool glance_removed_dir(struct flane *fl, const struct fid *fid, struct attr *out)
+{
+	struct glance *g = fl->face->glance;
+	const struct entry *e = dir_slot(g, fid);
+	bool found;
+
+	pthread_mutex_lock(&g->lock);
+	found = fid_eq(&e->fid, fid);
+	if (found)
+		*out = e->attr;
+	pthread_mutex_unlock(&g->lock);
+	out->nlink = 0;
+	out->seq = 0; /* nothing to keep */
 	return found;
 }
 

@@ -72,6 +72,7 @@ void reply_entry_param(struct flane *fl, uint64_t asked, const struct entry *e,
 		.entry_timeout = keep_s,
 	};
 	reply_stat(&e->fid, &e->attr, &p->attr);
+	glance_dir(fl, &e->fid, &e->attr);
 }
 
 void reply_send_entry(struct flane *fl, fuse_req_t req, const struct fuse_entry_param *p)
@@ -105,6 +106,7 @@ void reply_attr(struct flane *fl, fuse_req_t req, uint64_t asked, int rc, const 
 	}
 	acl_note(fl, fid, a, (uint32_t)fuse_req_ctx(req)->pid);
 	reply_stat(fid, a, &st);
+	glance_dir(fl, fid, a);
 	fuse_reply_attr(req, &st, (double)reply_keep_ns(fl, asked, fid, a, false) / 1e9);
 }
 

@@ -184,13 +184,16 @@ static void unlink_fails_as_it_must(void)
 	OK(!exists(other("d")));
 }
 
-static void a_removed_directory_takes_no_new_names(void)
+static void a_removed_directory_can_be_looked_at_and_takes_no_new_names(void)
 {
+	struct stat st;
 	int fd;
 
-	SYS(mkdir("d", 0755));
+	SYS(mkdir("d", 0750));
 	SYS(fd = open("d", O_RDONLY | O_DIRECTORY));
 	SYS(rmdir(other("d")));
+	SYS(fstat(fd, &st));
+	OK(S_ISDIR(st.st_mode) && (st.st_mode & 0777) == 0750 && st.st_nlink == 0);
 	FAILS(ENOENT, openat(fd, "x", O_CREAT | O_RDWR, 0644));
 	FAILS(ENOENT, mkdirat(fd, "x", 0755));
 	FAILS(ENOENT, linkat(AT_FDCWD, ".", fd, "x", 0) == -1 && errno == EPERM
@@ -430,7 +433,7 @@ const struct t_case names_cases[] = {
 	CASE(link_changes_ctime_but_not_mtime),
 	CASE(a_symlink_may_be_linked),
 	CASE(unlink_fails_as_it_must),
-	CASE(a_removed_directory_takes_no_new_names),
+	CASE(a_removed_directory_can_be_looked_at_and_takes_no_new_names),
 	CASE(rename_replaces_a_file),
 	CASE(rename_of_two_names_of_one_file_does_nothing),
 	CASE(rename_of_directories),
