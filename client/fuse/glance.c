@@ -11,9 +11,9 @@
  *
  * What a lease covers is answered here as well, without a fiber.
  *
- * A directory that is removed while somebody has it open, or is in it, can still be looked at: it has
- * no links, and no names can be made in it. The MDS knows nothing of it any more; what the kernel was
- * told last is remembered here, of as many directories as there is room for.
+ * A directory that is removed while somebody has it open, or is in it, can still be looked at: it
+ * has no links, and no names can be made in it. The MDS knows nothing of it any more; what the
+ * kernel was told last is remembered here, of as many directories as there is room for.
  */
 #include "client/fuse/face.h"
 #include <fcntl.h>
