@@ -229,7 +229,11 @@ int fs_co_rename(struct lane *ln, const struct fid *from_dir, struct span from,
 		leases_names_changed(ln->fs->leases, &p.replaced, p.seq, false);
 	}
 	change_end(&c, rc ? 0 : p.seq);
-	return rc;
+	if (rc)
+		return rc;
+	name_dir_note(ln, &call, from_dir, p.seq, p.from_lease, &p.from_attr);
+	name_dir_note(ln, &call, to_dir, p.seq, p.to_lease, &p.to_attr);
+	return 0;
 }
 
 ssize_t fs_co_readlink(struct lane *ln, const struct fid *fid, char *buf, size_t len)

@@ -84,9 +84,15 @@ int mds_rename(struct rpc_op *op, const struct mds_rename_req *q, struct mds_ren
 		rc = op_write(op, &t);
 	if (rc == 0)
 		rc = ns_rename(t, &m->env, q, loop_realtime(m->loop), &p->fid, &gone);
+	if (rc == 0)
+		rc = op_dir_attr(t, &q->from_parent, &p->from_attr);
+	if (rc == 0)
+		rc = op_dir_attr(t, &q->to_parent, &p->to_attr);
 	if (rc == 0) {
 		p->replaced = gone.fid;
 		p->seq = op_seq(op);
+		p->from_lease = op_lease(op, &q->from_parent, &p->from_attr, LEASE_UPDATE);
+		p->to_lease = op_lease(op, &q->to_parent, &p->to_attr, LEASE_UPDATE);
 	}
 	md_end(m, MD_rename, began);
 	md_end(m, fid_eq(&q->from_parent, &q->to_parent) ? MD_samedir_rename : MD_crossdir_rename,
