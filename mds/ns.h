@@ -53,9 +53,9 @@ struct ns_removed {
 /* -ENOENT, -EISDIR, -ENOTDIR, -ENOTEMPTY, -EPERM. */
 must_check int ns_unlink(struct txn *t, const struct ns_env *env, const struct mds_unlink_req *q,
 			 int64_t now, struct ns_removed *out);
-/* moved: what has the new name. replaced: what had it, removed or exchanged; zero fid if nothing
- * did. -ENOENT, -EEXIST, -EINVAL,
- * -EISDIR, -ENOTDIR, -ENOTEMPTY, -EMLINK, -EPERM. */
+/* moved: what has the new name. replaced: what had it, removed or exchanged; moved itself if
+ * both are names of one inode (then nothing has changed); zero fid if nothing had it. -ENOENT,
+ * -EEXIST, -EINVAL, -EISDIR, -ENOTDIR, -ENOTEMPTY, -EMLINK, -EPERM. */
 must_check int ns_rename(struct txn *t, const struct ns_env *env, const struct mds_rename_req *q,
 			 int64_t now, struct fid *moved, struct ns_removed *replaced);
 

@@ -204,8 +204,10 @@ int ns_rename(struct txn *t, const struct ns_env *env, const struct mds_rename_r
 	if (rc)
 		return rc;
 	*moved = r.from.d.child;
-	if (r.to.exists && fid_eq(&r.from.d.child, &r.to.d.child))
+	if (r.to.exists && fid_eq(&r.from.d.child, &r.to.d.child)) {
+		replaced->fid = r.to.d.child;
 		return 0; /* two names of one file: POSIX wants nothing to happen */
+	}
 	rc = nlink_check(&r, q->flags);
 	if (rc == 0)
 		rc = q->flags & EXCHANGE ? exchange(t, &r, now) : move(t, env, &r, now, replaced);

@@ -28,6 +28,7 @@ struct inode {
 	uint32_t bits;
 	uint64_t lookup_since; /* seq with which LOOKUP came */
 	uint64_t told_ns;      /* when the kernel was, 0: never */
+	bool complete;         /* a directory: all its names are in the table */
 	struct attr attr;      /* valid with UPDATE */
 	LIST_ENTRY(inode) hash;
 };
@@ -165,14 +166,25 @@ static void name_drop(struct leases *t, struct name *n)
 	free(n);
 }
 
+static void not_complete(struct leases *t, const struct fid *dir)
+{
+	struct inode *i = inode_find(t, dir);
+
+	if (i)
+		i->complete = false;
+}
+
 static struct name *name_make(struct leases *t, const struct fid *dir, struct span name)
 {
 	struct name *n = name_find(t, dir, name);
 
 	if (n)
 		return n;
-	if (t->counts.names >= NAMES_MAX)
-		name_drop(t, TAILQ_FIRST(&t->by_age));
+	if (t->counts.names >= NAMES_MAX) {
+		n = TAILQ_FIRST(&t->by_age);
+		not_complete(t, &n->dir);
+		name_drop(t, n);
+	}
 	n = calloc(1, sizeof(*n) + name.len);
 	if (!n)
 		return NULL;
@@ -200,6 +212,43 @@ void leases_note_name(struct leases *t, const struct fid *dir, struct span name,
 			n->seq = g->seq;
 		}
 	}
+	pthread_mutex_unlock(&t->lock);
+}
+
+void leases_own_name(struct leases *t, const struct fid *dir, struct span name,
+		     const struct fid *child, const struct lease_grant *g)
+{
+	struct name *n;
+	bool led;
+
+	pthread_mutex_lock(&t->lock);
+	led = (g->bits & LEASE_LOOKUP) && g->session && g->session == t->session &&
+	      g->seq >= class_of(t, child)->floor;
+	n = name_make(t, dir, name);
+	if (!n) {
+		not_complete(t, dir);
+	} else if (n->seq <= g->seq) {
+		n->child = *child;
+		n->seq = led ? g->seq : 0; /* 0: it is there, but where it leads must be asked */
+	}
+	pthread_mutex_unlock(&t->lock);
+}
+
+void leases_made_dir(struct leases *t, const struct fid *dir)
+{
+	struct inode *i;
+
+	pthread_mutex_lock(&t->lock);
+	i = inode_find(t, dir);
+	if (i && (i->bits & LEASE_UPDATE))
+		i->complete = true;
+	pthread_mutex_unlock(&t->lock);
+}
+
+void leases_not_complete(struct leases *t, const struct fid *dir)
+{
+	pthread_mutex_lock(&t->lock);
+	not_complete(t, dir);
 	pthread_mutex_unlock(&t->lock);
 }
 
@@ -309,6 +358,19 @@ bool leases_name(struct leases *t, const struct fid *dir, struct span name, uint
 	return good;
 }
 
+bool leases_no_name(struct leases *t, const struct fid *dir, struct span name, uint64_t now)
+{
+	const struct inode *i;
+	bool none;
+
+	pthread_mutex_lock(&t->lock);
+	i = inode_find(t, dir);
+	none = attr_good(t, i, now) && i->complete && !name_find(t, dir, name);
+	t->counts.hits += none;
+	pthread_mutex_unlock(&t->lock);
+	return none;
+}
+
 uint64_t leases_tell(struct leases *t, const struct fid *fid, const struct attr *a, bool name,
 		     uint64_t asked, uint64_t now)
 {
@@ -344,6 +406,8 @@ uint64_t leases_obey(struct leases *t, const struct fid *fid, uint32_t bits, uin
 	if (i) {
 		told = i->told_ns;
 		i->bits &= ~bits;
+		if (bits & LEASE_UPDATE)
+			i->complete = false;
 		if (!i->bits)
 			inode_drop(t, i);
 	}

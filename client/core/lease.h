@@ -10,6 +10,9 @@
  * thousand classes of FIDs: a class-mate of a changed inode now and then loses a grant, nothing is
  * ever forgotten.
  *
+ * A directory that this client has made is *complete* as long as nobody else changes it: all names
+ * in it are in the table, so a name that is not there does not exist, and nobody need be asked.
+ *
  * A change that this client makes is put between leases_change_begin() and _end(): meanwhile
  * nothing of that inode is served or kept.
  *
@@ -41,8 +44,14 @@ void leases_note_name(struct leases *t, const struct fid *dir, struct span name,
 void leases_change_begin(struct leases *t, const struct fid *fid);
 /* seq: of the answer, 0 if it failed. now: loop_clock(). */
 void leases_change_end(struct leases *t, const struct fid *fid, uint64_t seq, uint64_t now);
-/* This name may lead elsewhere now. */
+/* Before leases_change_end() of the directory: this name leads to nothing now, or (child) there. */
 void leases_forget_name(struct leases *t, const struct fid *dir, struct span name);
+void leases_own_name(struct leases *t, const struct fid *dir, struct span name,
+		     const struct fid *child, const struct lease_grant *g);
+/* This client has just made the directory, and holds its leases. */
+void leases_made_dir(struct leases *t, const struct fid *dir);
+/* A change of the directory came back without the lease, or failed: others may have changed it. */
+void leases_not_complete(struct leases *t, const struct fid *dir);
 /* The names of this inode changed, by this client. gone: it has none any more. */
 void leases_names_changed(struct leases *t, const struct fid *fid, uint64_t seq, bool gone);
 
@@ -50,6 +59,8 @@ void leases_names_changed(struct leases *t, const struct fid *fid, uint64_t seq,
 bool leases_attr(struct leases *t, const struct fid *fid, uint64_t now, struct attr *out);
 bool leases_name(struct leases *t, const struct fid *dir, struct span name, uint64_t now,
 		 struct entry *out);
+/* True: there is no such name. */
+bool leases_no_name(struct leases *t, const struct fid *dir, struct span name, uint64_t now);
 /* How long, in ns, the kernel may believe what it is about to be told: the attributes a, and with
  * name that this name leads there. asked: when the question came. 0: not at all. */
 uint64_t leases_tell(struct leases *t, const struct fid *fid, const struct attr *a, bool name,

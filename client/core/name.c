@@ -11,12 +11,14 @@ static struct lease_grant grant_of(const struct rpc_call *call, uint64_t seq, ui
 }
 
 static void name_dir_note(struct lane *ln, const struct rpc_call *call, const struct fid *dir,
-		   uint64_t seq, uint32_t bits, struct attr *attr)
+			  uint64_t seq, uint32_t bits, struct attr *attr)
 {
 	struct lease_grant g = grant_of(call, seq, bits);
 
 	if (S_ISDIR(attr->mode))
 		leases_note(ln->fs->leases, dir, &g, attr);
+	if (!(bits & LEASE_UPDATE))
+		leases_not_complete(ln->fs->leases, dir);
 }
 
 static int lookup_rpc(struct lane *ln, const struct fid *dir, struct span name, struct entry *out)
@@ -51,6 +53,8 @@ int fs_co_lookup(struct lane *ln, const struct fid *dir, struct span name, struc
 		return rc;
 	if (leases_name(ln->fs->leases, dir, name, loop_clock(ln->loop), out))
 		return 0;
+	if (leases_no_name(ln->fs->leases, dir, name, loop_clock(ln->loop)))
+		return -ENOENT;
 	return lookup_rpc(ln, dir, name, out);
 }
 
@@ -60,7 +64,7 @@ int fs_co_lookup(struct lane *ln, const struct fid *dir, struct span name, struc
 struct change {
 	struct lane *ln;
 	const struct fid *dir[2];
-	struct span name[2];
+	struct span name[2]; /* an empty one: of the inode itself */
 	uint32_t n;
 };
 
@@ -72,6 +76,18 @@ static void change_begin(const struct change *c)
 		leases_change_begin(c->ln->fs->leases, c->dir[i]);
 }
 
+/* The answer: where name i leads now. */
+static void change_name(const struct change *c, uint32_t i, const struct fid *child,
+			const struct lease_grant *g)
+{
+	leases_own_name(c->ln->fs->leases, c->dir[i], c->name[i], child, g);
+}
+
+static void change_no_name(const struct change *c, uint32_t i)
+{
+	leases_forget_name(c->ln->fs->leases, c->dir[i], c->name[i]);
+}
+
 /* seq: of the answer, 0 after an error. */
 static void change_end(const struct change *c, uint64_t seq)
 {
@@ -79,38 +95,43 @@ static void change_end(const struct change *c, uint64_t seq)
 	uint32_t i;
 
 	for (i = 0; i < c->n; i++) {
-		leases_forget_name(t, c->dir[i], c->name[i]);
+		if (!seq) {
+			leases_forget_name(t, c->dir[i], c->name[i]);
+			leases_not_complete(t, c->dir[i]);
+		}
 		leases_change_end(t, c->dir[i], seq, loop_clock(c->ln->loop));
 	}
-}
-
-static void name_created(struct lane *ln, const struct rpc_call *call, const struct fid *dir,
-		  struct span name, struct mds_create_rep *p)
-{
-	struct lease_grant g = grant_of(call, p->seq, p->lease);
-
-	leases_note(ln->fs->leases, &p->fid, &g, &p->attr);
-	if (name.len)
-		leases_note_name(ln->fs->leases, dir, name, &p->fid, &g);
-	name_dir_note(ln, call, dir, p->seq, p->parent_lease, &p->parent_attr);
 }
 
 int name_co_create(struct lane *ln, struct rpc_call *call, const struct mds_create_req *q,
 		   struct mds_create_rep *p)
 {
 	struct change c = {ln, {&q->parent}, {q->name}, q->name.len != 0};
+	struct leases *t = ln->fs->leases;
+	struct lease_grant g;
+	bool made;
 	int rc;
 
 	change_begin(&c);
 	rc = mds_co_create(ln->mdt->imp, call, q, p);
-	change_end(&c, rc ? 0 : p->seq);
-	if (rc)
+	if (rc) {
+		change_end(&c, 0);
 		return rc;
-	if (!fid_eq(&p->fid, &q->fid)) { /* it was there, and is open for writing now */
-		leases_change_begin(ln->fs->leases, &p->fid);
-		leases_change_end(ln->fs->leases, &p->fid, p->seq, loop_clock(ln->loop));
 	}
-	name_created(ln, call, &q->parent, q->name, p);
+	g = grant_of(call, p->seq, p->lease);
+	made = fid_eq(&p->fid, &q->fid);
+	if (!made) { /* it was there, and is open for writing now */
+		leases_change_begin(t, &p->fid);
+		leases_change_end(t, &p->fid, p->seq, loop_clock(ln->loop));
+	}
+	leases_note(t, &p->fid, &g, &p->attr);
+	if (made && S_ISDIR(p->attr.mode))
+		leases_made_dir(t, &p->fid);
+	if (c.n)
+		change_name(&c, 0, &p->fid, &g);
+	change_end(&c, p->seq);
+	if (c.n)
+		name_dir_note(ln, call, &q->parent, p->seq, p->parent_lease, &p->parent_attr);
 	return 0;
 }
 
@@ -166,12 +187,14 @@ int fs_co_link(struct lane *ln, const struct fid *fid, const struct fid *dir, st
 		return rc;
 	change_begin(&c);
 	rc = mds_co_link(ln->mdt->imp, &call, &q, &p);
-	change_end(&c, rc ? 0 : p.seq);
-	if (rc)
+	if (rc) {
+		change_end(&c, 0);
 		return rc;
+	}
 	g = grant_of(&call, p.seq, p.lease);
+	change_name(&c, 0, fid, &g);
+	change_end(&c, p.seq);
 	leases_note(ln->fs->leases, fid, &g, &p.attr);
-	leases_note_name(ln->fs->leases, dir, name, fid, &g);
 	name_dir_note(ln, &call, dir, p.seq, p.parent_lease, &p.parent_attr);
 	rc = attr_co_finish(ln, fid, p.layout, 0, &p.attr);
 	if (rc == 0)
@@ -192,14 +215,30 @@ int fs_co_unlink(struct lane *ln, const struct fid *dir, struct span name, bool 
 		return rc;
 	change_begin(&c);
 	rc = mds_co_unlink(ln->mdt->imp, &call, &q, &p);
-	if (rc == 0)
+	if (rc == 0) {
 		leases_names_changed(ln->fs->leases, &p.fid, p.seq, p.nlink == 0);
+		change_no_name(&c, 0);
+	}
 	change_end(&c, rc ? 0 : p.seq);
 	if (rc == 0)
 		name_dir_note(ln, &call, dir, p.seq, p.parent_lease, &p.parent_attr);
 	stat_add(&ln->stats[rmdir ? FS_STAT_rmdir : FS_STAT_unlink],
 		 (loop_clock(ln->loop) - start) / 1000);
 	return rc;
+}
+
+static void renamed(const struct change *c, const struct mds_rename_req *q,
+		    const struct mds_rename_rep *p, struct lease_grant none)
+{
+	if (fid_eq(&p->fid, &p->replaced)) /* two names of one inode: both stay, as POSIX wants */
+		return;
+	if (q->flags & RENAME_EXCHANGE) {
+		change_name(c, 0, &p->replaced, &none);
+		change_name(c, 1, &p->fid, &none);
+		return;
+	}
+	change_no_name(c, 0);
+	change_name(c, 1, &p->fid, &none);
 }
 
 int fs_co_rename(struct lane *ln, const struct fid *from_dir, struct span from,
@@ -224,13 +263,14 @@ int fs_co_rename(struct lane *ln, const struct fid *from_dir, struct span from,
 		return rc;
 	change_begin(&c);
 	rc = mds_co_rename(ln->mdt->imp, &call, &q, &p);
-	if (rc == 0) {
-		leases_names_changed(ln->fs->leases, &p.fid, p.seq, false);
-		leases_names_changed(ln->fs->leases, &p.replaced, p.seq, false);
-	}
-	change_end(&c, rc ? 0 : p.seq);
-	if (rc)
+	if (rc) {
+		change_end(&c, 0);
 		return rc;
+	}
+	leases_names_changed(ln->fs->leases, &p.fid, p.seq, false);
+	leases_names_changed(ln->fs->leases, &p.replaced, p.seq, false);
+	renamed(&c, &q, &p, grant_of(&call, p.seq, 0));
+	change_end(&c, p.seq);
 	name_dir_note(ln, &call, from_dir, p.seq, p.from_lease, &p.from_attr);
 	name_dir_note(ln, &call, to_dir, p.seq, p.to_lease, &p.to_attr);
 	return 0;
@@ -307,8 +347,10 @@ static int give_record(struct rbuf *r, const struct listing *l, int *stop)
 static int give_dots(const struct fid *dir, const struct fid *parent, uint64_t cookie,
 		     fs_dirent_fn *fn, void *arg)
 {
-	struct fs_dirent d = {.e = {.fid = *dir, .attr = {.mode = S_IFDIR}}, .cookie = COOKIE_DOT,
-			      .dtype = DT_DIR, .name = SPAN_STR(".")};
+	struct fs_dirent d = {.e = {.fid = *dir, .attr = {.mode = S_IFDIR}},
+			      .cookie = COOKIE_DOT,
+			      .dtype = DT_DIR,
+			      .name = SPAN_STR(".")};
 	int stop = 0;
 
 	if (cookie < COOKIE_DOT)

@@ -60,7 +60,8 @@
 	F(u32, parent_lease)
 #define REQ_mds_unlink(F)  F(fid, parent) F(name, name) F(u32, rmdir)
 #define REP_mds_unlink(F)  F(fid, fid) F(u32, nlink) F(attr, parent_attr) F(u64, seq) F(u32, parent_lease)
-/* flags: RENAME_NOREPLACE 1, RENAME_EXCHANGE 2 as in renameat2(2). from_, to_: the directories afterwards. */
+/* flags: RENAME_NOREPLACE 1, RENAME_EXCHANGE 2 as in renameat2(2). replaced: what to_name led to before, if
+ * anything; the same as fid: both are names of one inode, and nothing has changed. from_, to_: the directories afterwards. */
 #define REQ_mds_rename(F)  F(fid, from_parent) F(name, from_name) F(fid, to_parent) F(name, to_name) F(u32, flags)
 #define REP_mds_rename(F)  F(fid, fid) F(fid, replaced) F(u64, seq) F(attr, from_attr) F(u32, from_lease) \
 	F(attr, to_attr) F(u32, to_lease)

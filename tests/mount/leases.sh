@@ -18,8 +18,15 @@ count() { # COMMAND...: how many requests it takes
 mkdir -p "$A/d/e/f"
 for i in $(seq 50); do echo "$i" >"$A/d/e/f/$i"; done
 ls -lR "$A/d" >/dev/null # takes the leases
-is "a name that is not there asks once" "$(count stat "$A/d/nothing")" 1
+mkdir "$B/other"
+stat "$A/other" >/dev/null
+is "a name that is not there asks once" "$(count stat "$A/other/nothing")" 1
 is "warm attributes ask nothing" "$(count stat "$A"/d/e/f/{1..50})" 0
+mkdir "$A/own"
+is "a file in a directory of its own is made with one request" "$(count mknod "$A/own/f" p)" 1
+is "a name that is not in it is known not to be" "$(count stat "$A/own/nothing")" 0
+touch "$B/own/nothing"
+check "until another client makes it" stat "$A/own/nothing"
 is "a warm walk asks nothing" "$(count test -d "$A/d/e/f")" 0
 
 # The other mount changes each kind of thing; the first sees it, and is warm again after one look.

@@ -237,6 +237,83 @@ static void a_lost_session_takes_everything_with_it(void **state)
 	assert_int_equal(served(1), 6);
 }
 
+/* ---- complete directories ---- */
+
+static bool nothing(const char *name)
+{
+	return leases_no_name(t, &D, SPAN_STR(name), 1);
+}
+
+/* This client has made D; then a name in it, with its own change. */
+static void made_with_name(const char *name)
+{
+	struct lease_grant g = {SESSION, 2, BOTH}, none = {SESSION, 2, 0};
+
+	answer(&D, SESSION, 1, BOTH, 0);
+	leases_made_dir(t, &D);
+	leases_change_begin(t, &D);
+	leases_own_name(t, &D, SPAN_STR(name), &F, name[0] == 'x' ? &none : &g);
+	leases_change_end(t, &D, 2, 1);
+	answer(&D, SESSION, 2, BOTH, 0);
+}
+
+static void a_name_that_is_not_in_a_complete_directory_does_not_exist(void **state)
+{
+	(void)state;
+	answer(&D, SESSION, 1, BOTH, 0);
+	assert_false(nothing("n")); /* found, not made */
+	made_with_name("n");
+	assert_false(nothing("n"));
+	assert_true(nothing("m"));
+	leases_change_begin(t, &D);
+	assert_false(nothing("m"));
+	leases_forget_name(t, &D, SPAN_STR("n"));
+	leases_change_end(t, &D, 3, 1);
+	assert_false(nothing("n")); /* until the answer renews what is known of the directory */
+	answer(&D, SESSION, 3, BOTH, 0);
+	assert_true(nothing("n"));
+}
+
+static void a_name_without_a_lease_exists_all_the_same(void **state)
+{
+	(void)state;
+	made_with_name("x");
+	assert_false(nothing("x"));
+	assert_false(leads("x", 1));
+}
+
+static void a_recall_or_a_failure_ends_completeness(void **state)
+{
+	(void)state;
+	made_with_name("n");
+	leases_obey(t, &D, LEASE_UPDATE, 5);
+	answer(&D, SESSION, 6, BOTH, 0);
+	assert_false(nothing("m"));
+	leases_made_dir(t, &D);
+	assert_true(nothing("m"));
+	leases_not_complete(t, &D);
+	assert_false(nothing("m"));
+}
+
+static void a_forgotten_name_ends_completeness(void **state)
+{
+	struct fid other = {FID_SEQ_NORMAL + 3, 1, 0};
+	struct lease_grant g = {SESSION, 9, BOTH};
+	char name[16];
+	int i;
+
+	(void)state;
+	made_with_name("n");
+	for (i = 0; i < 65535; i++) {
+		snprintf(name, sizeof(name), "%d", i);
+		leases_note_name(t, &other, SPAN_STR(name), &F, &g);
+	}
+	assert_true(nothing("m"));
+	leases_note_name(t, &other, SPAN_STR("one more"), &F, &g);
+	assert_false(nothing("m"));
+	assert_false(nothing("n"));
+}
+
 /* ---- several lanes ---- */
 
 enum { LANES = 4, ROUNDS = 20000, INODES = 16 };
@@ -337,6 +414,10 @@ int main(void)
 		TEST(own_changes_of_names_are_seen),
 		TEST(the_kernel_is_told_only_what_is_right_and_was_asked_late_enough),
 		TEST(a_lost_session_takes_everything_with_it),
+		TEST(a_name_that_is_not_in_a_complete_directory_does_not_exist),
+		TEST(a_name_without_a_lease_exists_all_the_same),
+		TEST(a_recall_or_a_failure_ends_completeness),
+		TEST(a_forgotten_name_ends_completeness),
 		TEST(lanes_never_see_what_is_older_than_their_question),
 	};
 
