@@ -45,7 +45,7 @@ static int open_store(struct mds *m)
 		.dir = m->dir,
 		.tables = mds_tables,
 		.ntables = MDS_NTABLES,
-		.map_size = m->cfg.map_size,
+		.map_size = m->cfg.map_size ? m->cfg.map_size : m->map_mb * MIB,
 		.nosync = m->cfg.nosync,
 		.reserve_bytes = m->cfg.reserve_bytes ? m->cfg.reserve_bytes : RESERVE_BYTES,
 	};
@@ -96,6 +96,7 @@ static void init_memory(struct mds *m)
 	m->started_real_ns = m->stats_since_ns = loop_realtime(m->loop);
 	m->session_timeout_s =
 		m->cfg.session_timeout_ms ? (m->cfg.session_timeout_ms + 999) / 1000 : 30;
+	m->map_mb = 1024;
 	m->rpc_client = (struct rpc_client_cfg){
 		.loop = m->loop,
 		.kind = PEER_MDT,
@@ -125,6 +126,8 @@ int mdt_create(const struct mds_cfg *cfg, struct mds **out)
 		rc = lease_mgr_create(&leases, &m->leases);
 	if (rc == 0)
 		rc = settle_create(m, &m->settle);
+	if (rc == 0)
+		rc = mds_params_add_first(m);
 	if (rc == 0)
 		rc = open_store(m);
 	if (rc == 0)

@@ -317,6 +317,16 @@ static const struct row lod_rows[] = {
 	{"stripeoffset", get_stripeoffset, set_stripeoffset},
 };
 
+int mds_params_add_first(struct mds *m)
+{
+	char mdt[64];
+
+	if (!m->params)
+		return 0;
+	snprintf(mdt, sizeof(mdt), "mdt.%s", m->name);
+	return add_u32(m, mdt, "map_mb", &m->map_mb, 1, 1U << 24);
+}
+
 int mds_params_add(struct mds *m)
 {
 	char mdt[64], lod[64], mdd[64];

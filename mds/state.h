@@ -82,6 +82,7 @@ struct mds {
 	uint64_t recovery_end_ns; /* loop time; 0: over */
 	struct co_waitq grace_q;  /* the recovery window is over */
 	uint32_t session_timeout_s;
+	uint32_t map_mb; /* of the store's map, to start with */
 	/* The open that the running handler has made, for its slot record. */
 	struct {
 		const struct rpc_op *op;
@@ -221,6 +222,8 @@ void ost_stat_all(struct mds *m, struct wbuf *w);
 /* ---- params.c ---- */
 /* printf into a wbuf; w->rc. */
 int text_put(struct wbuf *w, const char *fmt, ...) PRINTF_LIKE(2, 3);
+/* What the store must know before it is opened, then all the others. */
+must_check int mds_params_add_first(struct mds *m);
 must_check int mds_params_add(struct mds *m);
 void mds_params_del(struct mds *m);
 struct mdt_space {
