@@ -47,14 +47,18 @@ static void pending_end(struct pending *p, int rc)
 
 /* ---- transport callbacks ---- */
 
+static void import_send(struct rpc_import *imp, struct pending *p);
+
 static void out_done(struct msg *m, int rc)
 {
 	struct pending *p = m->owner;
 
-	(void)rc; /* a lost message is sent again after the reconnect */
 	if (!p)
 		return;
 	p->in_net = false;
+	/* A lost message is sent again after the reconnect. */
+	if (rc == 0 && p->again && !p->done && !p->timed_out)
+		import_send(p->imp, p);
 	pending_check(p);
 }
 
@@ -137,8 +141,6 @@ static int import_want_bulk(void *arg, struct net_conn *c, struct msg *m)
 	return 0;
 }
 
-static void import_send(struct rpc_import *imp, struct pending *p);
-
 /* A reply whose bulk is damaged is asked for again: both ends verify, the wire is to blame. */
 static bool bulk_ok(struct rpc_import *imp, struct pending *p, struct msg *m)
 {
@@ -179,6 +181,8 @@ static void import_on_msg(void *arg, struct net_conn *c, struct msg *m)
 	if (damaged && p->retries < BULK_RETRIES) {
 		p->retries++;
 		m->done(m, 0);
+		/* An answer may be faster than the news that the request has left. */
+		p->again = p->in_net;
 		import_send(imp, p);
 		return;
 	}
@@ -207,6 +211,7 @@ static void import_send(struct rpc_import *imp, struct pending *p)
 	m->h.epoch = imp->epoch;
 	m->h.boot_id = imp->boot_id;
 	p->sent = true;
+	p->again = false;
 	p->in_net = true;
 	net_send(imp->conn, m);
 }

@@ -22,6 +22,7 @@ struct pending {
 	bool sent;		/* at least once: the next time carries WIRE_RESENT */
 	bool timed_out;
 	uint32_t retries;	/* after damaged bulk */
+	bool again;		/* to be sent again as soon as the transport is done with it */
 	int rc;			/* valid with done */
 	bool done;
 	uint64_t start_ns;

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_rpc_call.c - calls over a transport that does things in the order that the test wants. */
+#include "common/limits.h"
+#include "common/rpc.h"
+#include "common/rpc_msg.h"
+#include "tests/unit/unit.h"
+
+#define CHECK_RC(expr, want) assert_int_equal(expr, want)
+
+/* ---- the transport: one connection; what is sent waits for the test ---- */
+
+struct net_conn {
+	struct loop *l;
+	const struct net_ops *ops;
+	void *arg;
+	struct loop_work work;
+	bool closing;
+};
+
+static struct net_conn conn;
+static struct msg *last_sent;
+static struct co_waitq sent_q;
+static uint32_t nsent;
+
+static void connected(void *arg)
+{
+	(void)arg;
+	conn.ops->on_connect(conn.arg, &conn, 0);
+}
+
+static void closed(void *arg)
+{
+	(void)arg;
+	conn.ops->on_close(conn.arg, &conn, 0);
+}
+
+int net_connect(struct loop *l, const struct nid *to, const struct net_ops *ops, void *arg,
+		struct net_conn **out)
+{
+	(void)to;
+	conn = (struct net_conn){.l = l, .ops = ops, .arg = arg, .work = {.fn = connected}};
+	loop_defer(l, &conn.work);
+	*out = &conn;
+	return 0;
+}
+
+void net_send(struct net_conn *c, struct msg *m)
+{
+	(void)c;
+	last_sent = m;
+	nsent++;
+	co_wake_all(&sent_q);
+}
+
+void net_close(struct net_conn *c, int rc)
+{
+	(void)rc;
+	if (c->closing)
+		return;
+	c->closing = true;
+	c->work = (struct loop_work){.fn = closed};
+	loop_defer(c->l, &c->work);
+}
+
+const char *net_peer(const struct net_conn *c)
+{
+	(void)c;
+	return "peer";
+}
+
+void net_local(const struct net_conn *c, struct nid *out)
+{
+	(void)c;
+	*out = (struct nid){.addr_len = 0};
+}
+
+/* The message that was sent n-th. */
+static struct msg *co_sent(uint32_t n)
+{
+	while (nsent < n)
+		CHECK_RC(co_wait(&sent_q, loop_now(conn.l) + 5 * NSEC_PER_SEC), 0);
+	return last_sent;
+}
+
+static void reply(const struct wire_hdr *to, int status, struct span body)
+{
+	struct wire_hdr h = {
+		.version = WIRE_VERSION,
+		.rpc = to->rpc,
+		.flags = WIRE_REPLY,
+		.xid = to->xid,
+		.status = status,
+		.body_len = body.len,
+		.boot_id = 1,
+	};
+	struct msg *m = conn.ops->get_msg(conn.arg, &conn, &h);
+
+	assert_non_null(m);
+	m->h = h;
+	m->iov = NULL;
+	m->iov_n = 0;
+	if (body.len)
+		memcpy(m->body, body.ptr, body.len);
+	conn.ops->on_msg(conn.arg, &conn, m);
+}
+
+/* ---- the fixture: an import that is connected ---- */
+
+static struct loop *l;
+static struct rpc_import *imp;
+static int call_rc;
+static bool call_over;
+
+static void co_answer_connect(void)
+{
+	struct any_connect_rep p = {
+		.version = WIRE_VERSION, .session = 7, .epoch = 1, .boot_id = 1};
+	struct msg *m = co_sent(1);
+	struct wire_hdr h = m->h;
+	struct wbuf w;
+
+	wbuf_init(&w, MAX_BODY);
+	any_connect_desc.rep_enc(&w, &p);
+	m->done(m, 0);
+	reply(&h, 0, wbuf_span(&w));
+	wbuf_fini(&w);
+	CHECK_RC(rpc_import_co_wait(imp, 5000), 0);
+}
+
+static void call_write(void *arg)
+{
+	struct oss_write_req q = {.fid = {0x200000401, 7, 0}};
+	char data[] = "data";
+	struct iovec iov = {data, 4};
+	struct oss_write_rep p;
+	RPC_CALL(call);
+
+	(void)arg;
+	call.out = &iov;
+	call.out_n = 1;
+	call_rc = oss_co_write(imp, &call, &q, &p);
+	call_over = true;
+}
+
+static void co_destroy(void)
+{
+	rpc_import_co_destroy(imp, 0);
+	loop_stop(l);
+}
+
+static void run(loop_fn *body)
+{
+	struct rpc_client_cfg client = {.kind = PEER_CLIENT, .name = "test"};
+	struct rpc_import_cfg cfg = {.client = &client, .target = "t-OST0000", .nids = {.n = 1}};
+
+	nsent = 0;
+	call_over = false;
+	co_waitq_init(&sent_q);
+	CHECK_RC(loop_create(&l), 0);
+	client.loop = l;
+	CHECK_RC(rpc_import_create(&cfg, &imp), 0);
+	CHECK_RC(fiber_spawn(l, body, NULL), 0);
+	loop_run(l);
+	rpc_frame_drain();
+	loop_destroy(l);
+}
+
+/* ---- tests ---- */
+
+static void b_early_refusal(void *arg)
+{
+	struct wire_hdr h;
+	struct msg *m;
+
+	(void)arg;
+	co_answer_connect();
+	CHECK_RC(fiber_spawn(l, call_write, NULL), 0);
+	m = co_sent(2);
+	h = m->h;
+	reply(&h, -EBADMSG, SPAN_NONE); /* before the transport has said that the request left */
+	assert_int_equal(nsent, 2);
+	m->done(m, 0);
+	m = co_sent(3);
+	assert_int_equal(m->h.xid, h.xid);
+	assert_true(m->h.flags & WIRE_RESENT);
+	m->done(m, 0);
+	assert_int_equal(nsent, 3); /* once, not each time */
+	reply(&h, -ENOSPC, SPAN_NONE);
+	while (!call_over)
+		co_yield();
+	assert_int_equal(call_rc, -ENOSPC);
+	co_destroy();
+}
+
+static void bulk_refused_before_it_is_known_to_have_left_is_sent_again(void **state)
+{
+	(void)state;
+	run(b_early_refusal);
+}
+
+static void b_refused_each_time(void *arg)
+{
+	struct msg *m;
+
+	(void)arg;
+	co_answer_connect();
+	CHECK_RC(fiber_spawn(l, call_write, NULL), 0);
+	for (uint32_t n = 2; !call_over; n++) {
+		struct wire_hdr h;
+
+		m = co_sent(n);
+		h = m->h;
+		m->done(m, 0);
+		reply(&h, -EBADMSG, SPAN_NONE);
+		co_yield();
+		assert_true(n < 10);
+	}
+	assert_int_equal(call_rc, -EBADMSG);
+	co_destroy();
+}
+
+static void bulk_refused_each_time_is_an_error(void **state)
+{
+	(void)state;
+	run(b_refused_each_time);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(bulk_refused_before_it_is_known_to_have_left_is_sent_again),
+		cmocka_unit_test(bulk_refused_each_time_is_an_error),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
