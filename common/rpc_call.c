@@ -144,6 +144,7 @@ static int import_want_bulk(void *arg, struct net_conn *c, struct msg *m)
 /* A reply whose bulk is damaged is asked for again: both ends verify, the wire is to blame. */
 static bool bulk_ok(struct rpc_import *imp, struct pending *p, struct msg *m)
 {
+	char what[256];
 	uint32_t crc;
 
 	if (!m->h.bulk_len || !(m->h.flags & WIRE_BULK_CRC) || m->owner != p)
@@ -151,8 +152,9 @@ static bool bulk_ok(struct rpc_import *imp, struct pending *p, struct msg *m)
 	crc = crc32c_iov(m->iov, m->iov_n);
 	if (crc == m->h.bulk_crc)
 		return true;
-	log_err("%s: %s: checksum of %u bytes is %08x, the sender says %08x", imp->target,
-		p->desc->name, m->h.bulk_len, crc, m->h.bulk_crc);
+	rpc_request_text(p->desc, p->out->m.body, p->out->m.h.body_len, what, sizeof(what));
+	log_err("%s: %s: checksum of %u bytes is %08x, the sender says %08x", imp->target, what,
+		m->h.bulk_len, crc, m->h.bulk_crc);
 	return false;
 }
 

@@ -173,6 +173,8 @@ static void op_log(const struct op *o, int rc)
 	const struct rpc_session *ses = o->pub.session;
 	const char *who = ses ? ses->name : "no session";
 
+	if (o->told)
+		return;
 	if (rc == -EIO || rc == -EUCLEAN || rc == -EBADMSG || rc == -ENOMEM || rc == -EMSGSIZE)
 		log_warn("%s: %s of %s failed: %s", o->pub.svc->cfg.name, rpc_name(o->hdr.rpc), who,
 			 err_str(rc));
@@ -291,6 +293,25 @@ static struct op *op_new(struct rpc_service *s, struct sconn *c, struct rpc_fram
 	return o;
 }
 
+/* The bulk of a request is what its sender had. Else the sender is told, and sends it again. */
+static int op_check_bulk(struct op *o, struct sconn *c)
+{
+	char what[256];
+	uint32_t crc;
+
+	if (!o->pub.in_n || !(o->hdr.flags & WIRE_BULK_CRC))
+		return 0;
+	crc = crc32c_iov(o->pub.in, o->pub.in_n);
+	if (crc == o->hdr.bulk_crc)
+		return 0;
+	rpc_request_text(o->pub.desc, o->in->m.body, o->hdr.body_len, what, sizeof(what));
+	log_err("%s: %s: %s: checksum of %u bytes is %08x, the sender says %08x",
+		o->pub.svc->cfg.name, net_peer(c->net), what, o->hdr.bulk_len, crc,
+		o->hdr.bulk_crc);
+	o->told = true;
+	return -EBADMSG;
+}
+
 /* 0: the op may run; else what to answer. */
 static int op_check(struct op *o, struct sconn *c)
 {
@@ -311,13 +332,7 @@ static int op_check(struct op *o, struct sconn *c)
 	}
 	if (d->req_dec(&r, o->req))
 		return -EBADMSG;
-	if (o->pub.in_n && (o->hdr.flags & WIRE_BULK_CRC) &&
-	    crc32c_iov(o->pub.in, o->pub.in_n) != o->hdr.bulk_crc) {
-		log_err("%s: %s of %s: %u bytes of bulk data do not match their checksum %08x",
-			s->cfg.name, d->name, net_peer(c->net), o->hdr.bulk_len, o->hdr.bulk_crc);
-		return -EBADMSG;
-	}
-	return 0;
+	return op_check_bulk(o, c);
 }
 
 /* True when the request needs no execution: it runs already, or its reply is stored. */

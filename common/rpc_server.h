@@ -31,6 +31,7 @@ struct op {
 	void *bulk_cookie;
 	struct arena_chunk *arena;
 	uint64_t start_ns;
+	bool told; /* why it failed is in the log already */
 	LIST_ENTRY(op) link;
 };
 

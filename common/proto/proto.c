@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* proto.c - the only place where all RPC lists are expanded into code. */
 #include "common/proto/proto.h"
+#include <stdlib.h>
 
 #define FIELD_TEXT(t, n) " " #t ":" #n
 
@@ -87,4 +88,23 @@ const char *rpc_name(uint16_t nr)
 		return d->name;
 	snprintf(buf, sizeof(buf), "rpc %u", nr);
 	return buf;
+}
+
+void rpc_request_text(const struct rpc_desc *d, const void *body, uint32_t len, char *out,
+		      size_t out_len)
+{
+	struct rbuf r = {body, len};
+	void *req = malloc(d->req_size ? d->req_size : 1);
+	FILE *f = fmemopen(out, out_len, "w");
+
+	assert(out_len > 1);
+	out[0] = 0;
+	if (f && req) {
+		fputs(d->name, f);
+		if (d->req_dec(&r, req) == 0)
+			d->req_dbg(f, req);
+	}
+	if (f && fclose(f))
+		out[out_len - 1] = 0; /* it did not fit */
+	free(req);
 }

@@ -119,3 +119,6 @@ const struct rpc_desc *rpc_desc_find(uint16_t nr);
 void rpc_desc_each(void (*fn)(const struct rpc_desc *d, void *arg), void *arg);
 /* "lookup", or "rpc 4711". */
 const char *rpc_name(uint16_t nr);
+/* An encoded request for the log: "write fid=[0x200000401:0x1:0x0] comp=0 ..."; cut to out_len. */
+void rpc_request_text(const struct rpc_desc *d, const void *body, uint32_t len, char *out,
+		      size_t out_len);

@@ -268,6 +268,26 @@ static void records_in_blobs_must_be_whole(void **state)
 	wbuf_fini(&w);
 }
 
+static void a_request_is_text_for_the_log(void **state)
+{
+	struct oss_write_req q = {.fid = {0x200000401, 7, 0}, .stripe = 3, .off = 65536};
+	struct wbuf w;
+	char text[200], small[24];
+
+	(void)state;
+	wbuf_init(&w, MAX_BODY);
+	oss_write_desc.req_enc(&w, &q);
+	rpc_request_text(&oss_write_desc, w.ptr, w.len, text, sizeof(text));
+	assert_string_equal(text, "write fid=[0x200000401:0x7:0x0] comp=0 stripe=3 off=65536 "
+				  "flags=0 trunc_gen=0");
+	rpc_request_text(&oss_write_desc, w.ptr, w.len, small, sizeof(small));
+	assert_int_equal(strlen(small), sizeof(small) - 1);
+	assert_memory_equal(small, text, sizeof(small) - 1);
+	rpc_request_text(&oss_write_desc, w.ptr, 5, text, sizeof(text)); /* cannot be decoded */
+	assert_string_equal(text, "write");
+	wbuf_fini(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -276,6 +296,7 @@ int main(void)
 		cmocka_unit_test(random_bodies_are_refused_or_understood),
 		cmocka_unit_test(numbers_find_their_descriptors),
 		cmocka_unit_test(records_in_blobs_must_be_whole),
+		cmocka_unit_test(a_request_is_text_for_the_log),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
