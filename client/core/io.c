@@ -95,7 +95,7 @@ static int part_run(void *arg, uint32_t i)
 	target_co_enter(t);
 	rc = io->write ? part_write(io, p, t, c->id) : part_read(io, p, t, c->id);
 	target_leave(t);
-	return rc;
+	return rc == -EBADMSG ? -EIO : rc; /* damaged on the way each time */
 }
 
 /* Maps a window; the number of parts or -errno. */
