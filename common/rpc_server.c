@@ -20,7 +20,8 @@
 
 enum {
 	SESSION_TIMEOUT_MS = 30000,
-	PING_MS = 15000,
+	PING_MIN_MS = 1000,
+	PING_MAX_MS = 15000,
 	ARENA_CHUNK = 4096,
 };
 
@@ -110,6 +111,7 @@ static void op_detach(struct op *o)
 	c->inflight--;
 	if (c->stopped && c->inflight < MAX_CONN_INFLIGHT) {
 		c->stopped = false;
+		rpc_server_heard(c); /* what it said meanwhile is read now */
 		if (c->net)
 			net_resume(c->net);
 	}
@@ -131,7 +133,8 @@ static void op_sent(struct msg *m, int rc)
 {
 	struct op *o = m->owner;
 
-	(void)rc; /* a lost reply is asked for again */
+	if (rc == 0 && o->conn) /* a lost reply is asked for again */
+		rpc_server_heard(o->conn);
 	op_detach(o);
 	op_free(o);
 }
@@ -444,6 +447,7 @@ static int server_want_bulk(void *arg, struct net_conn *net, struct msg *m)
 			 net_peer(net), rpc_name(m->h.rpc));
 		return -EPROTO;
 	}
+	rpc_server_heard(c);
 	rc = s->cfg.ops->bulk_get(s->cfg.arg, m->h.bulk_len, &m->iov, &m->iov_n, &m->owner);
 	c->wants_bulk = rc == -EAGAIN;
 	if (rc == 0) {
@@ -462,6 +466,7 @@ void rpc_service_bulk_ready(struct rpc_service *s)
 		if (!c->wants_bulk || !c->net)
 			continue;
 		c->wants_bulk = false;
+		rpc_server_heard(c);
 		net_resume(c->net);
 	}
 }
@@ -472,6 +477,7 @@ static void server_on_msg(void *arg, struct net_conn *net, struct msg *m)
 	struct rpc_frame *f = container_of(m, struct rpc_frame, m);
 
 	(void)net;
+	rpc_server_heard(c);
 	if (m->h.rpc == RPC_any_connect)
 		rpc_server_connect(c, f);
 	else
@@ -512,6 +518,7 @@ struct sconn *rpc_server_conn_new(struct rpc_service *s, struct net_conn *net)
 	c->svc = s;
 	c->net = net;
 	c->refs = 1;
+	rpc_server_heard(c);
 	LIST_INSERT_HEAD(&s->conns, c, link);
 	return c;
 }
@@ -596,7 +603,11 @@ static int service_init(struct rpc_service *s)
 	}
 	if (!s->cfg.session_timeout_ms)
 		s->cfg.session_timeout_ms = SESSION_TIMEOUT_MS;
-	s->ping_ms = PING_MS;
+	s->ping_ms = s->cfg.session_timeout_ms / 2;
+	if (s->ping_ms < PING_MIN_MS)
+		s->ping_ms = PING_MIN_MS;
+	if (s->ping_ms > PING_MAX_MS)
+		s->ping_ms = PING_MAX_MS;
 	s->reap_timer = (struct loop_timer){.fn = rpc_server_reap, .arg = s};
 	return 0;
 }

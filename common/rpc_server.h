@@ -15,6 +15,9 @@ struct sconn {
 	uint32_t lane;
 	uint32_t refs;
 	uint32_t inflight;
+	uint64_t heard_ns;     /* something came, or an answer left: the peer is alive */
+	uint64_t suspected_ns; /* it is silent for too long, as it seems */
+	bool silent;	       /* closed for that */
 	bool stopped;	 /* by MAX_CONN_INFLIGHT */
 	bool wants_bulk; /* stopped until rpc_service_bulk_ready() */
 	bool said_bye;	 /* disconnect was asked for */
@@ -44,7 +47,7 @@ struct rpc_service {
 	TAILQ_HEAD(, rpc_session) sessions;
 	struct co_waitq idle_q; /* nops became 0 */
 	uint32_t nops, nsessions;
-	uint32_t ping_ms;
+	uint32_t ping_ms; /* peers say something at least so often */
 	bool stopping;
 	struct loop_timer reap_timer;
 	struct stat_counter stats[RPC_NR_MAX];
@@ -54,6 +57,11 @@ struct rpc_service {
 struct sconn *rpc_server_conn_new(struct rpc_service *s, struct net_conn *net);
 must_check int rpc_server_handover(struct sconn *c, struct rpc_service *to,
 				   struct rpc_frame *connect);
+
+static inline void rpc_server_heard(struct sconn *c)
+{
+	c->heard_ns = loop_now(c->svc->cfg.loop);
+}
 
 /* rpc_session.c: connect, sessions, their end */
 void rpc_server_connect(struct sconn *c, struct rpc_frame *f); /* takes the frame; answers */

@@ -5,6 +5,10 @@
  * connections (the lanes of a client). It ends when its last connection said disconnect, when it
  * had no connection for session_timeout_ms, or when it is evicted. Its end runs in a fiber,
  * because giving back what it held may suspend.
+ *
+ * A peer whose machine or network is gone closes no connection, and TCP takes minutes to notice.
+ * But a peer that lives says something every ping_ms: a connection on which two pings are missing
+ * is closed, and the session is without it since it was heard of last.
  */
 #include "common/log.h"
 #include "common/rpc_server.h"
@@ -114,6 +118,16 @@ static void session_end(struct rpc_service *s, struct rpc_session *ses, bool evi
 	}
 }
 
+enum { SILENT_PINGS = 2, SUSPECT_MS = 1000 };
+
+static void reap_by(struct rpc_service *s, uint64_t due_ns)
+{
+	uint64_t now = loop_now(s->cfg.loop);
+
+	if (!s->reap_timer.due_ns || s->reap_timer.due_ns > due_ns)
+		loop_timer_start(s->cfg.loop, &s->reap_timer, due_ns > now ? due_ns - now : 0);
+}
+
 void rpc_server_session_unbind(struct sconn *c)
 {
 	struct rpc_service *s = c->svc;
@@ -124,20 +138,51 @@ void rpc_server_session_unbind(struct sconn *c)
 	c->session = NULL;
 	if (--ses->nconns)
 		return;
-	ses->idle_since_ns = loop_now(s->cfg.loop);
+	ses->idle_since_ns = c->silent ? c->heard_ns : loop_now(s->cfg.loop);
 	if (c->said_bye)
 		session_end(s, ses, false);
-	else if (!s->reap_timer.due_ns)
-		loop_timer_start(s->cfg.loop, &s->reap_timer,
-				 s->cfg.session_timeout_ms * NSEC_PER_MSEC);
+	else
+		reap_by(s, ses->idle_since_ns + s->cfg.session_timeout_ms * NSEC_PER_MSEC);
 }
 
-/* Ends sessions that had no connection for too long. */
+/* When to look again. If it was this server that slept, the pings are in its sockets: who is
+ * suspected has time until these were read. */
+static uint64_t conn_check(struct sconn *c, uint64_t now)
+{
+	uint64_t limit = SILENT_PINGS * c->svc->ping_ms * NSEC_PER_MSEC;
+
+	if (c->stopped || c->wants_bulk) /* by us: it may say what it likes */
+		return now + limit;
+	if (c->heard_ns + limit > now)
+		return c->heard_ns + limit;
+	if (c->suspected_ns < c->heard_ns)
+		c->suspected_ns = now;
+	if (c->suspected_ns + SUSPECT_MS * NSEC_PER_MSEC > now)
+		return c->suspected_ns + SUSPECT_MS * NSEC_PER_MSEC;
+	log_warn("%s: %s (%s) is silent for %u s: connection closed", c->svc->cfg.name,
+		 c->session->name, net_peer(c->net),
+		 (uint32_t)((now - c->heard_ns) / (uint64_t)NSEC_PER_SEC));
+	c->silent = true;
+	net_close(c->net, -ETIMEDOUT);
+	return now + limit;
+}
+
+/* Closes connections of peers that are gone. */
+static void reap_conns(struct rpc_service *s)
+{
+	struct sconn *c;
+
+	LIST_FOREACH(c, &s->conns, link)
+		if (c->session && !c->silent)
+			reap_by(s, conn_check(c, loop_now(s->cfg.loop)));
+}
+
+/* And ends sessions that had no connection for too long. */
 void rpc_server_reap(void *arg)
 {
 	struct rpc_service *s = arg;
 	uint64_t timeout = s->cfg.session_timeout_ms * NSEC_PER_MSEC;
-	uint64_t now = loop_now(s->cfg.loop), next = 0;
+	uint64_t now = loop_now(s->cfg.loop);
 	struct rpc_session *ses, *tmp;
 
 	for (ses = TAILQ_FIRST(&s->sessions); ses; ses = tmp) {
@@ -148,12 +193,11 @@ void rpc_server_reap(void *arg)
 			log_warn("%s: %s (%s) was not heard of for %u s: evicted", s->cfg.name,
 				 ses->name, ses->peer, s->cfg.session_timeout_ms / 1000);
 			session_end(s, ses, true);
-		} else if (!next || ses->idle_since_ns + timeout < next) {
-			next = ses->idle_since_ns + timeout;
+		} else {
+			reap_by(s, ses->idle_since_ns + timeout);
 		}
 	}
-	if (next)
-		loop_timer_start(s->cfg.loop, &s->reap_timer, next - now);
+	reap_conns(s);
 }
 
 void rpc_service_evict(struct rpc_service *s, struct rpc_session *ses, const char *why)
@@ -253,6 +297,7 @@ static int connect_session(struct sconn *c, const struct any_connect_req *q,
 	c->said_bye = false;
 	p->session = ses->id;
 	p->epoch = ses->epoch;
+	reap_by(s, c->heard_ns + SILENT_PINGS * s->ping_ms * NSEC_PER_MSEC);
 	return 0;
 }
 

@@ -18,7 +18,7 @@ static struct loop *cl, *sl;
 static struct rpc_service *svc;
 static struct rpc_client_cfg client;
 static struct rpc_import *imp;
-static uint32_t executed[CALLERS * CALLS], running, failed_calls;
+static uint32_t executed[CALLERS * CALLS], running, failed_calls, evicted;
 static uint8_t *pattern;
 
 /* ---- the server ---- */
@@ -120,10 +120,17 @@ static int replay_store(void *arg, struct rpc_op *op, int32_t status, struct spa
 	return 0;
 }
 
+static void session_close(void *arg, struct rpc_session *s, bool is_evicted)
+{
+	(void)arg, (void)s;
+	evicted += is_evicted;
+}
+
 static const struct rpc_handler handlers[] = {
 	{RPC_mds_setattr, h_setattr}, {RPC_oss_read, h_read}, {RPC_oss_write, h_write}};
 static const struct rpc_service_ops service_ops = {.replay_find = replay_find,
 						   .replay_store = replay_store,
+						   .session_co_close = session_close,
 						   .bulk_get = bulk_get,
 						   .bulk_put = bulk_put};
 
@@ -230,20 +237,20 @@ static void run_on(struct loop *l, loop_fn *fn)
 	assert_int_equal(sim_run_until(all_done, NULL, 3600 * NSEC_PER_SEC), 0);
 }
 
-static uint64_t run_seed(uint64_t seed, uint32_t drop)
+/* A server at node 2, and a client at node 1 that makes all its calls. */
+static void begin_world(uint64_t seed, uint32_t drop, uint32_t session_timeout_ms)
 {
 	struct rpc_service_cfg cfg = {.name = "test", .handlers = handlers,
 				      .nhandlers = ARRAY_SIZE(handlers), .ops = &service_ops,
-				      .boot_id = 5, .session_timeout_ms = 3600000};
+				      .boot_id = 5, .session_timeout_ms = session_timeout_ms};
 	struct nid at;
-	uint64_t digest;
 
 	sim_begin(seed);
 	sim_net_begin();
 	sim_net()->drop_per_million = drop;
 	sim_net()->refuse_per_million = drop;
 	memset(executed, 0, sizeof(executed));
-	failed_calls = 0;
+	failed_calls = evicted = 0;
 	running = 1;
 	sim_set_node(2);
 	assert_int_equal(loop_create(&sl), 0);
@@ -259,10 +266,10 @@ static uint64_t run_seed(uint64_t seed, uint32_t drop)
 	while (!running)
 		sim_step();
 	assert_int_equal(sim_run_until(all_done, NULL, 36000 * NSEC_PER_SEC), 0);
-	digest = sim_digest();
-	assert_int_equal(failed_calls, 0);
-	for (int i = 0; i < CALLERS * CALLS; i++)
-		assert_int_equal(executed[i], 1);
+}
+
+static void end_world(void)
+{
 	sim_net()->drop_per_million = sim_net()->refuse_per_million = 0;
 	running = 1;
 	run_on(cl, end);
@@ -277,6 +284,18 @@ static uint64_t run_seed(uint64_t seed, uint32_t drop)
 	sim_end();
 	for (int i = 0; i < SLOTS; i++)
 		slot[i].xid = 0;
+}
+
+static uint64_t run_seed(uint64_t seed, uint32_t drop)
+{
+	uint64_t digest;
+
+	begin_world(seed, drop, 3600000);
+	digest = sim_digest();
+	assert_int_equal(failed_calls, 0);
+	for (int i = 0; i < CALLERS * CALLS; i++)
+		assert_int_equal(executed[i], 1);
+	end_world();
 	return digest;
 }
 
@@ -300,6 +319,31 @@ static void the_same_seed_is_the_same_run(void **state)
 	(void)state;
 	assert_true(a == b);
 	assert_true(a != run_seed(43, 20000));
+}
+
+static void call_again(void *arg)
+{
+	(void)arg;
+	assert_int_equal(fiber_spawn(cl, caller, NULL), 0);
+}
+
+/* Its connection stays: nobody tells the server that the machine is gone. */
+static void a_client_that_is_gone_is_missed_and_one_that_is_idle_is_not(void **state)
+{
+	(void)state;
+	begin_world(7, 0, 12000);
+	sim_run_for(3600 * NSEC_PER_SEC);
+	assert_int_equal(evicted, 0);
+	sim_net_pause(1, true);
+	sim_run_for(5 * NSEC_PER_SEC);
+	assert_int_equal(evicted, 0);
+	sim_run_for(9 * NSEC_PER_SEC);
+	assert_int_equal(evicted, 1);
+	sim_net_pause(1, false);
+	running = 1;
+	run_on(cl, call_again);
+	assert_int_equal(failed_calls, 0);
+	end_world();
 }
 
 static int setup(void **state)
@@ -336,6 +380,7 @@ int main(void)
 		cmocka_unit_test(calls_succeed_without_faults),
 		cmocka_unit_test(every_call_is_executed_once_over_breaking_connections),
 		cmocka_unit_test(the_same_seed_is_the_same_run),
+		cmocka_unit_test(a_client_that_is_gone_is_missed_and_one_that_is_idle_is_not),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
