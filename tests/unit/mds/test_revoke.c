@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_revoke.c - leases over RPC: a change waits for whoever may keep what it changes, until that
+ * client has answered or its term is over, and for nobody else. */
+#include "tests/unit/mds/mds_request_test.h"
+
+enum { BOTH = LEASE_LOOKUP | LEASE_UPDATE };
+
+/* One round of the recall channel of client c; the number of recalls that it brought. */
+static uint32_t ask(struct st *s, int c, uint64_t *returned, bool wait, struct mds_recall *last)
+{
+	struct mds_recalls_req q = {.returned = *returned, .wait = wait};
+	struct mds_recalls_rep p;
+	struct mds_recall r;
+	struct rbuf b;
+	uint32_t n = 0;
+	RPC_CALL(call);
+
+	assert_int_equal(mds_co_recalls(s->client[c].imp, &call, &q, &p), 0);
+	assert_int_equal(p.term_ms, 400); /* two fifths of the session's second */
+	for (b = rbuf_of(p.recalls); b.len; n++) {
+		assert_int_equal(dec_mds_recall(&b, &r), 0);
+		*returned = r.seq;
+		if (last)
+			*last = r;
+	}
+	return n;
+}
+
+static uint32_t lookup(struct st *s, int c, const char *name)
+{
+	struct mds_lookup_req q = {ROOT, SPAN_STR(name)};
+	struct mds_lookup_rep p;
+	RPC_CALL(call);
+
+	assert_int_equal(mds_co_lookup(s->client[c].imp, &call, &q, &p), 0);
+	return p.lease;
+}
+
+static uint32_t lease_of(struct st *s, int c, struct fid fid)
+{
+	struct mds_getattr_req q = {fid};
+	struct mds_getattr_rep p;
+	RPC_CALL(call);
+
+	assert_int_equal(mds_co_getattr(s->client[c].imp, &call, &q, &p), 0);
+	return p.lease;
+}
+
+struct chmod {
+	struct st *s;
+	int client, rc;
+	struct fid fid;
+	bool done;
+};
+
+static void chmod_fiber(void *arg)
+{
+	struct chmod *m = arg;
+	struct mds_setattr_req q = {.fid = m->fid, .valid = SETATTR_MODE, .mode = 0600};
+	struct mds_setattr_rep p;
+	RPC_CALL(call);
+
+	m->rc = mds_co_setattr(m->s->client[m->client].imp, &call, &q, &p);
+	m->done = true;
+}
+
+static void begin(struct st *s, struct chmod *m, int c, struct fid fid)
+{
+	*m = (struct chmod){.s = s, .client = c, .fid = fid};
+	assert_int_equal(fiber_spawn(s->loop, chmod_fiber, m), 0);
+}
+
+/* Client 0 has the leases of a file, and a term. */
+static struct fid leased_file(struct st *s, uint64_t *returned)
+{
+	struct st_open f;
+
+	st_connect(s, 0);
+	st_connect(s, 1);
+	f = st_create(s, 1, "f", 0);
+	assert_int_equal(lookup(s, 0, "f"), 0); /* no term yet */
+	*returned = 0;
+	ask(s, 0, returned, false, NULL);
+	assert_int_equal(lookup(s, 0, "f"), BOTH);
+	return f.fid;
+}
+
+static void body_answer(struct st *s)
+{
+	struct mds_recall r;
+	uint64_t returned;
+	struct chmod m;
+	struct fid fid = leased_file(s, &returned);
+
+	begin(s, &m, 1, fid);
+	assert_int_equal(ask(s, 0, &returned, true, &r), 1);
+	assert_true(fid_eq(&r.fid, &fid));
+	assert_int_equal(r.bits, LEASE_UPDATE);
+	co_sleep(5 * NSEC_PER_MSEC);
+	assert_false(m.done); /* heard is not obeyed */
+	assert_int_equal(lease_of(s, 0, fid), 0);
+	assert_int_equal(ask(s, 0, &returned, false, NULL), 0);
+	st_until(s, m.done);
+	assert_int_equal(m.rc, 0);
+	assert_int_equal(lease_of(s, 0, fid), LEASE_UPDATE);
+}
+
+static void a_change_waits_until_the_recall_is_obeyed(void **state)
+{
+	(void)state;
+	st_run(body_answer);
+}
+
+static void body_own(struct st *s)
+{
+	uint64_t returned;
+	struct chmod m;
+	struct fid fid = leased_file(s, &returned);
+
+	begin(s, &m, 0, fid);
+	st_until(s, m.done);
+	assert_int_equal(m.rc, 0);
+}
+
+static void ones_own_leases_hinder_nobody(void **state)
+{
+	(void)state;
+	st_run(body_own);
+}
+
+static void body_silent(struct st *s)
+{
+	struct mds_recall r;
+	uint64_t returned, start;
+	struct chmod m;
+	struct fid fid = leased_file(s, &returned);
+
+	start = loop_now(s->loop);
+	begin(s, &m, 1, fid);
+	st_until(s, m.done);
+	assert_int_equal(m.rc, 0);
+	assert_in_range(loop_now(s->loop) - start, 300 * NSEC_PER_MSEC, 2000 * NSEC_PER_MSEC);
+	/* It comes back: before anything else it hears what it has missed. */
+	assert_int_equal(ask(s, 0, &returned, true, &r), 1);
+	assert_true(fid_eq(&r.fid, &fid));
+}
+
+static void a_client_that_says_nothing_is_waited_for_until_its_term_is_over(void **state)
+{
+	(void)state;
+	st_run(body_silent);
+}
+
+static void body_stubborn(struct st *s)
+{
+	uint64_t returned, none;
+	struct chmod m;
+	struct fid fid = leased_file(s, &returned);
+
+	begin(s, &m, 1, fid);
+	while (!m.done) { /* it goes on asking, and never says that it has obeyed */
+		none = 0;
+		ask(s, 0, &none, false, NULL);
+		co_sleep(20 * NSEC_PER_MSEC);
+	}
+	assert_int_equal(m.rc, 0);
+}
+
+static void a_client_that_does_not_obey_gets_no_new_term(void **state)
+{
+	(void)state;
+	st_run(body_stubborn);
+}
+
+static void body_gone(struct st *s)
+{
+	uint64_t returned;
+	struct chmod m;
+	struct fid fid = leased_file(s, &returned);
+
+	begin(s, &m, 1, fid);
+	co_sleep(5 * NSEC_PER_MSEC);
+	assert_false(m.done);
+	st_disconnect(s, 0);
+	st_until(s, m.done);
+	assert_int_equal(m.rc, 0);
+}
+
+static void a_client_that_says_goodbye_is_not_waited_for(void **state)
+{
+	(void)state;
+	st_run(body_gone);
+}
+
+static void body_written(struct st *s)
+{
+	uint64_t returned;
+	struct st_open o;
+	struct fid fid = leased_file(s, &returned);
+
+	ask(s, 0, &returned, false, NULL);
+	st_unlink(s, 0, "nothing"); /* fails, and disturbs nobody */
+	o = st_open(s, 0, fid, OPEN_WRITE);
+	assert_int_equal(lease_of(s, 1, fid), 0);
+	assert_int_equal(lease_of(s, 0, fid), 0);
+	assert_int_equal(lookup(s, 0, "f"), LEASE_LOOKUP); /* its name is another matter */
+	st_close(s, 0, &o, CLOSE_WROTE, 0);
+	assert_int_equal(lease_of(s, 0, fid), LEASE_UPDATE);
+}
+
+static void attributes_of_a_file_that_is_written_are_not_leased(void **state)
+{
+	(void)state;
+	st_run(body_written);
+}
+
+static void body_restart(struct st *s)
+{
+	uint64_t returned, start;
+	struct chmod m;
+	struct fid fid = leased_file(s, &returned);
+
+	st_stop_mds(s);
+	st_start_mds(s); /* both clients are known and not back: one never comes */
+	start = loop_now(s->loop);
+	assert_int_equal(rpc_import_co_wait(s->client[1].imp, 5000), 0);
+	begin(s, &m, 1, fid);
+	st_until(s, m.done);
+	assert_int_equal(m.rc, 0);
+	assert_true(loop_now(s->loop) - start >= 300 * NSEC_PER_MSEC);
+}
+
+static void after_a_restart_changes_wait_for_the_terms_of_the_last_life(void **state)
+{
+	(void)state;
+	st_run(body_restart);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_change_waits_until_the_recall_is_obeyed),
+		cmocka_unit_test(ones_own_leases_hinder_nobody),
+		cmocka_unit_test(a_client_that_says_nothing_is_waited_for_until_its_term_is_over),
+		cmocka_unit_test(a_client_that_does_not_obey_gets_no_new_term),
+		cmocka_unit_test(a_client_that_says_goodbye_is_not_waited_for),
+		cmocka_unit_test(attributes_of_a_file_that_is_written_are_not_leased),
+		cmocka_unit_test(after_a_restart_changes_wait_for_the_terms_of_the_last_life),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
