@@ -5,7 +5,7 @@
 static void reply_value(fuse_req_t req, ssize_t n, size_t size, const char *buf)
 {
 	if (n < 0)
-		reply_rc(req, stale_rc((int)n));
+		reply_rc(req, (int)n);
 	else if (!size)
 		fuse_reply_xattr(req, (size_t)n);
 	else
@@ -30,7 +30,7 @@ static void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t
 	if (channel_is_name(name))
 		n = channel_co_get(fl, name, (char *)b->ptr, size);
 	else
-		n = fs_co_getxattr(fl->ln, &fid, name, b->ptr, size);
+		n = stale_rc((int)fs_co_getxattr(fl->ln, &fid, name, b->ptr, size));
 	reply_value(req, n, size, (const char *)b->ptr);
 	buf_put(b);
 }
@@ -50,7 +50,7 @@ static void op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
 		return;
 	}
 	b = flane_co_buf(fl, size ? (uint32_t)size : 1);
-	n = fs_co_listxattr(fl->ln, &fid, (char *)b->ptr, size);
+	n = stale_rc((int)fs_co_listxattr(fl->ln, &fid, (char *)b->ptr, size));
 	reply_value(req, n, size, (const char *)b->ptr);
 	buf_put(b);
 }
