@@ -140,7 +140,8 @@ void notifier_co_invalidate(void *face, struct lane *ln, const struct fs_inval *
 /* ---- known.c ---- which inodes the kernel knows */
 must_check int known_create(struct known **out);
 void known_destroy(struct known *k);
-/* Before an answer that names the node is written. */
+/* An answer will name the node. Before anything else is decided about it: whoever takes leases back
+ * meanwhile must see that the kernel may get to know it. */
 void known_add(struct known *k, uint64_t node);
 /* FORGET, or the answer could not be written. */
 void known_forget(struct known *k, uint64_t node, uint64_t n);
@@ -169,10 +170,11 @@ void face_end(struct face *f);
 must_check int face_fid(const struct face *f, fuse_ino_t node, struct fid *out);
 uint64_t face_node(const struct face *f, const struct fid *fid);
 void reply_stat(const struct fid *fid, const struct attr *a, struct stat *st);
-/* asked: asked_here(); what the kernel may keep depends on what happened since. */
+/* asked: asked_here(); what the kernel may keep depends on what happened since. Entries count as
+ * known from here on: they are sent, or known_forget() takes that back. */
 void reply_entry_param(struct flane *fl, uint64_t asked, const struct entry *e,
 		       struct fuse_entry_param *p);
-/* Answers with p; the kernel knows the node from then on. */
+/* Answers with p of reply_entry_param(). */
 void reply_send_entry(struct flane *fl, fuse_req_t req, const struct fuse_entry_param *p);
 void reply_entry(struct flane *fl, fuse_req_t req, uint64_t asked, int rc, const struct entry *e);
 void reply_attr(struct flane *fl, fuse_req_t req, uint64_t asked, int rc, const struct fid *fid,
@@ -187,6 +189,7 @@ static inline int stale_rc(int rc)
 void reply_open_out(const struct face *f, struct file *file, struct fuse_open_out *o);
 void reply_entry_out(struct flane *fl, uint64_t asked, const struct entry *e,
 		     struct fuse_entry_out *o);
+void reply_attr_out(const struct fid *fid, const struct attr *a, struct fuse_attr *o);
 /* How long the kernel may keep that a name leads here, and what is there. */
 uint64_t reply_keep_ns(struct flane *fl, uint64_t asked, const struct fid *fid,
 		       const struct attr *a, bool name);

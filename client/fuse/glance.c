@@ -95,14 +95,12 @@ static void count_change(struct glance *g, const struct serve *s)
 static void answer(struct flane *fl, const struct serve *s, const struct entry *e)
 {
 	uint64_t keep = reply_keep_ns(fl, s->asked_ns, &e->fid, &e->attr, false);
-	struct fuse_entry_out eo;
 	struct fuse_attr_out o = {
 		.attr_valid = keep / NSEC_PER_SEC,
 		.attr_valid_nsec = (uint32_t)(keep % NSEC_PER_SEC),
 	};
 
-	reply_entry_out(fl, s->asked_ns, e, &eo);
-	o.attr = eo.attr;
+	reply_attr_out(&e->fid, &e->attr, &o.attr);
 	raw_reply(fl->face, serve_head(s)->unique, 0, &o, sizeof(o));
 }
 

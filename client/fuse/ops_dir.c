@@ -25,6 +25,7 @@ static size_t add_plain(struct fill *f, const char *name, const struct fs_dirent
 static size_t add_plus(struct fill *f, const char *name, const struct fs_dirent *d)
 {
 	struct fuse_entry_param p = {0};
+	size_t n;
 
 	/* Without a node id the kernel takes only name and type and asks again for the rest:
 	 * for "." and "..", and where the size would first have to be measured. */
@@ -34,9 +35,16 @@ static size_t add_plus(struct fill *f, const char *name, const struct fs_dirent 
 		p.attr.st_mode = d->e.attr.mode;
 	else
 		reply_entry_param(f->fl, f->asked, &d->e, &p);
+	/* Names of a listing get the kernel's epoch of the moment when they are taken in, not of
+	 * the question as all others do: a recall in between would not reach them. So they are
+	 * looked up again when they are used, which takes no request while the lease lasts. */
+	p.entry_timeout = 0;
 	p.attr.st_ino = fid_to_ino(&d->e.fid);
-	return fuse_add_direntry_plus(f->req, f->buf + f->used, f->size - f->used, name, &p,
-				      (off_t)d->cookie);
+	n = fuse_add_direntry_plus(f->req, f->buf + f->used, f->size - f->used, name, &p,
+				   (off_t)d->cookie);
+	if (n > f->size - f->used) /* it does not fit */
+		known_forget(f->fl->face->known, p.ino, 1);
+	return n;
 }
 
 /* The node that the record behind f->used tells the kernel of; 0: none. */
@@ -70,8 +78,6 @@ static int add_entry(void *arg, const struct fs_dirent *d)
 	n = f->plus ? add_plus(f, name, d) : add_plain(f, name, d);
 	if (n > f->size - f->used)
 		return 1;
-	if (f->plus)
-		known_add(f->fl->face->known, d_node(f));
 	f->used += n;
 	return 0;
 }

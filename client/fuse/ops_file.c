@@ -66,7 +66,6 @@ static void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_
 	acl_note(fl, &e.fid, &e.attr, cred.pid);
 	reply_entry_out(fl, asked, &e, &out.e);
 	reply_open_out(fl->face, file, &out.o);
-	known_add(fl->face->known, out.e.nodeid);
 	if (fuse_reply_buf(req, (const char *)&out, sizeof(out))) {
 		known_forget(fl->face->known, out.e.nodeid, 1);
 		fs_co_release(fl->ln, file);
@@ -247,7 +246,6 @@ void tmpfile_co_serve(struct flane *fl, const struct serve *s)
 	}
 	reply_entry_out(fl, asked, &e, &out.e);
 	reply_open_out(fl->face, file, &out.o);
-	known_add(fl->face->known, out.e.nodeid);
 	if (raw_reply(fl->face, unique, 0, &out, sizeof(out))) {
 		known_forget(fl->face->known, out.e.nodeid, 1);
 		fs_co_release(fl->ln, file);

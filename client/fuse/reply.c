@@ -64,10 +64,13 @@ uint64_t reply_keep_ns(struct flane *fl, uint64_t asked, const struct fid *fid,
 void reply_entry_param(struct flane *fl, uint64_t asked, const struct entry *e,
 		       struct fuse_entry_param *p)
 {
-	double keep_s = (double)reply_keep_ns(fl, asked, &e->fid, &e->attr, true) / 1e9;
+	uint64_t node = face_node(fl->face, &e->fid);
+	double keep_s;
 
+	known_add(fl->face->known, node); /* before it is decided what may be kept: see known.c */
+	keep_s = (double)reply_keep_ns(fl, asked, &e->fid, &e->attr, true) / 1e9;
 	*p = (struct fuse_entry_param){
-		.ino = face_node(fl->face, &e->fid),
+		.ino = node,
 		.attr_timeout = keep_s,
 		.entry_timeout = keep_s,
 	};
@@ -77,7 +80,6 @@ void reply_entry_param(struct flane *fl, uint64_t asked, const struct entry *e,
 
 void reply_send_entry(struct flane *fl, fuse_req_t req, const struct fuse_entry_param *p)
 {
-	known_add(fl->face->known, p->ino);
 	if (fuse_reply_entry(req, p))
 		known_forget(fl->face->known, p->ino, 1);
 }
@@ -133,37 +135,45 @@ void reply_open_out(const struct face *f, struct file *file, struct fuse_open_ou
 		o->open_flags |= FOPEN_NOFLUSH;
 }
 
+void reply_attr_out(const struct fid *fid, const struct attr *a, struct fuse_attr *o)
+{
+	struct stat st;
+
+	reply_stat(fid, a, &st);
+	*o = (struct fuse_attr){
+		.ino = st.st_ino,
+		.size = (uint64_t)st.st_size,
+		.blocks = (uint64_t)st.st_blocks,
+		.atime = (uint64_t)st.st_atim.tv_sec,
+		.mtime = (uint64_t)st.st_mtim.tv_sec,
+		.ctime = (uint64_t)st.st_ctim.tv_sec,
+		.atimensec = (uint32_t)st.st_atim.tv_nsec,
+		.mtimensec = (uint32_t)st.st_mtim.tv_nsec,
+		.ctimensec = (uint32_t)st.st_ctim.tv_nsec,
+		.mode = st.st_mode,
+		.nlink = (uint32_t)st.st_nlink,
+		.uid = st.st_uid,
+		.gid = st.st_gid,
+		.rdev = (uint32_t)st.st_rdev,
+		.blksize = (uint32_t)st.st_blksize,
+	};
+}
+
 void reply_entry_out(struct flane *fl, uint64_t asked, const struct entry *e,
 		     struct fuse_entry_out *o)
 {
-	uint64_t keep = reply_keep_ns(fl, asked, &e->fid, &e->attr, true);
-	struct stat st;
+	uint64_t node = face_node(fl->face, &e->fid), keep;
 
-	reply_stat(&e->fid, &e->attr, &st);
+	known_add(fl->face->known, node);
+	keep = reply_keep_ns(fl, asked, &e->fid, &e->attr, true);
 	*o = (struct fuse_entry_out){
-		.nodeid = face_node(fl->face, &e->fid),
+		.nodeid = node,
 		.entry_valid = keep / NSEC_PER_SEC,
 		.attr_valid = keep / NSEC_PER_SEC,
 		.entry_valid_nsec = (uint32_t)(keep % NSEC_PER_SEC),
 		.attr_valid_nsec = (uint32_t)(keep % NSEC_PER_SEC),
-		.attr = {
-			.ino = st.st_ino,
-			.size = (uint64_t)st.st_size,
-			.blocks = (uint64_t)st.st_blocks,
-			.atime = (uint64_t)st.st_atim.tv_sec,
-			.mtime = (uint64_t)st.st_mtim.tv_sec,
-			.ctime = (uint64_t)st.st_ctim.tv_sec,
-			.atimensec = (uint32_t)st.st_atim.tv_nsec,
-			.mtimensec = (uint32_t)st.st_mtim.tv_nsec,
-			.ctimensec = (uint32_t)st.st_ctim.tv_nsec,
-			.mode = st.st_mode,
-			.nlink = (uint32_t)st.st_nlink,
-			.uid = st.st_uid,
-			.gid = st.st_gid,
-			.rdev = (uint32_t)st.st_rdev,
-			.blksize = (uint32_t)st.st_blksize,
-		},
 	};
+	reply_attr_out(&e->fid, &e->attr, &o->attr);
 }
 
 struct cred reply_cred(fuse_req_t req)

@@ -20,6 +20,7 @@ static int setup(void **state)
 	assert_non_null(fl);
 	options_init(&face.opt);
 	assert_int_equal(fs_create(&cfg, &face.fs), 0);
+	assert_int_equal(known_create(&face.known), 0);
 	assert_int_equal(loop_create(&fl->loop), 0);
 	fl->face = &face;
 	return 0;
@@ -30,6 +31,7 @@ static int teardown(void **state)
 	(void)state;
 	loop_destroy(fl->loop);
 	free(fl);
+	known_destroy(face.known);
 	fs_destroy(face.fs);
 	return 0;
 }
