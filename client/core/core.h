@@ -15,6 +15,7 @@
 #include "common/mgs_link.h"
 #include "common/rpc.h"
 #include <pthread.h>
+#include <stdatomic.h>
 #include <sys/queue.h>
 
 #define MAX_LANES 64
@@ -169,6 +170,7 @@ struct file {
 	uint64_t size_hint;
 	bool priv_killed;
 	bool closing; /* its close is on the way: nothing to open again */
+	atomic_uint users;
 	LIST_ENTRY(file) link;
 };
 

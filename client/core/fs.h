@@ -117,8 +117,12 @@ int fs_co_create(struct lane *ln, const struct fid *dir, struct span name, int f
 		 const struct cred *cred, struct entry *out, struct file **file);
 int fs_co_tmpfile(struct lane *ln, const struct fid *dir, int flags, uint32_t mode,
 		  const struct cred *cred, struct entry *out, struct file **file);
-/* Last use of the file; waits for the MDS, so the FUSE face answers the kernel before it calls
- * this. */
+/* An operation on the file goes on, perhaps longer than its caller waits: a release waits until it
+ * is dropped. Any thread. file_hold() gives f back; NULL is no file. */
+struct file *file_hold(struct file *f);
+void file_drop(struct file *f);
+/* Last use of the file; waits for who holds it and for the MDS, so the FUSE face answers the kernel
+ * before it calls this. */
 void fs_co_release(struct lane *ln, struct file *file);
 ssize_t fs_co_read(struct lane *ln, struct file *file, void *buf, size_t len, uint64_t off);
 /* append: at the end, atomically with respect to all clients; *off is then set. kill_priv:

@@ -278,6 +278,19 @@ static void close_co_facts(struct lane *ln, struct file *f, struct mds_close_req
 	objs_fini(&o);
 }
 
+struct file *file_hold(struct file *f)
+{
+	if (f)
+		atomic_fetch_add(&f->users, 1);
+	return f;
+}
+
+void file_drop(struct file *f)
+{
+	if (f)
+		atomic_fetch_sub(&f->users, 1);
+}
+
 void fs_co_release(struct lane *ln, struct file *f)
 {
 	struct mds_close_req q = {.fid = f->fid, .open_id = f->open_id};
@@ -285,6 +298,9 @@ void fs_co_release(struct lane *ln, struct file *f)
 	int rc;
 	OP_TIMER(ln, close);
 
+	/* Seldom, and nobody waits for a close: a caller was killed while its operation went on. */
+	while (atomic_load(&f->users))
+		co_sleep(NSEC_PER_MSEC);
 	lock_co_drop_handle(ln, f);
 	pthread_mutex_lock(&f->lock);
 	f->closing = true;

@@ -198,6 +198,14 @@ static inline struct file *fi_file(const struct fuse_file_info *fi)
 {
 	return (struct file *)(uintptr_t)fi->fh;
 }
+/* In every handler that may suspend: its caller can be killed meanwhile, and close the file. */
+static inline void file_dropp(struct file **f)
+{
+	file_drop(*f);
+}
+#define HOLD_FILE(fi_) \
+	CLEANUP(file_dropp) struct file *held_##fi_ __attribute__((unused)) = \
+		file_hold(fi_ ? fi_file(fi_) : NULL)
 /* The inode had no ACL and no security attribute when its attributes were got just now. */
 void acl_note(struct flane *fl, const struct fid *fid, const struct attr *a, uint32_t tid);
 bool acl_none(struct flane *fl, const struct fid *fid, uint32_t tid);

@@ -103,6 +103,7 @@ static void op_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 static void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 		    struct fuse_file_info *fi)
 {
+	HOLD_FILE(fi);
 	struct flane *fl = flane_here();
 	struct file *file = fi_file(fi);
 	struct buf *b;
@@ -125,6 +126,7 @@ static void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 static void op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_t off,
 		     struct fuse_file_info *fi)
 {
+	HOLD_FILE(fi);
 	struct flane *fl = flane_here();
 	const struct fuse_write_in *in = serve_body(serve_here(), sizeof(*in));
 	struct file *file = fi_file(fi);
@@ -144,6 +146,7 @@ static void op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t siz
 
 static void op_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *fi)
 {
+	HOLD_FILE(fi);
 	struct flane *fl = flane_here();
 
 	(void)ino;
@@ -153,6 +156,7 @@ static void op_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_f
 static void op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off, off_t len,
 			 struct fuse_file_info *fi)
 {
+	HOLD_FILE(fi);
 	struct flane *fl = flane_here();
 	bool kill = fuse_req_ctx(req)->uid != 0;
 	int rc = -EINVAL;
@@ -168,6 +172,7 @@ static void op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off, of
 static void op_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence,
 		     struct fuse_file_info *fi)
 {
+	HOLD_FILE(fi);
 	struct flane *fl = flane_here();
 	int64_t at;
 
@@ -183,6 +188,8 @@ static void op_copy_file_range(fuse_req_t req, fuse_ino_t ino_in, off_t off_in,
 			       struct fuse_file_info *fi_in, fuse_ino_t ino_out, off_t off_out,
 			       struct fuse_file_info *fi_out, size_t len, int flags)
 {
+	HOLD_FILE(fi_in);
+	HOLD_FILE(fi_out);
 	struct flane *fl = flane_here();
 	ssize_t n;
 

@@ -83,6 +83,7 @@ static uint32_t setattr_valid_of(uint32_t v)
 static void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *st, int to_set,
 		       struct fuse_file_info *fi)
 {
+	HOLD_FILE(fi);
 	struct flane *fl = flane_here();
 	uint64_t asked = asked_here();
 	const struct fuse_setattr_in *in = serve_body(serve_here(), sizeof(*in));
