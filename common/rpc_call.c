@@ -13,7 +13,11 @@
 #include "common/rpc_client.h"
 #include <stdlib.h>
 
-enum { BULK_RETRIES = 3 }; /* sent again this often after a bad bulk checksum */
+enum {
+	BULK_RETRIES = 3, /* sent again this often after a bad bulk checksum */
+	RIDES_MAX = 8,	  /* more than that do not wait for another message */
+};
+#define RIDE_NS (20 * NSEC_PER_MSEC)
 
 static struct pending *pending_find(struct rpc_import *imp, uint64_t xid)
 {
@@ -202,7 +206,7 @@ const struct net_ops rpc_import_net_ops = {
 
 /* ---- sending ---- */
 
-static void import_send(struct rpc_import *imp, struct pending *p)
+static void send_now(struct rpc_import *imp, struct pending *p)
 {
 	struct msg *m = &p->out->m;
 
@@ -216,6 +220,45 @@ static void import_send(struct rpc_import *imp, struct pending *p)
 	p->again = false;
 	p->in_net = true;
 	net_send(imp->conn, m);
+}
+
+/* Waking the server, and being woken by its answer, costs more than the request itself: one that
+ * nobody waits for leaves in front of the next one, or soon. */
+static void ride(struct rpc_import *imp, struct pending *p)
+{
+	STAILQ_INSERT_TAIL(&imp->rides, p, ride);
+	p->riding = true;
+	if (++imp->nrides == 1)
+		loop_timer_start(imp->l, &imp->ride_timer, RIDE_NS);
+	if (imp->nrides == RIDES_MAX)
+		rpc_import_send_rides(imp);
+}
+
+static void ride_end(struct rpc_import *imp, struct pending *p)
+{
+	STAILQ_REMOVE(&imp->rides, p, pending, ride);
+	p->riding = false;
+	if (--imp->nrides == 0)
+		loop_timer_stop(imp->l, &imp->ride_timer);
+}
+
+void rpc_import_send_rides(void *arg)
+{
+	struct rpc_import *imp = arg;
+	struct pending *p;
+
+	while ((p = STAILQ_FIRST(&imp->rides))) {
+		ride_end(imp, p);
+		/* After a reconnect all is sent that has no answer. */
+		if (imp->state == IMP_FULL && !p->done && !p->timed_out)
+			send_now(imp, p);
+	}
+}
+
+static void import_send(struct rpc_import *imp, struct pending *p)
+{
+	rpc_import_send_rides(imp);
+	send_now(imp, p);
 }
 
 void rpc_import_resend_all(struct rpc_import *imp)
@@ -252,6 +295,7 @@ static int slot_co_take(struct rpc_import *imp, uint16_t *slot)
 	int rc, bit;
 
 	while (!imp->slots) {
+		rpc_import_send_rides(imp); /* they have slots */
 		rc = co_wait(&imp->slot_q, 0);
 		if (rc)
 			return rc;
@@ -306,6 +350,8 @@ static int call_prepare(struct rpc_import *imp, struct pending *p, const void *r
 static void call_finish(struct rpc_import *imp, struct pending *p)
 {
 	loop_timer_stop(imp->l, &p->timer);
+	if (p->riding)
+		ride_end(imp, p);
 	TAILQ_REMOVE(&imp->calls, p, link);
 	LIST_REMOVE(p, hash);
 	if (p->desc->flags & RPC_MODIFIES)
@@ -371,7 +417,9 @@ static int call_co_run(struct rpc_import *imp, struct pending *p, const void *re
 	LIST_INSERT_HEAD(&imp->hash[call->xid % PENDING_HASH], p, hash);
 	if (call->on_sent)
 		call->on_sent(call->on_sent_arg, call->xid);
-	if (call_may_send(imp, call, p->desc))
+	if (imp->state == IMP_FULL && (p->desc->flags & RPC_RIDES))
+		ride(imp, p);
+	else if (call_may_send(imp, call, p->desc))
 		import_send(imp, p);
 	p->fiber = fiber_self();
 	fiber_co_suspend();

@@ -19,6 +19,7 @@ struct pending {
 	struct loop_timer timer;
 	bool in_net;		/* out is queued in the transport */
 	bool receiving;		/* the reply's bulk is coming into call->in */
+	bool riding;		/* in the import's list of those that wait for the next message */
 	bool sent;		/* at least once: the next time carries WIRE_RESENT */
 	bool timed_out;
 	uint32_t retries;	/* after damaged bulk */
@@ -28,6 +29,7 @@ struct pending {
 	uint64_t start_ns;
 	TAILQ_ENTRY(pending) link;
 	LIST_ENTRY(pending) hash;
+	STAILQ_ENTRY(pending) ride;
 };
 
 struct rpc_import {
@@ -54,6 +56,9 @@ struct rpc_import {
 	uint64_t last_recv_ns;
 	struct co_waitq slot_q, state_q;
 	TAILQ_HEAD(, pending) calls;
+	STAILQ_HEAD(, pending) rides; /* RPC_RIDES that wait for the next message or ride_timer */
+	uint32_t nrides;
+	struct loop_timer ride_timer;
 	LIST_HEAD(, pending) hash[PENDING_HASH];
 	struct co_waitq event_q; /* import_main sleeps here */
 	int connect_rc;
@@ -65,6 +70,8 @@ struct rpc_import {
 /* rpc_call.c */
 extern const struct net_ops rpc_import_net_ops;
 void rpc_import_resend_all(struct rpc_import *imp);
+/* Sends what waits for company. */
+void rpc_import_send_rides(void *imp);
 void rpc_import_fail_calls(struct rpc_import *imp, int rc);
 /* The connection is lost: the calls that make it work again end, the others wait for the next
  * one. */

@@ -266,6 +266,8 @@ int rpc_import_create(const struct rpc_import_cfg *cfg, struct rpc_import **out)
 	co_waitq_init(&imp->state_q);
 	co_waitq_init(&imp->event_q);
 	TAILQ_INIT(&imp->calls);
+	STAILQ_INIT(&imp->rides);
+	imp->ride_timer = (struct loop_timer){.fn = rpc_import_send_rides, .arg = imp};
 	for (int i = 0; i < RPC_NR_MAX; i++)
 		imp->stats[i].name = rpc_desc_find((uint16_t)i) ? rpc_name((uint16_t)i) : NULL;
 	imp->main_running = true;

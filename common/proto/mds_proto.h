@@ -19,7 +19,7 @@
 	X(206, mds, rename,      RPC_MODIFIES, "move a name, replacing or exchanging the target") \
 	X(207, mds, readlink,    0,            "target of a symbolic link") \
 	X(208, mds, open,        RPC_MODIFIES, "open a regular file; O_TRUNC included") \
-	X(209, mds, close,       RPC_MODIFIES, "end an open; gives size, blocks and times after writes") \
+	X(209, mds, close,       RPC_MODIFIES | RPC_RIDES, "end an open; gives size, blocks and times after writes") \
 	X(210, mds, readdir,     0,            "entries of a directory from a cookie on, with attributes if asked for") \
 	X(211, mds, getxattr,    0,            "value of an extended attribute") \
 	X(212, mds, setxattr,    RPC_MODIFIES, "set an extended attribute") \

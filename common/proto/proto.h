@@ -30,6 +30,7 @@ enum rpc_flags {
 	RPC_BULK_IN = 4,   /* request carries bulk data */
 	RPC_BULK_OUT = 8,  /* reply carries bulk data */
 	RPC_LONG = 16,	   /* may wait for other clients: no latency statistics */
+	RPC_RIDES = 32,	   /* nobody waits for it: it may leave a little later, with the next one */
 };
 
 /* Constants that travel in fields. */

@@ -18,7 +18,7 @@ struct net_conn {
 };
 
 static struct net_conn conn;
-static struct msg *last_sent;
+static struct msg *last_sent, *all_sent[256];
 static struct co_waitq sent_q;
 static uint32_t nsent;
 
@@ -48,6 +48,8 @@ void net_send(struct net_conn *c, struct msg *m)
 {
 	(void)c;
 	last_sent = m;
+	assert_true(nsent < ARRAY_SIZE(all_sent));
+	all_sent[nsent] = m;
 	nsent++;
 	co_wake_all(&sent_q);
 }
@@ -110,12 +112,12 @@ static struct loop *l;
 static struct rpc_import *imp;
 static int call_rc;
 static bool call_over;
+static uint32_t nclosed;
 
-static void co_answer_connect(void)
+static void co_answer_connect_again(struct msg *m)
 {
 	struct any_connect_rep p = {
 		.version = WIRE_VERSION, .session = 7, .epoch = 1, .boot_id = 1};
-	struct msg *m = co_sent(1);
 	struct wire_hdr h = m->h;
 	struct wbuf w;
 
@@ -125,6 +127,11 @@ static void co_answer_connect(void)
 	reply(&h, 0, wbuf_span(&w));
 	wbuf_fini(&w);
 	CHECK_RC(rpc_import_co_wait(imp, 5000), 0);
+}
+
+static void co_answer_connect(void)
+{
+	co_answer_connect_again(co_sent(1));
 }
 
 static void call_write(void *arg)
@@ -154,6 +161,7 @@ static void run(loop_fn *body)
 	struct rpc_import_cfg cfg = {.client = &client, .target = "t-OST0000", .nids = {.n = 1}};
 
 	nsent = 0;
+	nclosed = 0;
 	call_over = false;
 	co_waitq_init(&sent_q);
 	CHECK_RC(loop_create(&l), 0);
@@ -198,6 +206,148 @@ static void bulk_refused_before_it_is_known_to_have_left_is_sent_again(void **st
 	run(b_early_refusal);
 }
 
+/* ---- requests that wait for company ---- */
+
+static void call_close(void *arg)
+{
+	struct mds_close_req q = {.fid = {0x200000401, 7, 0}};
+	struct mds_close_rep p;
+	RPC_CALL(call);
+
+	call.deadline_ms = (uint32_t)(uintptr_t)arg;
+	call_rc = mds_co_close(imp, &call, &q, &p);
+	nclosed++;
+}
+
+static void call_getattr(void *arg)
+{
+	struct mds_getattr_req q = {.fid = {0x200000401, 7, 0}};
+	struct mds_getattr_rep p;
+	RPC_CALL(call);
+
+	(void)arg;
+	call_rc = mds_co_getattr(imp, &call, &q, &p);
+	call_over = true;
+}
+
+static void answer(struct msg *m)
+{
+	struct wire_hdr h = m->h;
+
+	m->done(m, 0);
+	reply(&h, -ENOENT, SPAN_NONE);
+}
+
+static void b_ride(void *arg)
+{
+	struct msg *close;
+
+	(void)arg;
+	co_answer_connect();
+	CHECK_RC(fiber_spawn(l, call_close, NULL), 0);
+	co_yield();
+	assert_int_equal(nsent, 1); /* it waits */
+	CHECK_RC(fiber_spawn(l, call_getattr, NULL), 0);
+	co_yield();
+	assert_int_equal(nsent, 3);
+	close = all_sent[1];
+	assert_int_equal(close->h.rpc, RPC_mds_close); /* in front of the one that it waited for */
+	assert_int_equal(last_sent->h.rpc, RPC_mds_getattr);
+	answer(close);
+	answer(last_sent);
+	while (!call_over || nclosed < 1)
+		co_yield();
+	CHECK_RC(fiber_spawn(l, call_close, NULL), 0);
+	answer(co_sent(4)); /* alone, after a while */
+	while (nclosed < 2)
+		co_yield();
+	co_destroy();
+}
+
+static void a_close_leaves_with_the_next_request_or_soon(void **state)
+{
+	(void)state;
+	run(b_ride);
+}
+
+static void b_ride_slots(void *arg)
+{
+	uint32_t i, n = SESSION_SLOTS + 1;
+
+	(void)arg;
+	co_answer_connect();
+	for (i = 0; i < n; i++)
+		CHECK_RC(fiber_spawn(l, call_close, NULL), 0);
+	co_yield();
+	assert_int_equal(nsent, 1 + SESSION_SLOTS); /* those with slots do not wait for slots */
+	for (i = 1; i <= SESSION_SLOTS; i++)
+		answer(all_sent[i]);
+	answer(co_sent(1 + n));
+	while (nclosed < n)
+		co_yield();
+	co_destroy();
+}
+
+static void closes_that_wait_do_not_keep_slots_from_others(void **state)
+{
+	(void)state;
+	run(b_ride_slots);
+}
+
+static void b_ride_lost(void *arg)
+{
+	struct nid_list again = {.n = 1};
+	struct msg *m;
+
+	(void)arg;
+	co_answer_connect();
+	CHECK_RC(fiber_spawn(l, call_close, NULL), 0);
+	co_yield();
+	net_close(&conn, -ECONNRESET);
+	while (rpc_import_state(imp) != IMP_DISCONN)
+		co_yield();
+	rpc_import_set_nids(imp, &again); /* tries at once, while the close still waits */
+	m = co_sent(2);
+	assert_int_equal(m->h.rpc, RPC_any_connect); /* and nothing in front of it */
+	co_answer_connect_again(m);
+	m = co_sent(3);
+	assert_int_equal(m->h.rpc, RPC_mds_close);
+	assert_false(m->h.flags & WIRE_RESENT);
+	answer(m);
+	while (nclosed < 1)
+		co_yield();
+	co_destroy();
+}
+
+static void a_close_that_waits_outlives_the_connection(void **state)
+{
+	(void)state;
+	run(b_ride_lost);
+}
+
+static void b_ride_timeout(void *arg)
+{
+	(void)arg;
+	co_answer_connect();
+	CHECK_RC(fiber_spawn(l, call_close, (void *)(uintptr_t)1), 0);
+	while (nclosed < 1)
+		co_yield();
+	assert_int_equal(call_rc, -ETIMEDOUT);
+	CHECK_RC(fiber_spawn(l, call_close, NULL), 0); /* on the same stack */
+	answer(co_sent(2));
+	while (nclosed < 2)
+		co_yield();
+	co_sleep(50 * NSEC_PER_MSEC);
+	assert_int_equal(nsent, 2); /* nobody sends what is over */
+	co_destroy();
+}
+
+static void a_close_that_timed_out_while_it_waited_is_not_sent(void **state)
+{
+	(void)state;
+	run(b_ride_timeout);
+}
+
 static void b_refused_each_time(void *arg)
 {
 	struct msg *m;
@@ -230,6 +380,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(bulk_refused_before_it_is_known_to_have_left_is_sent_again),
 		cmocka_unit_test(bulk_refused_each_time_is_an_error),
+		cmocka_unit_test(a_close_leaves_with_the_next_request_or_soon),
+		cmocka_unit_test(closes_that_wait_do_not_keep_slots_from_others),
+		cmocka_unit_test(a_close_that_waits_outlives_the_connection),
+		cmocka_unit_test(a_close_that_timed_out_while_it_waited_is_not_sent),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
