@@ -47,7 +47,8 @@ struct cluster {
 	struct mgs *mgs;
 	struct mds *mds;
 	struct oss_host oss[CLUSTER_OSS];
-	struct cluster_client client[CLUSTER_CLIENTS];
+	struct cluster_client client[CLUSTER_CLIENTS_MAX];
+	uint32_t nclients;
 	uint64_t boot_id;
 };
 
@@ -366,6 +367,11 @@ struct cluster_client *cluster_client(struct cluster *c, uint32_t k)
 	return &c->client[k];
 }
 
+uint32_t cluster_clients(const struct cluster *c)
+{
+	return c->nclients;
+}
+
 static int lane_end(void *arg)
 {
 	lane_co_stop(arg);
@@ -376,7 +382,7 @@ int cluster_unmount(struct cluster *c)
 {
 	int rc = 0;
 
-	for (uint32_t k = 0; !rc && k < CLUSTER_CLIENTS; k++) {
+	for (uint32_t k = 0; !rc && k < c->nclients; k++) {
 		struct cluster_client *cl = &c->client[k];
 
 		for (uint32_t i = cl->nlanes; !rc && i-- > 0;)
@@ -389,7 +395,7 @@ int cluster_unmount(struct cluster *c)
 
 /* ------------------------------------------------------------------ the whole */
 
-int cluster_start(const char *dir, uint32_t lanes, struct cluster **out)
+int cluster_start(const char *dir, uint32_t clients, uint32_t lanes, struct cluster **out)
 {
 	struct cluster *c = calloc(1, sizeof(*c));
 	int rc;
@@ -406,8 +412,9 @@ int cluster_start(const char *dir, uint32_t lanes, struct cluster **out)
 		rc = mds_up(c);
 	for (uint32_t i = 0; !rc && i < CLUSTER_OSS; i++)
 		rc = oss_up(c, i);
-	for (uint32_t k = 0; !rc && k < CLUSTER_CLIENTS; k++)
-		rc = mount_client(c, k, lanes);
+	assert(clients <= CLUSTER_CLIENTS_MAX);
+	for (c->nclients = 0; !rc && c->nclients < clients; c->nclients++)
+		rc = mount_client(c, c->nclients, lanes);
 	return rc;
 }
 
@@ -448,7 +455,7 @@ static int mgs_end(void *arg)
 
 static void loops_destroy(struct cluster *c)
 {
-	for (uint32_t k = 0; k < CLUSTER_CLIENTS; k++)
+	for (uint32_t k = 0; k < c->nclients; k++)
 		for (uint32_t i = 0; i < c->client[k].nlanes; i++)
 			loop_destroy(c->client[k].loop[i]);
 }

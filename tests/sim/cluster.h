@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cluster.h - a whole Sheen in one process: MGS, MDS, two OSS with two OSTs each, two clients.
+/* cluster.h - a whole Sheen in one process: MGS, MDS, two OSS with two OSTs each, and clients.
  *
  * Every server and every lane of a client has a loop of its own; OSTs have one each, apart from
  * their server's. The harness calls these functions between steps; cluster_call() is how it runs
@@ -13,7 +13,8 @@ enum {
 	CLUSTER_OSS = 2,
 	CLUSTER_OSTS_PER_OSS = 2,
 	CLUSTER_OSTS = CLUSTER_OSS * CLUSTER_OSTS_PER_OSS,
-	CLUSTER_CLIENTS = 2,
+	CLUSTER_CLIENTS = 2, /* as most modes have */
+	CLUSTER_CLIENTS_MAX = 4,
 	CLUSTER_LANES = 2, /* at most, of one client */
 };
 
@@ -31,7 +32,9 @@ struct cluster_client {
 
 /* Starts everything; dir is an empty directory for the databases. On error sim_fail() has said
  * why. */
-must_check int cluster_start(const char *dir, uint32_t lanes, struct cluster **out);
+must_check int cluster_start(const char *dir, uint32_t clients, uint32_t lanes,
+			     struct cluster **out);
+uint32_t cluster_clients(const struct cluster *c);
 struct cluster_client *cluster_client(struct cluster *c, uint32_t k);
 /* Waits until the MDS has nothing left to do: no file is open or unsettled, the unlink log is
  * empty. The clients have unmounted. What is left goes to sim_fail(). */

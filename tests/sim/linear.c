@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { SEEN_MAX = 1 << 20 }; /* states that a search may come through */
+enum { SEEN_MAX = 1 << 19 }; /* states that a search may come through */
 
 void linear_add(struct linear_history *h, const struct linear_op *op)
 {
@@ -27,15 +27,16 @@ void linear_text(const struct linear_op *op, char *out, size_t len)
 {
 	static const char *const names[] = {
 		[LINEAR_READ] = "is", [LINEAR_WRITE] = "set", [LINEAR_MIN] = "at least",
-		[LINEAR_MAX] = "at most", [LINEAR_RAISE] = "raise to", [LINEAR_APPEND] = "append at",
+		[LINEAR_MAX] = "at most", [LINEAR_RAISE] = "raise to",
+		[LINEAR_APPEND] = "append at",
 		[LINEAR_MAKE] = "make", [LINEAR_TAKE] = "take", [LINEAR_CUT] = "cut to",
 	};
 	char end[24] = "never";
 
 	if (op->end != LINEAR_NEVER)
 		snprintf(end, sizeof(end), "%" PRIu64, op->end);
-	snprintf(out, len, "who %-3u [%" PRIu64 ", %s] %s %" PRIu64 " %" PRIu64, op->who, op->start,
-		 end, names[op->kind], op->a, op->b);
+	snprintf(out, len, "who %-3u [%" PRIu64 ", %s] %s%s %" PRIu64 " %" PRIu64, op->who,
+		 op->start, end, op->maybe ? "perhaps " : "", names[op->kind], op->a, op->b);
 }
 
 static bool apply(const struct linear_op *op, uint64_t s, uint64_t *next)
@@ -104,7 +105,7 @@ bool linear_is_register(const struct linear_history *h)
 	assert(op);
 	for (uint32_t i = 0; i < h->n; i++) {
 		op[i] = h->op[i];
-		good = good && op[i].end != LINEAR_NEVER &&
+		good = good && op[i].end != LINEAR_NEVER && !op[i].maybe &&
 		       (op[i].kind == LINEAR_READ ||
 			(op[i].kind == LINEAR_WRITE && op[i].a != h->first));
 	}
@@ -202,7 +203,7 @@ struct seen {
 
 struct search {
 	const struct linear_history *h;
-	struct event *ev, head;
+	struct event *ev, head, **call;
 	uint32_t answers; /* that are left in the list */
 	uint32_t words, nseen, room;
 	uint64_t *bits;
@@ -211,6 +212,7 @@ struct search {
 	struct {
 		struct event *call;
 		uint64_t before;
+		bool given_up; /* a maybe: no effect */
 	} *done;
 	uint32_t ndone, best; /* the most that ever were */
 	uint32_t culprit;
@@ -228,10 +230,9 @@ static int by_time(const void *a, const void *b)
 static void list_events(struct search *s)
 {
 	const struct linear_history *h = s->h;
-	struct event **call = calloc(h->n + 1, sizeof(*call)), *prev = &s->head;
+	struct event *prev = &s->head;
 	uint32_t n = 0;
 
-	assert(call);
 	for (uint32_t i = 0; i < h->n; i++) {
 		s->ev[n++] = (struct event){.at = h->op[i].start, .op = i};
 		if (h->op[i].end != LINEAR_NEVER)
@@ -242,16 +243,15 @@ static void list_events(struct search *s)
 		struct event *e = &s->ev[i];
 
 		if (e->answer) {
-			call[e->op]->match = e;
+			s->call[e->op]->match = e;
 			s->answers++;
 		} else {
-			call[e->op] = e;
+			s->call[e->op] = e;
 		}
 		prev->next = e;
 		e->prev = prev;
 		prev = e;
 	}
-	free(call);
 }
 
 static void take_out(struct event *e)
@@ -328,12 +328,12 @@ static void flip(struct search *s, uint32_t op)
 	s->bits[op / 64] ^= 1ULL << op % 64;
 }
 
-/* The operation takes effect now, if it can and that leads to somewhere new. */
-static bool effect(struct search *s, struct event *call, uint64_t *state)
+/* The operation takes effect now, if it can and that leads to somewhere new; or it is given up. */
+static bool effect(struct search *s, struct event *call, uint64_t *state, bool give_up)
 {
-	uint64_t next;
+	uint64_t next = *state;
 
-	if (!apply(&s->h->op[call->op], *state, &next))
+	if (!give_up && !apply(&s->h->op[call->op], *state, &next))
 		return false;
 	flip(s, call->op);
 	if (!is_new(s, next)) {
@@ -341,6 +341,7 @@ static bool effect(struct search *s, struct event *call, uint64_t *state)
 		return false;
 	}
 	s->done[s->ndone].call = call;
+	s->done[s->ndone].given_up = give_up;
 	s->done[s->ndone++].before = *state;
 	*state = next;
 	take_out(call);
@@ -365,6 +366,26 @@ static struct event *undo(struct search *s, uint64_t *state)
 	return call;
 }
 
+/* Answered, and it has not taken effect in this order: back to where there was a choice. NULL: it
+ * was nowhere. What was given up had been tried at every moment before. */
+static struct event *back(struct search *s, const struct event *answer, uint64_t *state)
+{
+	struct event *e = NULL;
+	bool given_up = true;
+
+	if (s->ndone >= s->best) {
+		s->best = s->ndone;
+		s->culprit = answer->op;
+	}
+	while (given_up) {
+		if (s->ndone == 0)
+			return NULL;
+		given_up = s->done[s->ndone - 1].given_up;
+		e = undo(s, state);
+	}
+	return e->next;
+}
+
 static enum linear_verdict search(struct search *s)
 {
 	struct event *e = s->head.next;
@@ -373,19 +394,18 @@ static enum linear_verdict search(struct search *s)
 	while (s->answers) {
 		assert(e); /* an answer stops the walk before the end of the list */
 		if (!e->answer) {
-			e = effect(s, e, &state) ? s->head.next : e->next;
+			e = effect(s, e, &state, false) ? s->head.next : e->next;
 			continue;
 		}
-		/* Answered, and it has not taken effect in this order. */
-		if (s->ndone >= s->best) {
-			s->best = s->ndone;
-			s->culprit = e->op;
+		if (s->h->op[e->op].maybe && effect(s, s->call[e->op], &state, true)) {
+			e = s->head.next;
+			continue;
 		}
+		e = back(s, e, &state);
+		if (!e)
+			return LINEAR_BAD;
 		if (s->nseen > SEEN_MAX)
 			return LINEAR_UNKNOWN;
-		if (s->ndone == 0)
-			return LINEAR_BAD;
-		e = undo(s, &state)->next;
 	}
 	return LINEAR_GOOD;
 }
@@ -398,7 +418,8 @@ enum linear_verdict linear_search(struct linear_history *h, uint32_t *culprit)
 	s.ev = calloc(2 * (size_t)h->n + 1, sizeof(*s.ev));
 	s.bits = calloc(s.words, sizeof(*s.bits));
 	s.done = calloc(h->n + 1, sizeof(*s.done));
-	assert(s.ev && s.bits && s.done);
+	s.call = calloc(h->n + 1, sizeof(*s.call));
+	assert(s.ev && s.bits && s.done && s.call);
 	list_events(&s);
 	v = search(&s);
 	*culprit = s.culprit;
@@ -406,6 +427,7 @@ enum linear_verdict linear_search(struct linear_history *h, uint32_t *culprit)
 		free(s.seen[i]);
 	free(s.seen);
 	free(s.done);
+	free(s.call);
 	free(s.bits);
 	free(s.ev);
 	return v;

@@ -39,6 +39,7 @@ struct linear_op {
 	uint64_t a, b;
 	uint32_t who;
 	uint8_t kind;
+	bool maybe; /* perhaps it takes no effect, but none after its end */
 };
 
 struct linear_history {

@@ -5,10 +5,12 @@
  * serial (one player, everything exact), crowd (several players side by side and the shared files),
  * shared (only those), each also with "+faults" (connections break at random) or "+restarts"
  * (servers end, die and come back); death (a client disappears). "mixed" takes one of these by the
- * seed. A failure prints the last operations and how to repeat the run.
+ * seed. "data", alike: the histories of files are checked (data.h). A failure prints the last
+ * operations and how to repeat the run.
  */
 #include "common/log.h"
 #include "tests/lib/tmpdir.h"
+#include "tests/sim/data.h"
 #include "tests/sim/death.h"
 #include "tests/sim/orphans.h"
 #include "tests/sim/play.h"
@@ -23,13 +25,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { CROWD = 4, MIXED_MODES = 8, LIST_MAX = 1 << 20 };
+enum { CROWD = 4, MIXED_MODES = 8, DATA_MODES = 2, /* of "data" */ LIST_MAX = 1 << 20 };
 #define RUN_MAX_NS (4 * 3600 * NSEC_PER_SEC)
 
 struct mode {
 	const char *name;
 	uint32_t players;
-	bool shared, faults, restarts, death;
+	bool shared, data, strict, faults, restarts, death;
 };
 
 /* The first MIXED_MODES are what "mixed" chooses from. */
@@ -44,6 +46,17 @@ static const struct mode modes[] = {
 	{.name = "death", .death = true},
 	{.name = "shared", .shared = true},
 	{.name = "shared+restarts", .shared = true, .restarts = true},
+};
+
+/* The first DATA_MODES are what "data" chooses from. "strict": what is known not to be atomic
+ * counts as wrong too. */
+static const struct mode data_modes[] = {
+	{.name = "data+calm", .data = true},
+	{.name = "data+restarts", .data = true, .restarts = true},
+	{.name = "data+faults", .data = true, .faults = true},
+	{.name = "strict", .data = true, .strict = true},
+	{.name = "strict+faults", .data = true, .strict = true, .faults = true},
+	{.name = "strict+restarts", .data = true, .strict = true, .restarts = true},
 };
 
 struct options {
@@ -62,15 +75,21 @@ struct run {
 	struct play play[CROWD];
 	uint32_t nplay;
 	struct shared *shared;
+	struct data *data;
 };
 
 static const struct mode *mode_of(const char *name, uint64_t seed)
 {
 	if (strcmp(name, "mixed") == 0)
 		return &modes[seed % MIXED_MODES];
+	if (strcmp(name, "data") == 0)
+		return &data_modes[seed % DATA_MODES];
 	for (size_t i = 0; i < ARRAY_SIZE(modes); i++)
 		if (strcmp(modes[i].name, name) == 0)
 			return &modes[i];
+	for (size_t i = 0; i < ARRAY_SIZE(data_modes); i++)
+		if (strcmp(data_modes[i].name, name) == 0)
+			return &data_modes[i];
 	fprintf(stderr, "sim: no mode '%s'\n", name);
 	exit(2);
 }
@@ -97,7 +116,7 @@ static bool work_done(void *arg)
 	for (uint32_t i = 0; i < r->nplay; i++)
 		if (!play_done(&r->play[i]))
 			return false;
-	return !r->shared || shared_done(r->shared);
+	return (!r->shared || shared_done(r->shared)) && (!r->data || data_done(r->data));
 }
 
 /* Some servers end and come back at random moments. */
@@ -124,6 +143,7 @@ static int run_with_restarts(struct run *r)
 
 static void work(struct run *r)
 {
+	struct data_how how = {r->mode->strict, r->mode->faults || r->mode->restarts};
 	uint32_t steps = r->steps;
 	int rc = 0;
 
@@ -136,6 +156,8 @@ static void work(struct run *r)
 	if (r->mode->shared)
 		rc = shared_start(r->cl, sim_random(SIM_WORK), 4 + steps / 60,
 				  &r->shared);
+	if (!rc && r->mode->data)
+		rc = data_start(r->cl, sim_random(SIM_WORK), steps, how, &r->data);
 	if (rc)
 		return;
 	r->nplay = r->mode->players;
@@ -160,6 +182,8 @@ static void finish(struct run *r)
 		death_run(r->cl);
 	if (r->shared)
 		shared_check(r->shared);
+	if (r->data && !sim_failed())
+		data_check(r->data);
 	if (!sim_failed() && r->shared && r->seed % 2)
 		shared_clean(r->shared);
 	if (!sim_failed())
@@ -177,6 +201,7 @@ static void finish(struct run *r)
 	for (uint32_t i = 0; i < r->nplay; i++)
 		play_fini(&r->play[i]);
 	shared_free(r->shared);
+	data_free(r->data);
 	sim_net_end();
 	sim_disk_end();
 	sim_end();
@@ -204,6 +229,7 @@ static bool run_here(uint64_t seed, const struct options *o, uint64_t *digest)
 {
 	struct run r = {.seed = seed, .mode = mode_of(o->mode, seed), .steps = o->steps};
 	char dir[TMPDIR_LEN];
+	uint32_t lanes, clients;
 	int rc;
 
 	log_init("sim", false);
@@ -215,7 +241,10 @@ static bool run_here(uint64_t seed, const struct options *o, uint64_t *digest)
 	trace_begin(o->trace);
 	if (o->messages)
 		sim_net_on_deliver(print_message);
-	rc = cluster_start(dir, 1 + (uint32_t)sim_below(SIM_WORK, CLUSTER_LANES), &r.cl);
+	lanes = 1 + (uint32_t)sim_below(SIM_WORK, CLUSTER_LANES);
+	clients = r.mode->data ? 2 + (uint32_t)sim_below(SIM_WORK, CLUSTER_CLIENTS_MAX - 1)
+			       : CLUSTER_CLIENTS;
+	rc = cluster_start(dir, clients, lanes, &r.cl);
 	if (!rc)
 		work(&r);
 	*digest = sim_digest();
@@ -338,7 +367,8 @@ static const char usage[] =
 	"Run a whole Sheen on virtual time; the same seed is the same run.\n"
 	"  -n N      run N seeds from SEED on (1)\n"
 	"  -s STEPS  operations of the players together (600)\n"
-	"  -m MODE   serial, crowd, shared, each also +faults or +restarts; death; mixed (mixed)\n"
+	"  -m MODE   serial, crowd, shared, each also +faults or +restarts; death; mixed (mixed);\n"
+	"            data: data+calm, data+restarts; data+faults; strict, also with both\n"
 	"  -l FILE   run the seeds listed in FILE instead\n"
 	"  -2        run each seed twice and compare the digests\n"
 	"  -t        print every operation   -x  every message   -v  all log lines\n"

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* data.h - tasks of several clients do whatever they like to the same few files and names; the
+ * history of every block, of every size and of every name must be linearizable (linear.h).
+ *
+ * Blocks are of 512 bytes, so that several writers meet in one page, and lie around the ends of
+ * stripes. Each written block is of a value of its own. Some files are appended to, others are
+ * truncated to odd sizes.
+ *
+ * What is known not to be atomic is not asked for, unless strict: a write over the end of a stripe
+ * and a truncate of several objects may be seen in parts, an append that meets a truncate or
+ * another write is not one step, and what was sent again is perhaps done twice. data_check.c has
+ * each of these as one function.
+ */
+#pragma once
+#include "tests/sim/cluster.h"
+
+struct data;
+
+struct data_how {
+	bool strict; /* nothing is forgiven, see data_check.c */
+	bool faults; /* connections break, servers end */
+};
+
+/* Makes the files, starts the tasks; the world must be stepped until data_done(). */
+must_check int data_start(struct cluster *cl, uint64_t seed, uint32_t steps, struct data_how how,
+			  struct data **out);
+bool data_done(const struct data *d);
+/* All clients read everything once more; then the histories are checked. */
+void data_check(struct data *d);
+void data_free(struct data *d);
