@@ -95,7 +95,8 @@ static void test_holes(UNUSED void **state)
 	assert_false(good(&h));
 }
 
-static void append(struct linear_history *h, uint64_t at, uint64_t len, uint64_t start, uint64_t end)
+static void append(struct linear_history *h, uint64_t at, uint64_t len, uint64_t start,
+		   uint64_t end)
 {
 	struct linear_op op = {
 		.kind = LINEAR_APPEND, .a = at, .b = len, .start = start, .end = end};
@@ -185,6 +186,31 @@ static void test_unanswered(UNUSED void **state)
 	assert_false(good(&h));
 }
 
+/* What may be done again, or not, but not later than this. */
+static void test_maybe(UNUSED void **state)
+{
+	struct linear_history h = {0};
+
+	for (uint64_t last = 0; last < 4; last++) {
+		add(&h, W, 1, 1, 10);
+		add(&h, W, 1, 2, 11);
+		h.op[1].maybe = true;
+		add(&h, R, 1, 3, 4);
+		add(&h, W, 2, 5, 6);
+		add(&h, R, 2, 7, 8);
+		add(&h, R, last, 12, 13);
+		add(&h, R, 2, 14, 15);
+		if (last == 1)
+			h.op[6].a = 1;
+		assert_int_equal(good(&h), last == 1 || last == 2);
+	}
+	add(&h, W, 1, 1, 4);
+	h.op[0].maybe = true;
+	add(&h, R, 0, 5, 6);
+	add(&h, R, 1, 7, 8);
+	assert_false(good(&h));
+}
+
 static void test_culprit(UNUSED void **state)
 {
 	struct linear_history h = {0};
@@ -231,7 +257,7 @@ static void random_times(uint64_t *s, struct linear_history *h)
 	}
 }
 
-/* Some order of all operations works, by trying them all. A second, simpler reading of the rules. */
+/* Some order of all operations works, by trying them all. A second reading of the rules. */
 static bool some_order(const struct linear_history *h, uint32_t done, uint64_t v)
 {
 	if (done == (1U << h->n) - 1)
@@ -267,11 +293,13 @@ static bool some_order(const struct linear_history *h, uint32_t done, uint64_t v
 			next = 0;
 		if (can && some_order(h, done | 1U << i, next))
 			return true;
+		if (op->maybe && some_order(h, done | 1U << i, v))
+			return true;
 	}
 	return false;
 }
 
-static void against_all_orders(uint32_t kinds, bool unique, uint32_t rounds)
+static void against_all_orders(uint32_t kinds, bool unique, bool maybe, uint32_t rounds)
 {
 	uint64_t s = 88172645463325252ULL + kinds;
 	uint32_t was[2] = {0};
@@ -286,6 +314,7 @@ static void against_all_orders(uint32_t kinds, bool unique, uint32_t rounds)
 			struct linear_op op = {0};
 
 			random_op(&s, &op, kinds, unique ? &value : NULL);
+			op.maybe = maybe && rnd_below(&s, 3) == 0;
 			linear_add(&h, &op);
 		}
 		random_times(&s, &h);
@@ -301,9 +330,10 @@ static void against_all_orders(uint32_t kinds, bool unique, uint32_t rounds)
 
 static void test_all_orders(UNUSED void **state)
 {
-	against_all_orders(LINEAR_WRITE + 1, true, 30000);
-	against_all_orders(LINEAR_WRITE + 1, false, 10000);
-	against_all_orders(LINEAR_TAKE + 1, false, 30000);
+	against_all_orders(LINEAR_WRITE + 1, true, false, 30000);
+	against_all_orders(LINEAR_WRITE + 1, false, false, 10000);
+	against_all_orders(LINEAR_TAKE + 1, false, false, 30000);
+	against_all_orders(LINEAR_TAKE + 1, false, true, 30000);
 }
 
 /* A long history that is good by construction, and with one answer changed is not. */
@@ -336,7 +366,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_register),   cmocka_unit_test(test_holes),
 		cmocka_unit_test(test_size),	   cmocka_unit_test(test_name),
-		cmocka_unit_test(test_unanswered), cmocka_unit_test(test_culprit),
+		cmocka_unit_test(test_unanswered), cmocka_unit_test(test_maybe),
+		cmocka_unit_test(test_culprit),
 		cmocka_unit_test(test_all_orders), cmocka_unit_test(test_long),
 	};
 
