@@ -4,9 +4,10 @@
 
 usage: queue.py [--items N] [--procs N] [--same] DIR DIR...   (the same directory on each)
 
-Producers on all mounts put items under temporary names and rename them into todo/. Consumers on all mounts claim one by renaming it
-to doing/, to a name of their own (--same: all to the same name), read it, and note it in a log with O_APPEND. Each item is done
-exactly once, with what its producer wrote. A reader on each mount follows the log as tail -f does: he gets whole lines, those of each writer in order, and all of them.
+Producers on all mounts put items under temporary names and rename them into todo/. Consumers on all mounts claim one by renaming
+it to doing/, to a name of their own (--same: all to the same name), read it, and note it in a log with O_APPEND. Each item is done
+exactly once, with what its producer wrote. A reader on each mount follows the log as tail -f does: he gets whole lines, those of each
+writer in order, and all of them.
 """
 import argparse
 import os
