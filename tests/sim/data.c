@@ -27,8 +27,20 @@ static uint64_t below(struct data_task *t, uint64_t n)
 	return (t->rng >> 33) % n;
 }
 
+static bool is_victim(const struct data_task *t)
+{
+	return t->client == t->d->victim;
+}
+
+static bool may_fail(const struct data_task *t)
+{
+	return is_victim(t) && t->d->cut_from;
+}
+
 static bool ok(struct data_task *t, const char *what, int64_t rc)
 {
+	if (rc < 0 && may_fail(t))
+		return false;
 	if (rc < 0)
 		sim_fail("data: task %u: %s: %s", t->id, what, strerror((int)-rc));
 	return rc >= 0 && !sim_failed();
@@ -57,7 +69,7 @@ static void any_range(struct data_task *t, uint64_t *off, uint64_t *len)
 
 static bool is_open(struct data_task *t, uint32_t k)
 {
-	bool trunc = below(t, 12) == 0;
+	bool trunc = below(t, 12) == 0 && !is_victim(t);
 	struct data_file *f = &t->d->file[k];
 	struct data_op op;
 	struct attr a;
@@ -65,7 +77,7 @@ static bool is_open(struct data_task *t, uint32_t k)
 
 	if (t->f[k])
 		return true;
-	t->append[k] = f->appends && below(t, 2);
+	t->append[k] = f->appends && below(t, 2) && !is_victim(t);
 	data_begin(&op, t, f);
 	rc = fs_co_open(t->ln, &f->fid,
 			O_RDWR | (t->append[k] ? O_APPEND : 0) | (trunc ? O_TRUNC : 0), &t->f[k],
@@ -89,6 +101,16 @@ static void do_close(struct data_task *t, uint32_t k)
 	trace("%u c%u close #%u", t->id, t->client, k);
 	fs_co_release(t->ln, t->f[k]);
 	t->f[k] = NULL;
+}
+
+static void do_sync(struct data_task *t, uint32_t k)
+{
+	uint64_t now = t->d->now;
+	int rc = fs_co_fsync(t->ln, t->f[k], below(t, 2));
+
+	trace("%u c%u fsync #%u: %d", t->id, t->client, k, rc);
+	if (ok(t, "fsync", rc) && !t->d->cut_from)
+		t->synced[k] = now;
 }
 
 static void do_read(struct data_task *t, uint32_t k, uint64_t off, uint64_t len)
@@ -128,6 +150,10 @@ static void do_write(struct data_task *t, uint32_t k)
 	trace("%u c%u write #%u %" PRIu64 "+%" PRIu64 "%s: %zd, values from %" PRIu64 " [%" PRIu64
 	      ", %" PRIu64 "]", t->id, t->client, k, off, len, t->append[k] ? " append" : "", rc,
 	      first, op.start, op.end);
+	if (rc < 0 && may_fail(t)) {
+		do_close(t, k);
+		rc = (ssize_t)len; /* or not: data_check.c */
+	}
 	if (!ok(t, "write", rc))
 		return;
 	if ((uint64_t)rc != len || (!t->append[k] && off != was) || off % DATA_BLOCK ||
@@ -281,14 +307,15 @@ static void one(struct data_task *t)
 	uint32_t k = (uint32_t)below(t, t->d->nfiles);
 	uint64_t off, len;
 
-	if (below(t, 12) == 0) {
+	if (below(t, 12) == 0 && !is_victim(t)) {
 		do_name(t);
 		return;
 	}
 	if (!is_open(t, k))
 		return;
 	any_range(t, &off, &len);
-	switch (below(t, 24)) {
+	/* Its truncates would hide what they meet: they are not one step (forget_parts). */
+	switch (is_victim(t) ? below(t, 15) + (below(t, 3) ? 0 : 8) : below(t, 24)) {
 	case 0 ... 8: do_read(t, k, off, len); break;
 	case 9 ... 14:
 		if (t->append[k] && t->at[k] > (uint64_t)DATA_SPAN / 2 * 3 * DATA_BLOCK)
@@ -299,7 +326,7 @@ static void one(struct data_task *t)
 	case 15 ... 16: do_truncate(t, k); break;
 	case 17 ... 20: do_stat(t, k); break;
 	case 21: do_punch(t, k); break;
-	case 22: ok(t, "fsync", fs_co_fsync(t->ln, t->f[k], below(t, 2))); break;
+	case 22: do_sync(t, k); break;
 	default: do_close(t, k); break;
 	}
 }
@@ -399,6 +426,7 @@ int data_start(struct cluster *cl, uint64_t seed, uint32_t steps, struct data_ho
 	*out = d;
 	d->cl = cl;
 	d->how = how;
+	d->victim = how.cut ? clients - 1 : UINT32_MAX;
 	d->nfiles = 1 + (uint32_t)(seed % DATA_FILES);
 	d->ntasks = clients + (uint32_t)(seed / 16 % (DATA_TASKS - clients + 1));
 	for (uint32_t i = 0; i < d->ntasks; i++)
@@ -407,6 +435,23 @@ int data_start(struct cluster *cl, uint64_t seed, uint32_t steps, struct data_ho
 	for (uint32_t i = 0; !rc && i < d->ntasks; i++)
 		loop_post(lane_loop(d->task[i].ln), &d->task[i].w);
 	return rc;
+}
+
+void data_cut(struct data *d, bool cut)
+{
+	if (cut)
+		d->cut_from = ++d->now;
+	else
+		d->cut_to = ++d->now;
+	trace("client %u is %s", d->victim, cut ? "cut off" : "back");
+}
+
+bool data_others_done(const struct data *d)
+{
+	for (uint32_t i = 0; i < d->ntasks; i++)
+		if (!d->task[i].done && !is_victim(&d->task[i]))
+			return false;
+	return true;
 }
 
 bool data_done(const struct data *d)

@@ -19,11 +19,16 @@ struct data;
 struct data_how {
 	bool strict; /* nothing is forgiven, see data_check.c */
 	bool faults; /* connections break, servers end */
+	bool cut;    /* data_cut() will be called */
 };
 
 /* Makes the files, starts the tasks; the world must be stepped until data_done(). */
 must_check int data_start(struct cluster *cl, uint64_t seed, uint32_t steps, struct data_how how,
 			  struct data **out);
+/* The network of the last client is gone, then is back: what it wrote meanwhile, and what it had
+ * not synced, is there or is not, but nothing of it may appear after this. Errors are its due. */
+void data_cut(struct data *d, bool cut);
+bool data_others_done(const struct data *d); /* all tasks but that client's */
 bool data_done(const struct data *d);
 /* All clients read everything once more; then the histories are checked. */
 void data_check(struct data *d);

@@ -21,7 +21,7 @@ void data_begin(struct data_op *op, struct data_task *t, struct data_file *f)
 void data_end(struct data_op *op)
 {
 	op->end = ++op->t->d->now;
-	op->again = op->t->d->how.faults &&
+	op->again = (op->t->d->how.faults || op->t->client == op->t->d->victim) &&
 		    op->connects != sim_net()->connects + sim_net()->dropped;
 }
 
@@ -147,6 +147,31 @@ void data_did_stat(const struct data_op *op, uint64_t size)
 }
 
 /* ------------------------------------------------------------------ the verdict */
+
+/* What a client saw that was cut off may have been its own, and lost. What it wrote and had not
+ * synced is there, or is not, but it did not come after the client was back. */
+static void soften(const struct data *d, struct linear_history *h, uint32_t file)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < h->n && d->cut_from; i++) {
+		struct linear_op op = h->op[i];
+		const struct data_task *t = &d->task[op.who];
+		bool sees = op.kind == LINEAR_READ || op.kind == LINEAR_MIN ||
+			    op.kind == LINEAR_MAX;
+
+		if (t->client == d->victim && op.start < d->cut_to) {
+			if (sees)
+				continue;
+			op.maybe = op.maybe || op.end > t->synced[file];
+			if (op.maybe && op.end < d->cut_to)
+				op.end = d->cut_to;
+		}
+		h->op[n++] = op;
+	}
+	if (d->cut_from)
+		h->n = n;
+}
 
 static bool meets_truncate(const struct data_file *f, uint64_t start, uint64_t end)
 {
@@ -321,12 +346,14 @@ void data_verdict(struct data *d)
 	for (uint32_t i = 0; i < d->nfiles; i++) {
 		struct data_file *f = &d->file[i];
 
+		soften(d, &f->size, i);
 		if (!d->how.strict) {
 			add_repeats(f, &f->size);
 			forget_parts(f);
 		}
 		verdict(d, &f->size, "size of file", i, -1);
 		for (uint32_t b = 0; b < DATA_BLOCKS; b++) {
+			soften(d, &f->block[b], i);
 			if (!d->how.strict) {
 				forget_left(f, &f->block[b]);
 				add_repeats(f, &f->block[b]);

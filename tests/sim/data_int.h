@@ -40,7 +40,8 @@ struct data_task {
 	uint8_t *buf;
 	struct file *f[DATA_FILES];
 	bool append[DATA_FILES];  /* opened so */
-	uint64_t at[DATA_FILES]; /* where its last write ended */
+	uint64_t at[DATA_FILES];  /* where its last write ended */
+	uint64_t synced[DATA_FILES]; /* what had ended by then is safe */
 	bool done;
 };
 
@@ -50,6 +51,8 @@ struct data {
 	uint64_t values; /* the last one written to a block */
 	uint32_t nfiles, ntasks;
 	struct data_how how;
+	uint32_t victim; /* the client that will be cut off, or none */
+	uint64_t cut_from, cut_to;
 	struct data_file file[DATA_FILES];
 	struct fid dir;
 	struct linear_history name[DATA_NAMES];

@@ -5,8 +5,8 @@
  * serial (one player, everything exact), crowd (several players side by side and the shared files),
  * shared (only those), each also with "+faults" (connections break at random) or "+restarts"
  * (servers end, die and come back); death (a client disappears). "mixed" takes one of these by the
- * seed. "data", alike: the histories of files are checked (data.h). A failure prints the last
- * operations and how to repeat the run.
+ * seed. "data", alike, or "+cut" (a client is cut off): the histories of files are checked.
+ * A failure prints the last operations and how to repeat the run.
  */
 #include "common/log.h"
 #include "tests/lib/tmpdir.h"
@@ -25,13 +25,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { CROWD = 4, MIXED_MODES = 8, DATA_MODES = 2, /* of "data" */ LIST_MAX = 1 << 20 };
+enum { CROWD = 4, MIXED_MODES = 8, DATA_MODES = 3, /* of "data" */ LIST_MAX = 1 << 20 };
 #define RUN_MAX_NS (4 * 3600 * NSEC_PER_SEC)
+#define CUT_NS (100 * NSEC_PER_SEC) /* longer than a session */
 
 struct mode {
 	const char *name;
 	uint32_t players;
-	bool shared, data, strict, faults, restarts, death;
+	bool shared, data, cut, strict, faults, restarts, death;
 };
 
 /* The first MIXED_MODES are what "mixed" chooses from. */
@@ -53,6 +54,7 @@ static const struct mode modes[] = {
 static const struct mode data_modes[] = {
 	{.name = "data+calm", .data = true},
 	{.name = "data+restarts", .data = true, .restarts = true},
+	{.name = "data+cut", .data = true, .cut = true},
 	{.name = "data+faults", .data = true, .faults = true},
 	{.name = "strict", .data = true, .strict = true},
 	{.name = "strict+faults", .data = true, .strict = true, .faults = true},
@@ -141,9 +143,34 @@ static int run_with_restarts(struct run *r)
 	return rc ? rc : sim_run_until(work_done, r, RUN_MAX_NS);
 }
 
+static bool others_done(void *arg)
+{
+	struct run *r = arg;
+
+	return sim_failed() || data_others_done(r->data);
+}
+
+/* One client is cut off, long enough that it is given up, while the others work. */
+static int run_with_cut(struct run *r)
+{
+	uint32_t node = NODE_CLIENT + cluster_clients(r->cl) - 1;
+	int rc = sim_run_until(work_done, r, 1 + sim_below(SIM_FAULT, 300 * NSEC_PER_MSEC));
+
+	if (rc != -ETIMEDOUT)
+		return rc;
+	data_cut(r->data, true);
+	sim_net_down(node, true);
+	rc = sim_run_until(others_done, r, RUN_MAX_NS);
+	if (!rc && sim_below(SIM_FAULT, 4))
+		sim_run_for(CUT_NS);
+	sim_net_down(node, false);
+	data_cut(r->data, false);
+	return rc ? rc : sim_run_until(work_done, r, RUN_MAX_NS);
+}
+
 static void work(struct run *r)
 {
-	struct data_how how = {r->mode->strict, r->mode->faults || r->mode->restarts};
+	struct data_how how = {r->mode->strict, r->mode->faults || r->mode->restarts, r->mode->cut};
 	uint32_t steps = r->steps;
 	int rc = 0;
 
@@ -165,7 +192,12 @@ static void work(struct run *r)
 		play_start(&r->play[i], r->cl, i, sim_random(SIM_WORK), steps / r->nplay);
 		r->play[i].restarts = r->mode->restarts;
 	}
-	rc = r->mode->restarts ? run_with_restarts(r) : sim_run_until(work_done, r, RUN_MAX_NS);
+	if (r->mode->cut)
+		rc = run_with_cut(r);
+	else if (r->mode->restarts)
+		rc = run_with_restarts(r);
+	else
+		rc = sim_run_until(work_done, r, RUN_MAX_NS);
 	for (uint32_t i = 0; rc && i < r->nplay; i++)
 		play_stuck(&r->play[i]);
 	if (rc)
@@ -368,7 +400,8 @@ static const char usage[] =
 	"  -n N      run N seeds from SEED on (1)\n"
 	"  -s STEPS  operations of the players together (600)\n"
 	"  -m MODE   serial, crowd, shared, each also +faults or +restarts; death; mixed (mixed);\n"
-	"            data: data+calm, data+restarts; data+faults; strict, also with both\n"
+	"            data: data+calm, data+restarts, data+cut\n"
+	"            data+faults; strict, strict+faults, strict+restarts\n"
 	"  -l FILE   run the seeds listed in FILE instead\n"
 	"  -2        run each seed twice and compare the digests\n"
 	"  -t        print every operation   -x  every message   -v  all log lines\n"
