@@ -209,6 +209,8 @@ class Run:
             self.maps[m] = mmap.mmap(fd, self.args.span * 2)
             if size < self.args.span * 2:
                 os.ftruncate(fd, size)
+        # A fault asks nobody for the size: the kernel kills who touches what it does not know to be there. So it is told.
+        os.fstat(self.fds[m, "rw"])
         return self.maps[m], off, False
 
     def do_map_read(self, m):
