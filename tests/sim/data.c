@@ -69,7 +69,7 @@ static void any_range(struct data_task *t, uint64_t *off, uint64_t *len)
 
 static bool is_open(struct data_task *t, uint32_t k)
 {
-	bool trunc = below(t, 12) == 0 && !is_victim(t);
+	bool trunc = below(t, 12) == 0 && !t->done && !is_victim(t); /* not in the last look */
 	struct data_file *f = &t->d->file[k];
 	struct data_op op;
 	struct attr a;
