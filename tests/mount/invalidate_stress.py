@@ -17,6 +17,7 @@ import struct
 import subprocess
 import sys
 import time
+import traceback
 
 FILES, DIRS, SIZE = 8, 3, 64 * 1024
 # What may happen when somebody else was quicker.
@@ -215,7 +216,8 @@ def main():
                 Worker(args.dirs[me % len(args.dirs)], me, args.seed * 1000 + me).run(until, beat)
                 os._exit(0)
             except BaseException as e:  # pylint: disable=broad-except
-                print(f"process {me}: {e!r}", flush=True)
+                where = [f.name for f in traceback.extract_tb(e.__traceback__)][-3:]
+                print(f"process {me} in {' '.join(where)}: {e!r}", flush=True)
                 os._exit(1)
         pids[me] = pid
     ok = watch(args, pids, beat, until)
