@@ -76,6 +76,7 @@ const struct stat_counter *rpc_import_stats(const struct rpc_import *imp);
 enum rpc_call_flags {
 	RPC_CALL_RECLAIM = 1,
 	RPC_CALL_NOCRC = 2, /* send bulk without a checksum */
+	RPC_CALL_NOW = 4,   /* others wait for it, whatever RPC_RIDES says */
 };
 
 /* One call; memory of the caller, on its stack. Zero-initialise (RPC_CALL does). Replies hold
@@ -206,6 +207,8 @@ void rpc_service_local(const struct rpc_service *s, struct nid *out);
 /* Stops: refuses new requests, waits until running ones are answered (up to timeout_ms), closes.
  * Suspends. */
 void rpc_service_co_stop(struct rpc_service *s, uint32_t timeout_ms);
+/* After that: waits for requests that did not end in time. False: some still run. */
+must_check bool rpc_service_co_drain(struct rpc_service *s, uint32_t timeout_ms);
 void rpc_service_destroy(struct rpc_service *s);
 /* bulk_get failed with -EAGAIN before and might work now. */
 void rpc_service_bulk_ready(struct rpc_service *s);

@@ -417,7 +417,8 @@ static int call_co_run(struct rpc_import *imp, struct pending *p, const void *re
 	LIST_INSERT_HEAD(&imp->hash[call->xid % PENDING_HASH], p, hash);
 	if (call->on_sent)
 		call->on_sent(call->on_sent_arg, call->xid);
-	if (imp->state == IMP_FULL && (p->desc->flags & RPC_RIDES))
+	if (imp->state == IMP_FULL && (p->desc->flags & RPC_RIDES) &&
+	    !(call->flags & RPC_CALL_NOW))
 		ride(imp, p);
 	else if (call_may_send(imp, call, p->desc))
 		import_send(imp, p);

@@ -664,6 +664,16 @@ void rpc_service_co_stop(struct rpc_service *s, uint32_t timeout_ms)
 	rpc_server_close_sessions(s);
 }
 
+bool rpc_service_co_drain(struct rpc_service *s, uint32_t timeout_ms)
+{
+	uint64_t deadline = loop_now(s->cfg.loop) + timeout_ms * NSEC_PER_MSEC;
+
+	while (s->nops)
+		if (co_wait(&s->idle_q, deadline) == -ETIMEDOUT)
+			break;
+	return s->nops == 0;
+}
+
 void rpc_service_destroy(struct rpc_service *s)
 {
 	assert(LIST_EMPTY(&s->conns) && !s->listener);

@@ -165,13 +165,14 @@ static void close_opens(struct client *c)
 	}
 }
 
-static void client_free(struct client *c)
+/* dead: it did not say goodbye, and may still be writing. */
+static void client_free(struct client *c, bool dead)
 {
 	struct open *o;
 
 	while ((o = LIST_FIRST(&c->opens)))
 		open_del(c->mds->opens, o);
-	lease_holder_drop(c->mds->leases, &c->leases);
+	lease_holder_drop(c->mds->leases, &c->leases, dead);
 	free(c);
 }
 
@@ -202,6 +203,7 @@ void client_session_close(void *arg, struct rpc_session *s, bool evicted)
 	lock_drop_session(m->locks, c->id, -ESTALE);
 	co_wake_all(&c->recall_q);
 	co_wake_all(&m->lease_q); /* for its own requests that wait; they see that it is dead */
+	lease_holder_drop(m->leases, &c->leases, evicted); /* before files are settled */
 	close_opens(c);
 	if (!m->stopping)
 		forget_slots(c);
@@ -209,7 +211,7 @@ void client_session_close(void *arg, struct rpc_session *s, bool evicted)
 		(void)!co_wait(&c->idle_q, 0);
 	close_opens(c); /* what a handler made in its last moments */
 	s->priv = NULL;
-	client_free(c);
+	client_free(c, evicted);
 	co_wake_all(&m->lease_q);
 }
 
@@ -231,7 +233,7 @@ void client_free_all(struct mds *m)
 
 	while ((s = rpc_service_session_next(m->svc, s))) {
 		if (s->priv)
-			client_free(s->priv);
+			client_free(s->priv, false);
 		s->priv = NULL;
 	}
 }

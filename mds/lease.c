@@ -6,6 +6,7 @@
  * the recall is answered.
  */
 #include "mds/lease.h"
+#include "common/proto/proto.h"
 #include <stdlib.h>
 
 enum {
@@ -19,6 +20,8 @@ struct lease {
 	uint32_t bits, recall_bits;
 	uint64_t recall_seq; /* 0: not recalled */
 	uint64_t recall_ns;
+	bool fenced; /* its writes cannot do harm */
+	uint64_t data_seq;
 	LIST_ENTRY(lease) hash;
 	TAILQ_ENTRY(lease) link;
 };
@@ -30,6 +33,7 @@ struct lease_mgr {
 	uint32_t nbuckets; /* a power of two */
 	uint64_t seq;
 	LIST_HEAD(, lease_barrier) barriers;
+	struct lease_holder dead; /* of those who are, and of earlier lives; never has a term */
 	struct lease_stats stats;
 };
 
@@ -40,6 +44,7 @@ int lease_mgr_create(const struct lease_mgr_cfg *cfg, struct lease_mgr **out)
 	if (!m)
 		return -ENOMEM;
 	m->cfg = *cfg;
+	m->seq = cfg->first_seq;
 	m->nbuckets = BUCKETS_MIN;
 	m->bucket = calloc(m->nbuckets, sizeof(*m->bucket));
 	if (!m->bucket) {
@@ -47,12 +52,14 @@ int lease_mgr_create(const struct lease_mgr_cfg *cfg, struct lease_mgr **out)
 		return -ENOMEM;
 	}
 	LIST_INIT(&m->barriers);
+	lease_holder_init(&m->dead);
 	*out = m;
 	return 0;
 }
 
 void lease_mgr_destroy(struct lease_mgr *m)
 {
+	lease_holder_drop(m, &m->dead, false);
 	assert(m->stats.held == 0);
 	free(m->bucket);
 	free(m);
@@ -133,7 +140,6 @@ static void unlist(struct lease *l)
 	if (l->recall_seq) {
 		TAILQ_REMOVE(&h->recalled, l, link);
 		h->nrecalled--;
-		h->oldest_ns = h->nrecalled ? TAILQ_FIRST(&h->recalled)->recall_ns : 0;
 	} else {
 		TAILQ_REMOVE(&h->held, l, link);
 		h->nheld--;
@@ -148,14 +154,42 @@ static void drop(struct lease_mgr *m, struct lease *l)
 	free(l);
 }
 
-void lease_holder_drop(struct lease_mgr *m, struct lease_holder *h)
+#define MAY_WRITE (LEASE_EXCLUSIVE | LEASE_CONTENDED)
+
+static void note_dead(struct lease_mgr *m, const struct fid *fid)
+{
+	struct lease *l = find(m, &m->dead, fid);
+
+	if (!l)
+		l = add(m, &m->dead, fid);
+	if (l)
+		l->bits = LEASE_EXCLUSIVE;
+}
+
+void lease_note_dead(struct lease_mgr *m, const struct fid *fid, uint64_t now)
+{
+	if (!lease_conflict(m, NULL, fid, LEASE_EXCLUSIVE, now))
+		note_dead(m, fid);
+}
+
+static void leave(struct lease_mgr *m, struct lease *l, bool dead)
+{
+	struct fid fid = l->fid;
+	bool wrote = (l->bits & MAY_WRITE) && !l->fenced;
+
+	drop(m, l);
+	if (dead && wrote)
+		note_dead(m, &fid);
+}
+
+void lease_holder_drop(struct lease_mgr *m, struct lease_holder *h, bool dead)
 {
 	struct lease *l;
 
 	while ((l = TAILQ_FIRST(&h->held)))
-		drop(m, l);
+		leave(m, l, dead);
 	while ((l = TAILQ_FIRST(&h->recalled)))
-		drop(m, l);
+		leave(m, l, dead);
 }
 
 void lease_renew(struct lease_holder *h, uint64_t until_ns)
@@ -194,7 +228,6 @@ static void recall_one(struct lease_mgr *m, struct lease *l, uint32_t bits, uint
 	l->recall_seq = ++m->seq;
 	TAILQ_INSERT_TAIL(&h->recalled, l, link);
 	h->nrecalled++;
-	h->oldest_ns = TAILQ_FIRST(&h->recalled)->recall_ns;
 	m->stats.recalls++;
 	m->cfg.recall(m->cfg.arg, h);
 }
@@ -211,6 +244,7 @@ static void trim(struct lease_mgr *m, struct lease_holder *h, uint64_t now)
 uint32_t lease_grant(struct lease_mgr *m, struct lease_holder *h, const struct fid *fid,
 		     uint32_t bits, uint64_t now)
 {
+	uint64_t seq = m->seq; /* of the answer: lease_seq() was called for it just now */
 	struct lease *l;
 
 	if (h->until_ns <= now || barred(m, fid, bits))
@@ -227,6 +261,11 @@ uint32_t lease_grant(struct lease_mgr *m, struct lease_holder *h, const struct f
 	}
 	if (!l)
 		goto refused;
+	if (bits & LEASE_DATA) {
+		l->bits &= ~(uint32_t)LEASE_DATA;
+		l->fenced = false;
+		l->data_seq = seq;
+	}
 	l->bits |= bits;
 	TAILQ_REMOVE(&h->held, l, link);
 	TAILQ_INSERT_TAIL(&h->held, l, link);
@@ -275,7 +314,7 @@ void lease_recall(struct lease_mgr *m, const struct lease_holder *h, const struc
 	struct lease *l;
 
 	LIST_FOREACH(l, bucket_of(m, fid), hash)
-	if (l->holder != h && (l->bits & bits) && fid_eq(&l->fid, fid)) {
+	if (l->holder != h && l->holder != &m->dead && (l->bits & bits) && fid_eq(&l->fid, fid)) {
 		m->stats.expired += l->holder->until_ns <= now && !l->recall_seq;
 		recall_one(m, l, bits, now);
 	}
@@ -291,11 +330,53 @@ void lease_barrier_del(struct lease_barrier *b)
 	LIST_REMOVE(b, link);
 }
 
-bool lease_next(const struct lease_holder *h, const struct lease **at, struct fid *fid,
-		uint32_t *bits, uint64_t *seq)
+static bool may_write_without(const struct lease_holder *h, const struct lease *l,
+			      const struct fid *fid, uint64_t now)
+{
+	return l->holder != h && (l->bits & MAY_WRITE) && !l->fenced && fid_eq(&l->fid, fid) &&
+	       l->holder->until_ns <= now;
+}
+
+bool lease_unreturned(const struct lease_mgr *m, const struct lease_holder *h,
+		      const struct fid *fid, uint64_t now)
+{
+	const struct lease *l;
+
+	LIST_FOREACH(l, bucket_of(m, fid), hash)
+	if (may_write_without(h, l, fid, now))
+		return true;
+	return false;
+}
+
+void lease_fenced(struct lease_mgr *m, const struct lease_holder *h, const struct fid *fid,
+		  uint64_t now)
+{
+	struct lease *l, *next;
+
+	for (l = LIST_FIRST(bucket_of(m, fid)); l; l = next) {
+		next = LIST_NEXT(l, hash);
+		if (!may_write_without(h, l, fid, now))
+			continue;
+		l->fenced = true; /* it stays until its holder hears that it lost it */
+		if (l->holder == &m->dead)
+			drop(m, l);
+	}
+}
+
+uint32_t lease_data(const struct lease_mgr *m, const struct lease_holder *h, const struct fid *fid)
+{
+	const struct lease *l = find(m, h, fid);
+
+	return l ? l->bits & ~l->recall_bits & LEASE_DATA : 0;
+}
+
+bool lease_next(const struct lease_holder *h, uint64_t heard, const struct lease **at,
+		struct fid *fid, uint32_t *bits, uint64_t *seq)
 {
 	const struct lease *l = *at ? TAILQ_NEXT(*at, link) : TAILQ_FIRST(&h->recalled);
 
+	while (l && l->recall_seq <= heard)
+		l = TAILQ_NEXT(l, link);
 	*at = l;
 	if (!l)
 		return false;
@@ -305,26 +386,62 @@ bool lease_next(const struct lease_holder *h, const struct lease **at, struct fi
 	return true;
 }
 
+static void back(struct lease_mgr *m, struct lease *l)
+{
+	struct lease_holder *h = l->holder;
+
+	m->stats.returns++;
+	if (l->bits == l->recall_bits) {
+		drop(m, l);
+		return;
+	}
+	unlist(l);
+	l->bits &= ~l->recall_bits;
+	l->recall_bits = 0;
+	l->recall_seq = 0;
+	TAILQ_INSERT_TAIL(&h->held, l, link);
+	h->nheld++;
+}
+
+uint64_t lease_granted(const struct lease *l)
+{
+	return l->data_seq;
+}
+
 bool lease_returned(struct lease_mgr *m, struct lease_holder *h, uint64_t seq)
 {
-	struct lease *l;
+	struct lease *l, *next;
 	bool any = false;
 
-	while ((l = TAILQ_FIRST(&h->recalled)) && l->recall_seq <= seq) {
-		any = true;
-		m->stats.returns++;
-		if (l->bits == l->recall_bits) {
-			drop(m, l);
+	for (l = TAILQ_FIRST(&h->recalled); l && l->recall_seq <= seq; l = next) {
+		next = TAILQ_NEXT(l, link);
+		if (l->recall_bits & LEASE_DATA)
 			continue;
-		}
-		unlist(l);
-		l->bits &= ~l->recall_bits;
-		l->recall_bits = 0;
-		l->recall_seq = 0;
-		TAILQ_INSERT_TAIL(&h->held, l, link);
-		h->nheld++;
+		any = true;
+		back(m, l);
 	}
 	return any;
+}
+
+bool lease_returned_one(struct lease_mgr *m, struct lease_holder *h, const struct fid *fid,
+			uint64_t seq)
+{
+	struct lease *l = find(m, h, fid);
+
+	if (!l || !l->recall_seq || l->recall_seq != seq)
+		return false;
+	back(m, l);
+	return true;
+}
+
+bool lease_overdue(const struct lease_holder *h, uint64_t now, uint64_t plain, uint64_t data)
+{
+	const struct lease *l;
+
+	TAILQ_FOREACH(l, &h->recalled, link)
+	if (now >= l->recall_ns + (l->recall_bits & LEASE_DATA ? data : plain))
+		return true;
+	return false;
 }
 
 void lease_check(const struct lease_mgr *m, const struct lease_holder *h)
@@ -350,5 +467,4 @@ void lease_check(const struct lease_mgr *m, const struct lease_holder *h)
 		n++;
 	}
 	assert(n == h->nrecalled);
-	assert((h->oldest_ns != 0) == (n != 0));
 }

@@ -2,9 +2,15 @@
 /* lease.h - what clients may keep in their caches, and how it is taken back (D8).
  *
  * A lease is a right of one client on one inode, in bits (enum lease_bits in proto.h): LOOKUP,
- * names that lead to the inode; UPDATE, its attributes and, of a directory, its names. All leases
- * are shared: any number of clients may hold them while nobody changes what they cover. Whoever is
- * about to change it recalls them first and waits until they are given back or have expired.
+ * names that lead to the inode; UPDATE, its attributes and, of a directory, its names. These
+ * are shared: any number of clients may hold them while nobody changes what they cover. On the data
+ * of a file a client has at most one of SHARED, EXCLUSIVE and CONTENDED; a grant replaces the one
+ * before. Whoever is about to change what is covered, or wants what does not go with it, recalls
+ * leases first and waits until they are given back or have expired.
+ *
+ * A client that had EXCLUSIVE or CONTENDED, and did not give it back when it was recalled (its term
+ * was over, or its session), may still have writes on their way: lease_unreturned() tells, until
+ * the file's objects are fenced against them. What a dead client had is kept for that.
  *
  * A client has one term for all its leases, renewed whenever it asks for recalls. Leases of a
  * client whose term is over do not hinder anybody; their recall stays queued and is the first thing
@@ -30,7 +36,6 @@ struct lease_holder {
 	struct lease_list recalled; /* in the order of their recalls */
 	uint32_t nheld, nrecalled;
 	uint64_t until_ns;  /* end of the term */
-	uint64_t oldest_ns; /* when the first of recalled was recalled; 0: none is */
 };
 
 /* While an operation waits for leases of an inode, nobody gets new ones. */
@@ -46,6 +51,9 @@ struct lease_mgr_cfg {
 	/* h has something to hear: lease_next(). */
 	void (*recall)(void *arg, struct lease_holder *h);
 	void *arg;
+	/* Numbers begin behind it. Larger than any of an earlier life of the server: clients may
+	 * still answer recalls of that. */
+	uint64_t first_seq;
 };
 
 struct lease_stats {
@@ -58,8 +66,11 @@ void lease_mgr_destroy(struct lease_mgr *m); /* holders are gone */
 void lease_mgr_stats(const struct lease_mgr *m, struct lease_stats *out);
 
 void lease_holder_init(struct lease_holder *h);
-/* All its leases are gone. */
-void lease_holder_drop(struct lease_mgr *m, struct lease_holder *h);
+/* All its leases are gone; with dead, it may still write what it had leases to write. */
+void lease_holder_drop(struct lease_mgr *m, struct lease_holder *h, bool dead);
+/* A dead client of an earlier life may still write to this file, unless somebody has it EXCLUSIVE
+ * now. */
+void lease_note_dead(struct lease_mgr *m, const struct fid *fid, uint64_t now);
 /* The term: until_ns only grows. */
 void lease_renew(struct lease_holder *h, uint64_t until_ns);
 
@@ -84,11 +95,29 @@ void lease_recall(struct lease_mgr *m, const struct lease_holder *h, const struc
 void lease_barrier_add(struct lease_mgr *m, struct lease_barrier *b);
 void lease_barrier_del(struct lease_barrier *b);
 
-/* What h has to give back: *l walks from NULL; false at the end. */
-bool lease_next(const struct lease_holder *h, const struct lease **l, struct fid *fid,
-		uint32_t *bits, uint64_t *seq);
-/* h has given back everything that was recalled up to this number. True: something was. */
+/* Others than h (may be NULL) may write, without a lease. */
+bool lease_unreturned(const struct lease_mgr *m, const struct lease_holder *h,
+		      const struct fid *fid, uint64_t now);
+/* They cannot any more. */
+void lease_fenced(struct lease_mgr *m, const struct lease_holder *h, const struct fid *fid,
+		  uint64_t now);
+/* The data bits that h has and that are not recalled. */
+uint32_t lease_data(const struct lease_mgr *m, const struct lease_holder *h,
+		    const struct fid *fid);
+
+/* What h has to give back, recalled with numbers above heard: *l walks from NULL; false at the
+ * end. */
+bool lease_next(const struct lease_holder *h, uint64_t heard, const struct lease **l,
+		struct fid *fid, uint32_t *bits, uint64_t *seq);
+/* When the data of *l was given: the number that the answer carried. */
+uint64_t lease_granted(const struct lease *l);
+/* h has given back everything but data that was recalled up to this number. True: something was. */
 bool lease_returned(struct lease_mgr *m, struct lease_holder *h, uint64_t seq);
+/* h has given back what was recalled with this number. True: it was. */
+bool lease_returned_one(struct lease_mgr *m, struct lease_holder *h, const struct fid *fid,
+			uint64_t seq);
+/* h owes an answer for longer than that, ns: names and attributes, or data. */
+bool lease_overdue(const struct lease_holder *h, uint64_t now, uint64_t plain, uint64_t data);
 
 /* For tests: everything that must hold inside; aborts if it does not. */
 void lease_check(const struct lease_mgr *m, const struct lease_holder *h);

@@ -11,6 +11,8 @@
 
 PROTO_SERVE(MDS_RPCS, handlers)
 
+enum { DRAIN_MS = 10000 };
+
 static uint64_t random_of(void *arg)
 {
 	return loop_random(((struct mds *)arg)->loop);
@@ -108,7 +110,7 @@ static void init_memory(struct mds *m)
 int mdt_create(const struct mds_cfg *cfg, struct mds **out)
 {
 	struct mds *m = calloc(1, sizeof(*m));
-	struct lease_mgr_cfg leases = {lease_recall_news, m};
+	struct lease_mgr_cfg leases = {.recall = lease_recall_news, .arg = m};
 	int rc;
 
 	if (!m)
@@ -119,6 +121,7 @@ int mdt_create(const struct mds_cfg *cfg, struct mds **out)
 	snprintf(m->dir, sizeof(m->dir), "%s", cfg->dir);
 	snprintf(m->name, sizeof(m->name), "%s-MDT%04x", cfg->fsname, cfg->index);
 	init_memory(m);
+	leases.first_seq = (uint64_t)m->started_real_ns;
 	rc = open_table_create((uint64_t)m->started_real_ns, &m->opens);
 	if (rc == 0)
 		rc = lock_mgr_create(&m->locks);
@@ -209,11 +212,12 @@ void mdt_co_stop(struct mds *m, uint32_t timeout_ms)
 {
 	int rc;
 
-	m->stopping = true;
-	co_wake_all(&m->osts_q);
 	if (m->link)
 		mgs_link_co_destroy(m->link);
 	m->link = NULL;
+	/* From here on nothing suspends until the service stops as well, and answers no more. */
+	m->stopping = true;
+	co_wake_all(&m->osts_q);
 	co_wake_all_rc(&m->grace_q, -ESHUTDOWN);
 	co_wake_all_rc(&m->lease_q, -ESHUTDOWN);
 	client_wake_recalls(m);
@@ -221,6 +225,9 @@ void mdt_co_stop(struct mds *m, uint32_t timeout_ms)
 	rpc_service_co_stop(m->svc, timeout_ms);
 	settle_co_stop(m->settle);
 	ost_co_stop_all(m);
+	/* What waited for an OST ends now, and must not find that all is gone. */
+	if (!rpc_service_co_drain(m->svc, DRAIN_MS))
+		log_err("%s: requests hang at the end", m->name);
 	rc = store_co_sync(m->store);
 	if (rc)
 		log_err("%s: the last changes are lost: %s", m->name, err_str(rc));

@@ -14,7 +14,7 @@ struct fan {
 	const struct fid *fid;
 	const struct layout *l;
 	uint32_t deadline_ms;
-	bool punch;
+	enum { GETATTR, PUNCH, FENCE } what;
 	uint64_t size;
 	uint32_t trunc_gen;
 	uint32_t next, total; /* objects handed to fibers; all */
@@ -72,6 +72,17 @@ static int one_punch(struct fan *f, struct rpc_import *imp, const struct layout_
 	return rc;
 }
 
+static int one_fence(struct fan *f, struct rpc_import *imp, const struct layout_comp *c,
+		     uint32_t stripe)
+{
+	struct oss_fence_req q = {
+		.fid = *f->fid, .comp = c->id, .stripe = stripe, .trunc_gen = f->trunc_gen};
+	struct oss_fence_rep p;
+	RPC_CALL(call);
+
+	return oss_co_fence(imp, &call, &q, &p);
+}
+
 static int one_object(struct fan *f, uint32_t n)
 {
 	struct oss_getattr_rep p;
@@ -83,7 +94,10 @@ static int one_object(struct fan *f, uint32_t n)
 	imp = ost_co_import(f->m, c->ost[stripe]);
 	if (!imp)
 		return -ENODEV;
-	rc = f->punch ? one_punch(f, imp, c, stripe, &p) : one_getattr(f, imp, c, stripe, &p);
+	if (f->what == FENCE)
+		return one_fence(f, imp, c, stripe);
+	rc = f->what == PUNCH ? one_punch(f, imp, c, stripe, &p)
+			      : one_getattr(f, imp, c, stripe, &p);
 	if (rc || !(p.flags & OBJ_EXISTS))
 		return rc;
 	f->sum.size = max_u64(f->sum.size, layout_file_size(c, stripe, p.size));
@@ -131,6 +145,15 @@ int objects_co_getattr(struct mds *m, const struct fid *fid, const struct layout
 	return fan_run(&f, out);
 }
 
+int objects_co_fence(struct mds *m, const struct fid *fid, const struct layout *l,
+		     uint32_t trunc_gen)
+{
+	struct fan f = {.m = m, .fid = fid, .l = l, .what = FENCE, .trunc_gen = trunc_gen};
+	struct objects_sum none;
+
+	return fan_run(&f, &none);
+}
+
 int objects_co_punch(struct mds *m, const struct fid *fid, const struct layout *l, uint64_t size,
 		     uint32_t trunc_gen, struct objects_sum *out)
 {
@@ -138,7 +161,7 @@ int objects_co_punch(struct mds *m, const struct fid *fid, const struct layout *
 		.m = m,
 		.fid = fid,
 		.l = l,
-		.punch = true,
+		.what = PUNCH,
 		.size = size,
 		.trunc_gen = trunc_gen,
 	};

@@ -103,6 +103,16 @@ void node_bump(struct open_table *tab, struct node *n)
 	n->open_seq = ++tab->seq;
 }
 
+bool node_open_elsewhere(const struct node *n, const struct client *c, bool writers)
+{
+	const struct open *o;
+
+	LIST_FOREACH(o, &n->opens, of_node)
+	if (o->client != c && (!writers || (o->flags & OPEN_WRITE)))
+		return true;
+	return false;
+}
+
 struct open *open_find(const struct open_table *tab, const struct client *c, uint64_t id)
 {
 	struct open *o;
@@ -135,6 +145,7 @@ int open_add(struct open_table *tab, struct client *c, struct open_list *list,
 	}
 	LIST_INSERT_HEAD(&tab->opens[open_bucket(id)], o, hash);
 	LIST_INSERT_HEAD(list, o, of_client);
+	LIST_INSERT_HEAD(&n->opens, o, of_node);
 	tab->nopens++;
 	*out = o;
 	return 0;
@@ -151,6 +162,7 @@ void open_del(struct open_table *tab, struct open *o)
 	}
 	LIST_REMOVE(o, hash);
 	LIST_REMOVE(o, of_client);
+	LIST_REMOVE(o, of_node);
 	tab->nopens--;
 	free(o);
 	node_unref(tab, n);

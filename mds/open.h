@@ -11,6 +11,8 @@
 #include "common/fid.h"
 
 struct client;
+struct open;
+LIST_HEAD(open_list, open);
 
 struct node {
 	struct fid fid;
@@ -18,6 +20,10 @@ struct node {
 	uint32_t nopen, nwriters;
 	uint64_t open_seq;  /* moves whenever a writer comes or goes, or the size is set */
 	bool was_sure;	    /* the size stood in the inode when the first writer came */
+	/* Clients got into each other's way: until then nobody caches. See data.c. */
+	uint64_t contended_until_ns;
+	uint32_t contended_times;
+	struct open_list opens;
 	struct co_mutex mutex; /* held while the size is set at the objects */
 	LIST_ENTRY(node) hash;
 };
@@ -29,8 +35,8 @@ struct open {
 	uint32_t flags; /* OPEN_READ, OPEN_WRITE */
 	LIST_ENTRY(open) hash;
 	LIST_ENTRY(open) of_client;
+	LIST_ENTRY(open) of_node;
 };
-LIST_HEAD(open_list, open);
 
 struct open_table;
 
@@ -45,6 +51,9 @@ struct node *node_find(const struct open_table *tab, const struct fid *fid);
 void node_unref(struct open_table *tab, struct node *n);
 /* A new value of open_seq, never given before in this life of the server. */
 void node_bump(struct open_table *tab, struct node *n);
+
+/* Somebody else than c has the file open; with writers, for writing. */
+bool node_open_elsewhere(const struct node *n, const struct client *c, bool writers);
 
 struct open *open_find(const struct open_table *tab, const struct client *c, uint64_t id);
 /* *list is the client's; was_sure is taken if it is the first writer. -ENOMEM. */

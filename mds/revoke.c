@@ -14,6 +14,7 @@
 enum {
 	TERM_PER_SESSION = 5, /* the term is two fifths of the session timeout: 12 s of 30 */
 	RECALLS_MAX = 2048,   /* records of one reply */
+	DATA_PER_SESSION = 2, /* session timeouts in which data must be written back */
 };
 
 static uint64_t term_ns(const struct mds *m)
@@ -68,11 +69,21 @@ static uint64_t inherited_until(const struct mds *m)
 	return m->recovery_end_ns ? m->started_ns + term_ns(m) : 0;
 }
 
+/* What clients of the last life have not written back yet they write when they come back. After
+ * the window they are taken for dead, and fenced. */
+static uint64_t data_inherited_until(const struct mds *m)
+{
+	return m->recovery_end_ns;
+}
+
 static uint64_t conflict(struct mds *m, const struct client *c, const struct revoke *r, uint32_t n)
 {
 	uint64_t now = loop_now(m->loop), until = inherited_until(m), u;
 	uint32_t i;
 
+	for (i = 0; i < n; i++)
+		if (r[i].bits & LEASE_DATA)
+			until = max_u64(until, data_inherited_until(m));
 	if (until <= now)
 		until = 0;
 	for (i = 0; i < n; i++) {
@@ -85,6 +96,14 @@ static uint64_t conflict(struct mds *m, const struct client *c, const struct rev
 static bool nothing_to_revoke(const struct mds *m, const struct client *c)
 {
 	return !m->recovery_end_ns && lease_alone(m->leases, &c->leases);
+}
+
+bool op_must_revoke(struct rpc_op *op, const struct fid *fid, uint32_t bits)
+{
+	struct revoke r = {*fid, bits};
+
+	return !nothing_to_revoke(op_mds(op), op_client(op)) &&
+	       conflict(op_mds(op), op_client(op), &r, 1);
 }
 
 int op_co_revoke(struct rpc_op *op, const struct revoke *r, uint32_t n)
@@ -104,6 +123,8 @@ int op_co_revoke(struct rpc_op *op, const struct revoke *r, uint32_t n)
 	until = conflict(m, c, r, n);
 	if (!until)
 		return 0;
+	if (m->stopping)
+		return -ESHUTDOWN;
 	for (i = 0; i < n; i++) {
 		barrier[i] = (struct lease_barrier){.fid = r[i].fid, .bits = r[i].bits};
 		lease_barrier_add(m->leases, &barrier[i]);
@@ -177,7 +198,8 @@ void lease_recall_news(void *arg, struct lease_holder *h)
 	co_wake_all(&c->recall_q);
 }
 
-static int put_recalls(struct rpc_op *op, const struct lease_holder *h, struct mds_recalls_rep *p)
+static int put_recalls(struct rpc_op *op, const struct lease_holder *h, uint64_t heard,
+		       struct mds_recalls_rep *p)
 {
 	const struct lease *at = NULL;
 	struct mds_recall r;
@@ -186,8 +208,10 @@ static int put_recalls(struct rpc_op *op, const struct lease_holder *h, struct m
 	int rc;
 
 	wbuf_init(&w, MAX_BODY / 2);
-	while (n++ < RECALLS_MAX && lease_next(h, &at, &r.fid, &r.bits, &r.seq))
+	while (n++ < RECALLS_MAX && lease_next(h, heard, &at, &r.fid, &r.bits, &r.seq)) {
+		r.granted = lease_granted(at);
 		enc_mds_recall(&w, &r);
+	}
 	p->recalls = wbuf_span(&w);
 	rc = w.rc ? w.rc : op_copy(op, &p->recalls);
 	wbuf_fini(&w);
@@ -197,7 +221,17 @@ static int put_recalls(struct rpc_op *op, const struct lease_holder *h, struct m
 /* One that does not answer recalls gets no new term. */
 static bool may_renew(const struct mds *m, const struct lease_holder *h)
 {
-	return !h->oldest_ns || loop_now(m->loop) < h->oldest_ns + term_ns(m) / 2;
+	uint64_t session = m->session_timeout_s * (uint64_t)NSEC_PER_SEC;
+
+	return !lease_overdue(h, loop_now(m->loop), term_ns(m) / 2, session * DATA_PER_SESSION);
+}
+
+static bool has_news(const struct lease_holder *h, uint64_t heard)
+{
+	const struct lease *at = NULL;
+	struct mds_recall r;
+
+	return lease_next(h, heard, &at, &r.fid, &r.bits, &r.seq);
 }
 
 int mds_recalls(struct rpc_op *op, const struct mds_recalls_req *q, struct mds_recalls_rep *p)
@@ -206,6 +240,7 @@ int mds_recalls(struct rpc_op *op, const struct mds_recalls_req *q, struct mds_r
 	struct client *c = op_client(op);
 	struct lease_holder *h = &c->leases;
 	uint64_t now = loop_now(m->loop), mine = ++c->recalls_asked;
+	bool wait = q->wait && h->until_ns > now; /* whoever has no term needs one at once */
 	int rc = 0;
 
 	co_wake_all(&c->recall_q); /* an older one of these is of a connection that is lost */
@@ -216,11 +251,32 @@ int mds_recalls(struct rpc_op *op, const struct mds_recalls_req *q, struct mds_r
 	if (p->renewed)
 		lease_renew(h, now + term_ns(m));
 	client_enter(c);
-	while (q->wait && rc == 0 && !h->nrecalled && !c->dead && mine == c->recalls_asked)
+	while (wait && rc == 0 && !has_news(h, q->heard) && !c->dead && mine == c->recalls_asked)
 		rc = co_wait(&c->recall_q, now + term_ns(m) / 3);
 	if (client_leave(c))
 		return -ESTALE;
 	if (rc && rc != -ETIMEDOUT)
 		return rc;
-	return put_recalls(op, h, p);
+	return put_recalls(op, h, q->heard, p);
+}
+
+int mds_give_back(struct rpc_op *op, const struct mds_give_back_req *q,
+		  struct mds_give_back_rep *p)
+{
+	struct mds *m = op_mds(op);
+	struct lease_holder *h = &op_client(op)->leases;
+	struct rbuf b = rbuf_of(q->leases);
+	struct mds_recall r;
+	int rc = 0;
+
+	(void)p;
+	while (b.len && rc == 0) {
+		rc = dec_mds_recall(&b, &r);
+		if (rc == 0 && r.seq)
+			(void)lease_returned_one(m->leases, h, &r.fid, r.seq);
+		else if (rc == 0)
+			lease_give_up(m->leases, h, &r.fid, r.bits);
+	}
+	co_wake_all(&m->lease_q);
+	return rc;
 }

@@ -183,13 +183,24 @@ static int look(struct mds *m, struct node *n, char *what, struct layout **l)
 	return ino.attr.flags & INODE_HAS_OBJECTS ? inode_layout(&n->fid, &ino, l) : 0;
 }
 
+/* A client that died may still have been writing. */
+static int fence_dead(struct mds *m, const struct fid *fid)
+{
+	if (!lease_unreturned(m->leases, NULL, fid, loop_now(m->loop)))
+		return 0;
+	return size_co_fence(m, NULL, fid);
+}
+
 static int settle_one(struct mds *m, const struct fid *fid)
 {
 	CLEANUP(layout_freep) struct layout *l = NULL;
-	struct node *n = node_ref(m->opens, fid);
+	struct node *n;
 	char what;
-	int rc;
+	int rc = fence_dead(m, fid);
 
+	if (rc)
+		return rc;
+	n = node_ref(m->opens, fid);
 	if (!n)
 		return -ENOMEM;
 	co_mutex_lock(&n->mutex);
@@ -312,11 +323,36 @@ static int drop_slots(struct mds *m)
 	return rc == -ENOENT ? 0 : rc;
 }
 
+static bool all_back(struct mds *m);
+
+/* Whoever is not back yet may have been writing any of the files of unsure size. */
+static int note_dead(struct mds *m)
+{
+	struct fid from = {0}, found[SCAN];
+	struct txn *t;
+	bool in_batch;
+	int i, n;
+
+	do {
+		n = store_read(m->store, &t, &in_batch);
+		if (n == 0)
+			n = unsure_list(t, &from, found, SCAN);
+		for (i = 0; i < n; i++)
+			lease_note_dead(m->leases, &found[i], loop_now(m->loop));
+		if (n > 0)
+			from = found[n - 1];
+	} while (n == SCAN);
+	return n < 0 ? n : 0;
+}
+
 static void window_fiber(void *arg)
 {
 	struct settle *s = arg;
-	int rc;
+	int rc = all_back(s->m) ? 0 : note_dead(s->m);
 
+	if (rc)
+		log_err("%s: writes of clients that are not back cannot be fenced: %s", s->m->name,
+			err_str(rc));
 	s->m->recovery_end_ns = 0;
 	co_wake_all(&s->m->grace_q);
 	co_wake_all(&s->m->lease_q);

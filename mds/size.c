@@ -11,6 +11,7 @@
 #include "mds/attr.h"
 #include "mds/orphan.h"
 #include "mds/state.h"
+#include "mds/unlinklog.h"
 #include <sys/stat.h>
 
 enum { WAIT_OSTS_S = 20 };
@@ -145,26 +146,14 @@ static int begin(struct trunc *tr)
 	return rc ? rc : inode_update(t, tr->fid, &ino);
 }
 
-static int revoke_and_begin(struct trunc *tr)
-{
-	int rc = op_co_revoke_one(tr->op, tr->fid, LEASE_UPDATE);
-
-	return rc ? rc : begin(tr);
-}
-
-static int run(struct trunc *tr, struct attr *attr)
+static int cut(struct trunc *tr, struct attr *attr)
 {
 	struct mds *m = op_mds(tr->op);
 	struct objects_sum sum = {0};
-	int rc = revoke_and_begin(tr);
+	int rc;
 
-	if (rc == -ENODEV) {
-		rc = size_co_wait_osts(m);
-		if (rc == 0)
-			rc = revoke_and_begin(tr);
-	}
-	if (rc || !tr->layout)
-		return rc ? rc : finish(tr, NULL, attr);
+	if (!tr->layout)
+		return finish(tr, NULL, attr);
 	/* On the disk, not only in the log: a loss of power must not leave the old size over
 	 * objects that are cut already. */
 	rc = store_co_sync(m->store);
@@ -175,6 +164,143 @@ static int run(struct trunc *tr, struct attr *attr)
 		rc = finish(tr, &sum, attr);
 	if (rc)
 		settle_add(m->settle, tr->fid); /* nobody may be left who makes the size sure */
+	return rc;
+}
+
+/* Raises trunc_gen, and marks the size as unsure because of what came before. *l: the objects. */
+static int fence_begin(struct mds *m, const struct fid *fid, struct layout **l, uint32_t *gen)
+{
+	struct inode_rec ino;
+	struct txn *t;
+	int rc = store_write(m->store, &t);
+
+	if (rc == 0)
+		rc = inode_get(t, fid, &ino);
+	if (rc || !(ino.attr.flags & INODE_HAS_OBJECTS))
+		return rc == -ENOENT ? 0 : rc;
+	rc = inode_layout(fid, &ino, l);
+	if (rc)
+		return rc;
+	*gen = ++ino.attr.trunc_gen;
+	if (!(ino.attr.flags & ATTR_SIZE_UNSURE)) {
+		attr_make_unsure(&ino.attr);
+		rc = unsure_add(t, fid);
+	}
+	return rc ? rc : inode_update(t, fid, &ino);
+}
+
+static bool may_be_written(struct mds *m, const struct client *c, const struct fid *fid)
+{
+	return lease_unreturned(m->leases, c ? &c->leases : NULL, fid, loop_now(m->loop));
+}
+
+/* The file may have been removed meanwhile, and its objects with it: what the fence made of them
+ * again goes, too. */
+static void sweep_removed(struct mds *m, const struct fid *fid, const struct layout *l)
+{
+	struct inode_rec ino;
+	struct txn *t;
+	uint32_t i;
+	int32_t s;
+	int rc = store_write(m->store, &t);
+
+	if (rc == 0)
+		rc = inode_get(t, fid, &ino);
+	if (rc != -ENOENT)
+		return;
+	rc = unlinklog_add(t, fid, l);
+	for (i = 0; rc == 0 && i < l->ncomp; i++)
+		for (s = 0; l->comp[i].ost && s < l->comp[i].stripe_count; s++)
+			ost_logged(m, l->comp[i].ost[s]);
+	if (rc)
+		log_err("%s: objects of a removed file stay behind: %s", m->name, err_str(rc));
+}
+
+static int fence(struct mds *m, const struct client *c, struct node *n)
+{
+	CLEANUP(layout_freep) struct layout *l = NULL;
+	char text[FID_STRLEN];
+	uint32_t gen = 0;
+	int rc;
+
+	node_bump(m->opens, n);
+	rc = fence_begin(m, &n->fid, &l, &gen);
+	if (rc == 0 && l)
+		rc = store_co_sync(m->store); /* no number is given twice */
+	if (rc == 0 && l)
+		rc = objects_co_fence(m, &n->fid, l, gen);
+	if (l)
+		sweep_removed(m, &n->fid, l);
+	if (rc)
+		return rc;
+	lease_fenced(m->leases, c ? &c->leases : NULL, &n->fid, loop_now(m->loop));
+	if (!l)
+		return 0;
+	log_info("%s: %s: writes of clients that are gone are refused from now on", m->name,
+		 fid_str(&n->fid, text));
+	settle_add(m->settle, &n->fid); /* nobody may have it open any more */
+	return 0;
+}
+
+int size_co_fence(struct mds *m, const struct client *c, const struct fid *fid)
+{
+	struct node *n = node_ref(m->opens, fid);
+	int rc = 0;
+
+	if (!n)
+		return -ENOMEM;
+	co_mutex_lock(&n->mutex);
+	/* Perhaps somebody else has done it: then others may be writing by right now. */
+	if (may_be_written(m, c, fid))
+		rc = fence(m, c, n);
+	co_mutex_unlock(&n->mutex);
+	node_unref(m->opens, n);
+	return rc;
+}
+
+static int run(struct trunc *tr, struct attr *attr)
+{
+	struct mds *m = op_mds(tr->op);
+	/* Until the objects are cut nobody may know the size, or keep what is behind it. */
+	struct lease_barrier b = {.fid = *tr->fid, .bits = LEASE_SHARED | LEASE_EXCLUSIVE};
+	int rc = begin(tr);
+
+	if (rc)
+		return rc;
+	lease_barrier_add(m->leases, &b);
+	rc = cut(tr, attr);
+	lease_barrier_del(&b);
+	return rc;
+}
+
+/* Those who read and write at the objects need not stop: their old numbers are refused. */
+#define IN_THE_WAY (LEASE_UPDATE | LEASE_SHARED | LEASE_EXCLUSIVE)
+
+/* Locks the node at a moment when nobody has leases. They are not waited for under the lock:
+ * whoever gives one back may first have to end a truncation of his own. */
+static int lock_alone(struct trunc *tr)
+{
+	int rc;
+
+	for (;;) {
+		rc = op_co_revoke_one(tr->op, tr->fid, IN_THE_WAY);
+		if (rc)
+			return rc;
+		co_mutex_lock(&tr->node->mutex);
+		if (!op_must_revoke(tr->op, tr->fid, IN_THE_WAY))
+			return 0;
+		co_mutex_unlock(&tr->node->mutex);
+	}
+}
+
+static int set_locked(struct trunc *tr, struct attr *attr)
+{
+	int rc = lock_alone(tr);
+
+	if (rc)
+		return rc;
+	rc = run(tr, attr);
+	co_mutex_unlock(&tr->node->mutex);
 	return rc;
 }
 
@@ -190,9 +316,12 @@ int size_co_set(struct rpc_op *op, const struct fid *fid, uint64_t size,
 	if (!tr.node)
 		return -ENOMEM;
 	client_enter(c);
-	co_mutex_lock(&tr.node->mutex);
-	rc = run(&tr, attr);
-	co_mutex_unlock(&tr.node->mutex);
+	rc = set_locked(&tr, attr);
+	if (rc == -ENODEV) {
+		rc = size_co_wait_osts(m);
+		if (rc == 0)
+			rc = set_locked(&tr, attr);
+	}
 	dead = client_leave(c);
 	node_unref(m->opens, tr.node);
 	layout_free(tr.layout);

@@ -166,8 +166,20 @@ void op_lease_give_up(struct rpc_op *op, const struct fid *fid, uint32_t bits);
  * 1: all may be different now; -ESTALE, -ESHUTDOWN. Until the caller suspends again nobody has
  * them. */
 must_check int op_co_revoke(struct rpc_op *op, const struct revoke *r, uint32_t n);
+/* Others have such leases now. Does not suspend. */
+bool op_must_revoke(struct rpc_op *op, const struct fid *fid, uint32_t bits);
 /* The same where a change meanwhile does not matter: 0 or -errno. */
 must_check int op_co_revoke_one(struct rpc_op *op, const struct fid *fid, uint32_t bits);
+/* Before somebody else looks at a file of unsure size: what its writer keeps back is written, and
+ * what a dead one might still write is fenced off. 0 or -errno. */
+must_check int op_co_settle_data(struct rpc_op *op, const struct fid *fid);
+
+/* ---- data.c: who may do what with the data of a file ---- */
+/* Decides which lease the client gets that wants this one (see mds_data), and takes back what does
+ * not go with it. *bits can be granted until the caller suspends. */
+must_check int data_co_make_way(struct rpc_op *op, const struct fid *fid, uint32_t want, bool exact,
+				uint32_t *bits);
+
 /* Before names are changed: their directories and what they lead to. 0 or -errno. */
 struct revoke_name {
 	const struct fid *dir;
@@ -183,6 +195,8 @@ struct objects_sum {
 };
 must_check int objects_co_getattr(struct mds *m, const struct fid *fid, const struct layout *l,
 				  uint32_t deadline_ms, struct objects_sum *out);
+must_check int objects_co_fence(struct mds *m, const struct fid *fid, const struct layout *l,
+				uint32_t trunc_gen);
 must_check int objects_co_punch(struct mds *m, const struct fid *fid, const struct layout *l,
 				uint64_t size, uint32_t trunc_gen, struct objects_sum *out);
 
@@ -190,6 +204,9 @@ must_check int objects_co_punch(struct mds *m, const struct fid *fid, const stru
 /* Sets the size at the MDS and the objects; q (may be NULL) has what else to set. Suspends. */
 must_check int size_co_set(struct rpc_op *op, const struct fid *fid, uint64_t size,
 			   const struct mds_setattr_req *q, struct attr *attr);
+/* If others than c (may be NULL) may be writing without a lease, the objects refuse that from now
+ * on. The node's mutex is not held. Suspends. */
+must_check int size_co_fence(struct mds *m, const struct client *c, const struct fid *fid);
 /* Gives a file its objects if it has none yet. ino is read again. -ENODEV, -ENOSPC. */
 must_check int size_make_objects(struct mds *m, struct txn *t, const struct fid *fid,
 				 struct inode_rec *ino, bool append);

@@ -17,6 +17,9 @@
 #include <stdlib.h>
 
 enum { HASH_SIZE = 16384 }; /* chains stay short up to some 100k objects */
+#define LATE_NS (5 * NSEC_PER_MSEC)
+#define DELAY_MAX_NS (60 * NSEC_PER_SEC) /* on the way, over a restart; more is another clock */
+#define AGE_MAX_NS (60 * NSEC_PER_SEC) /* nobody keeps data for longer */
 
 TAILQ_HEAD(object_list, object);
 
@@ -76,10 +79,13 @@ static int record_store(struct cache *c, struct object *o)
 		.vsize = o->vsize,
 		.wtime = o->wtime,
 	};
+	struct disk_stat st;
 	uint8_t mem[OBJECT_RECORD_MAX];
 	struct wbuf w;
 	int rc;
 
+	if (disk_stat(o->file, &st) == 0)
+		rec.mtime = st.mtime;
 	wbuf_init_fixed(&w, mem, sizeof(mem));
 	object_record_enc(&w, &rec);
 	assert(w.rc == 0);
@@ -106,6 +112,8 @@ static int record_load(struct cache *c, struct object *o)
 		if (o->stat.size > 0)
 			log_warn("%s: object %s has data but no record; a new one is made", c->name,
 				 object_str(&o->id, buf));
+		if (o->stat.size > 0)
+			o->wtime = max_i64(o->wtime, o->stat.mtime);
 		return record_store(c, o);
 	}
 	if (len < 0 && len != -ERANGE)
@@ -124,8 +132,10 @@ static int record_load(struct cache *c, struct object *o)
 	if (rec.trunc_gen > o->trunc_gen)
 		o->trunc_gen = rec.trunc_gen;
 	o->vsize = rec.vsize;
-	if (rec.wtime > o->wtime)
-		o->wtime = rec.wtime;
+	/* A crash may have left an old record; the file's own time is that of the disk write. */
+	o->wtime = max_i64(o->wtime, rec.mtime == o->stat.mtime
+					     ? rec.wtime
+					     : max_i64(rec.wtime, o->stat.mtime));
 	return 0;
 }
 
@@ -303,8 +313,6 @@ static int load_existing(struct cache *c, struct object *o)
 		rc = record_load(c, o);
 	if (rc)
 		return rc;
-	if (o->stat.mtime > o->wtime)
-		o->wtime = o->stat.mtime;
 	o->stat_ok = true;
 	return 0;
 }
@@ -382,13 +390,33 @@ int cache_trunc_gen(struct cache *c, struct object *o, uint32_t gen)
 	return rc;
 }
 
+static void changed(struct object *o, int64_t now)
+{
+	o->version = max_u64(o->version + 1, (uint64_t)now);
+	o->wtime_unsaved = true;
+	o->stat_ok = false;
+}
+
 void cache_touch(struct cache *c, struct object *o)
 {
 	int64_t now = loop_realtime(c->loop);
 
-	o->wtime = now > o->wtime ? now : o->wtime + 1;
-	o->wtime_unsaved = true;
-	o->stat_ok = false;
+	o->wtime = max_i64(now, o->wtime + 1);
+	changed(o, now);
+}
+
+void cache_touch_late(struct cache *c, struct object *o, uint64_t age_ns, int64_t written)
+{
+	/* Not later than that, because the way here took time as well. */
+	int64_t now = loop_realtime(c->loop), at = now - (int64_t)min_u64(age_ns, AGE_MAX_NS);
+
+	if (written <= at && written >= at - DELAY_MAX_NS)
+		at = written;
+	o->wtime = max_i64(at, o->wtime);
+	changed(o, now);
+	/* After a crash the file's own time would have to do, which is that of now. */
+	if (o->file && now - o->wtime > LATE_NS)
+		(void)!record_store(c, o); /* logged */
 }
 
 int cache_set_vsize(struct cache *c, struct object *o, uint64_t vsize)
@@ -422,7 +450,7 @@ int cache_attr(struct object *o, struct object_attr *out)
 	out->size = max_u64(o->stat.size, o->vsize);
 	out->blocks = o->stat.blocks;
 	out->mtime = o->wtime;
-	out->version = (uint64_t)o->wtime;
+	out->version = max_u64(o->version, (uint64_t)o->wtime);
 	return 0;
 }
 

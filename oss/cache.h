@@ -21,6 +21,7 @@ struct object {
 	struct disk_file *file; /* NULL: there is no such object */
 	uint64_t vsize;		/* as in object_record */
 	int64_t wtime;		/* last change, ns; only grows */
+	uint64_t version;	/* grows with each change */
 	uint32_t trunc_gen;
 	bool destroyed;		/* for good: a late write does not make it again */
 
@@ -69,8 +70,11 @@ void cache_put(struct cache *c, struct object *o);
 
 /* -ESTALE if gen is older than the newest truncation; a newer one is taken over and stored. */
 must_check int cache_trunc_gen(struct cache *c, struct object *o, uint32_t gen);
-/* The object was changed, or a change was tried: its time moves on. */
+/* The object was changed, or a change was tried: its time moves on to now. */
 void cache_touch(struct cache *c, struct object *o);
+/* The same with bytes that a client wrote so many ns before it sent them, at `written` by its
+ * clock, which is believed if it can be true. */
+void cache_touch_late(struct cache *c, struct object *o, uint64_t age_ns, int64_t written);
 /* Sets and stores vsize. */
 must_check int cache_set_vsize(struct cache *c, struct object *o, uint64_t vsize);
 /* Attributes, exact at the time of the call. */

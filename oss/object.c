@@ -13,7 +13,7 @@ enum { RECORD_VERSION = 1 };
 
 #define RECORD_FIELDS(F)                                                               \
 	F(u32, version) F(fid, fid) F(u32, comp) F(u32, stripe) F(u32, trunc_gen)      \
-	F(u64, vsize) F(i64, wtime)
+	F(u64, vsize) F(i64, wtime) F(i64, mtime)
 
 int object_id_check(const struct object_id *id)
 {

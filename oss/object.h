@@ -26,7 +26,8 @@ struct object_record {
 	uint32_t comp, stripe;
 	uint32_t trunc_gen; /* newest truncation that was heard of */
 	uint64_t vsize;	    /* of an object too long for the local file system; else 0 */
-	int64_t wtime;	    /* ns; counts if later than the file's own mtime, which is coarse */
+	int64_t wtime;	    /* ns; of the last write, which may have been kept at a client since */
+	int64_t mtime;	    /* the file's own when this was stored: newer ones make wtime void */
 };
 
 /* An id that may name an object: -EINVAL. */

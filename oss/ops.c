@@ -20,6 +20,8 @@ static const uint8_t stat_of[] = {
 	[RPC_oss_sync - FIRST_NR] = OST_STAT_sync,
 	[RPC_oss_destroy - FIRST_NR] = OST_STAT_destroy,
 	[RPC_oss_statfs - FIRST_NR] = OST_STAT_statfs,
+	[RPC_oss_fence - FIRST_NR] = OST_STAT_punch,
+	[RPC_oss_grant - FIRST_NR] = OST_STAT_grant,
 };
 
 static int serve(struct rpc_op *op, const void *req, void *rep)

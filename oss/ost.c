@@ -140,6 +140,7 @@ static void session_free(struct rpc_session *s)
 	s->priv = NULL;
 	if (!ses)
 		return;
+	ost_grant_return(ses->ost, ses);
 	bulk_user_put(ses->reads);
 	free(ses);
 }

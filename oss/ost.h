@@ -13,6 +13,7 @@
 	S(write, STAT_USECS) S(getattr, STAT_USECS) S(setattr, STAT_USECS)               \
 	S(punch, STAT_USECS) S(sync, STAT_USECS) S(destroy, STAT_USECS)                  \
 	S(statfs, STAT_USECS) S(fallocate, STAT_USECS) S(seek, STAT_USECS)               \
+	S(grant, STAT_USECS)                                                             \
 	S(connect, STAT_REQS) S(disconnect, STAT_REQS)
 
 enum ost_stat {
@@ -34,6 +35,10 @@ struct ost {
 	uint32_t max_open_objects, bulk_limit_mb;
 	uint32_t degraded, no_create, sync_journal;
 
+	/* space, see grant.c */
+	uint64_t granted, writing; /* promised; on the way to the disk */
+	uint64_t space, space_ns;  /* that there was, and when; less what was written since */
+
 	uint32_t running;	 /* requests and their buffers */
 	struct co_waitq idle;	 /* running became 0 */
 	int64_t stats_start;
@@ -44,6 +49,7 @@ struct ost {
 struct ost_session {
 	struct ost *ost;
 	struct bulk_user *reads;
+	uint64_t granted;
 };
 
 static inline struct ost_session *ost_session_of(const struct rpc_op *op)
@@ -68,6 +74,23 @@ static inline struct ost_session *ost_session_of(const struct rpc_op *op)
 int ost_target_state(const struct ost *ost, const struct disk_space *sp); /* enum target_state */
 /* The file system below failed: says which object; gives rc back. */
 int ost_io_error(const struct ost *ost, const struct object_id *id, const char *what, int rc);
+
+/* grant.c: space that is promised to clients */
+struct ost_space {
+	uint64_t len;
+	bool covered; /* by a promise */
+};
+/* A write begins: takes what the session was promised for it. */
+void ost_space_begin(struct ost *ost, struct ost_session *ses, uint64_t len, uint64_t used,
+		     struct ost_space *sp);
+/* [off, off + len) is to be written without a promise, and `more` bytes that no write has begun
+ * with. -ENOSPC if that would take what is promised. */
+must_check int ost_space_check(struct ost *ost, struct object *o, uint64_t off, uint64_t len,
+			       uint64_t more);
+void ost_space_end(struct ost *ost, const struct ost_space *sp);
+/* Promises up to `want` bytes more; how many. */
+uint64_t ost_grant(struct ost *ost, struct ost_session *ses, uint64_t want);
+void ost_grant_return(struct ost *ost, struct ost_session *ses);
 
 /* ops.c: the table of handlers; ops/ has one file for each family. */
 extern const struct rpc_handler ost_handlers[];

@@ -52,6 +52,7 @@ SPACE_PARAM(filesfree, sp.ffree)
 		return 0;                                \
 	}
 WORD_PARAM(num_exports, rpc_service_nsessions(ost->svc))
+WORD_PARAM(tot_granted, ost->granted)
 WORD_PARAM(bulk_used, bulk_pool_used(ost->bulk))
 
 static int brw_size_get(void *arg, struct wbuf *w)
@@ -120,6 +121,7 @@ static const struct {
 	{"filestotal", filestotal_get, NULL},
 	{"filesfree", filesfree_get, NULL},
 	{"num_exports", num_exports_get, NULL},
+	{"tot_granted", tot_granted_get, NULL},
 	{"brw_size", brw_size_get, NULL},
 	{"bulk_used_bytes", bulk_used_get, NULL},
 	{"open_objects", open_objects_get, NULL},

@@ -3,7 +3,8 @@
  *
  * The lock is at the MDS (LOCK_APPEND, the whole file). Under it the objects tell the size,
  * then the data is written there. The unlock is sent without waiting for its answer: the next
- * taker waits at the MDS anyway.
+ * taker waits at the MDS anyway. A client that has the file for itself (EXCLUSIVE) needs no lock:
+ * it knows where the file ends.
  */
 #include "client/core/core.h"
 #include "common/log.h"
@@ -62,13 +63,136 @@ static void append_unlock(void *arg)
 	free(u);
 }
 
-ssize_t append_co_write(struct lane *ln, struct file *f, const uint8_t *buf, size_t len,
-			uint64_t *off)
+/* ---- alone ---- */
+
+/* Where the file ends, under EXCLUSIVE: the objects are asked once. */
+static int learn_size(struct lane *ln, struct file *f)
+{
+	struct data *d = f->data;
+	uint64_t size;
+	bool known;
+	int rc;
+
+	pthread_mutex_lock(&d->lock);
+	known = d->size_known;
+	pthread_mutex_unlock(&d->lock);
+	if (known)
+		return 0;
+	rc = append_co_size(ln, f, &size);
+	if (rc)
+		return rc;
+	pthread_mutex_lock(&d->lock);
+	if (!d->size_known) /* else others have taken places behind it meanwhile */
+		d->size = max_u64(size, dirty_end(&d->dirty));
+	d->size_known = true;
+	pthread_mutex_unlock(&d->lock);
+	return 0;
+}
+
+/* Takes the place for len bytes; the kernel lets one append at a time through, other writers may
+ * only move the end. */
+static uint64_t take_place(struct data *d, size_t *len)
+{
+	uint64_t at;
+
+	pthread_mutex_lock(&d->lock);
+	at = d->size;
+	*len = min_u64(*len, at < MAX_FILE_SIZE ? MAX_FILE_SIZE - at : 0);
+	d->size += *len;
+	pthread_mutex_unlock(&d->lock);
+	return at;
+}
+
+/* Not all of it could be written: the next one begins where this one ended. */
+static void give_place(struct data *d, uint64_t from, uint64_t to)
+{
+	pthread_mutex_lock(&d->lock);
+	if (d->size == to)
+		d->size = from;
+	pthread_mutex_unlock(&d->lock);
+}
+
+/* Under EXCLUSIVE: every append of this client takes its place here, whatever becomes of it. */
+static ssize_t write_alone(struct lane *ln, struct file *f, const uint8_t *buf, size_t len,
+			   uint64_t *off, uint32_t gen)
+{
+	ssize_t n = -EFBIG;
+	int rc = learn_size(ln, f);
+
+	if (rc)
+		return rc;
+	*off = take_place(f->data, &len);
+	if (len && io_may_keep(f, DATA_CACHED))
+		n = wback_co_put(ln, f, buf, len, *off, gen);
+	else if (len)
+		n = io_co_write_once(ln, f, buf, len, *off, gen);
+	if (n < (ssize_t)len)
+		give_place(f->data, *off + (uint64_t)(n > 0 ? n : 0), *off + len);
+	if (n > 0)
+		data_co_wrote(ln, f->data, *off, (uint64_t)n);
+	return n;
+}
+
+/* *alone: this client has the file for itself, and it is done; else nothing was. */
+static ssize_t append_alone(struct lane *ln, struct file *f, const uint8_t *buf, size_t len,
+			    uint64_t *off, bool *alone)
+{
+	uint32_t gen = file_trunc_gen(f);
+	enum data_how how;
+	ssize_t n = 0;
+	int rc = data_co_enter(ln, f->data, DATA_WRITE, &how);
+
+	if (rc)
+		return rc;
+	*alone = how == DATA_CACHED;
+	if (*alone)
+		n = write_alone(ln, f, buf, len, off, gen);
+	data_leave(f->data, how);
+	return n;
+}
+
+/* ---- under the lock of all clients ---- */
+
+static ssize_t write_at_end(struct lane *ln, struct file *f, const uint8_t *buf, size_t len,
+			    uint64_t *off, uint32_t gen)
+{
+	ssize_t n;
+	int rc = append_co_size(ln, f, off);
+
+	if (rc == 0 && *off >= MAX_FILE_SIZE)
+		rc = -EFBIG;
+	if (rc)
+		return rc;
+	n = io_co_write_once(ln, f, buf, min_u64(len, MAX_FILE_SIZE - *off), *off, gen);
+	if (n > 0)
+		data_co_wrote(ln, f->data, *off, (uint64_t)n);
+	return n;
+}
+
+static ssize_t write_locked(struct lane *ln, struct file *f, const uint8_t *buf, size_t len,
+			    uint64_t *off)
+{
+	uint32_t gen = file_trunc_gen(f);
+	enum data_how how;
+	ssize_t n;
+	int rc = data_co_enter(ln, f->data, DATA_WRITE, &how);
+
+	if (rc)
+		return rc;
+	if (how == DATA_CACHED)
+		n = write_alone(ln, f, buf, len, off, gen);
+	else
+		n = write_at_end(ln, f, buf, len, off, gen);
+	data_leave(f->data, how);
+	return n;
+}
+
+static ssize_t append_locked(struct lane *ln, struct file *f, const uint8_t *buf, size_t len,
+			     uint64_t *off)
 {
 	struct mds_setlk_req q = append_lock(ln, f);
 	struct unlock *u = malloc(sizeof(*u));
 	struct mds_setlk_rep p;
-	uint64_t size = 0;
 	ssize_t n;
 	int tries, rc;
 	RPC_CALL(call);
@@ -82,19 +206,22 @@ ssize_t append_co_write(struct lane *ln, struct file *f, const uint8_t *buf, siz
 	}
 	for (tries = 0, n = -ESTALE; tries < STALE_TRIES && n == -ESTALE; tries++) {
 		rc = tries ? file_co_refresh(ln, f) : 0;
-		if (rc == 0)
-			rc = append_co_size(ln, f, &size);
-		if (rc == 0 && size >= MAX_FILE_SIZE)
-			rc = -EFBIG;
-		n = rc ? rc
-		       : io_co_write_once(ln, f, buf, min_u64(len, MAX_FILE_SIZE - size),
-					  size);
+		n = rc ? rc : write_locked(ln, f, buf, len, off);
 	}
 	q.type = F_UNLCK;
 	q.wait = 0;
 	*u = (struct unlock){ln, q};
 	lane_background(ln, append_unlock, u);
-	if (n >= 0)
-		*off = size;
 	return n == -ESTALE ? -EIO : n;
+}
+
+ssize_t append_co_write(struct lane *ln, struct file *f, const uint8_t *buf, size_t len,
+			uint64_t *off)
+{
+	bool alone = false;
+	ssize_t n = append_alone(ln, f, buf, len, off, &alone);
+
+	if (n == -ESTALE || (n == 0 && !alone))
+		return append_locked(ln, f, buf, len, off);
+	return n;
 }

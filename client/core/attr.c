@@ -86,6 +86,7 @@ int attr_co_finish(struct lane *ln, const struct fid *fid, struct span blob, uin
 
 	if (!(attr->flags & ATTR_SIZE_UNSURE) || !blob.len)
 		return 0;
+	wback_co_flush_fid(ln, fid);
 	if (file_knows_size(ln->fs, fid, open_seq, attr))
 		return 0;
 	rc = layout_dec(blob, &l);
@@ -109,7 +110,12 @@ static void note_attr(struct lane *ln, const struct rpc_call *call, const struct
 
 int fs_co_getattr(struct lane *ln, const struct fid *fid, struct attr *out)
 {
-	struct mds_getattr_req q = {.fid = *fid};
+	return attr_co_get(ln, fid, false, out);
+}
+
+int attr_co_get(struct lane *ln, const struct fid *fid, bool under_lease, struct attr *out)
+{
+	struct mds_getattr_req q = {.fid = *fid, .under_lease = under_lease};
 	struct mds_getattr_rep p;
 	RPC_CALL(call);
 	int rc;
@@ -127,6 +133,22 @@ int fs_co_getattr(struct lane *ln, const struct fid *fid, struct attr *out)
 	return rc;
 }
 
+/* What was written before is at the objects before; a truncation has the file for itself: NULL, or
+ * what to release. */
+static struct data *setattr_co_begin(struct lane *ln, const struct fid *fid, uint32_t valid)
+{
+	struct data *d;
+
+	if (!(valid & SETATTR_SIZE)) {
+		wback_co_flush_fid(ln, fid);
+		return NULL;
+	}
+	d = data_find(ln->fs, fid);
+	if (d)
+		data_co_hold(ln, d);
+	return d;
+}
+
 int fs_co_setattr(struct lane *ln, const struct fid *fid, struct file *file, uint32_t valid,
 		  const struct attr *want, struct attr *out)
 {
@@ -139,24 +161,32 @@ int fs_co_setattr(struct lane *ln, const struct fid *fid, struct file *file, uin
 		.size = want->size,
 		.atime = want->atime,
 		.mtime = want->mtime,
-		.ctime_floor = file_newest_mtime(ln->fs, fid),
 		.open_id = file ? file->open_id : 0,
 	};
 	struct mds_setattr_rep p;
 	RPC_CALL(call);
 	uint64_t start = loop_clock(ln->loop);
 	enum fs_stat stat = valid & SETATTR_SIZE ? FS_STAT_truncate : FS_STAT_setattr;
+	struct data *hold;
 	int rc;
 
 	if ((valid & SETATTR_SIZE) && want->size > MAX_FILE_SIZE)
 		return -EFBIG;
+	hold = setattr_co_begin(ln, fid, valid);
+	q.ctime_floor = file_newest_mtime(ln->fs, fid);
 	leases_change_begin(ln->fs->leases, fid);
 	rc = mds_co_setattr(ln->mdt->imp, &call, &q, &p);
 	leases_change_end(ln->fs->leases, fid, rc ? 0 : p.seq, loop_clock(ln->loop));
+	if (rc == 0) {
+		note_attr(ln, &call, fid, p.seq, p.lease, &p.attr);
+		file_apply_attr(ln->fs, fid, &p.attr, valid & SETATTR_SIZE);
+	}
+	if (hold) {
+		data_release(hold);
+		data_put(ln, hold);
+	}
 	if (rc)
 		return rc;
-	note_attr(ln, &call, fid, p.seq, p.lease, &p.attr);
-	file_apply_attr(ln->fs, fid, &p.attr, valid & SETATTR_SIZE);
 	if (valid & (SETATTR_ATIME | SETATTR_ATIME_NOW))
 		file_forget_reads(ln->fs, fid);
 	rc = attr_co_finish(ln, fid, p.layout, p.open_seq, &p.attr);

@@ -8,6 +8,9 @@
  */
 #pragma once
 #include "client/core/fs.h"
+#include "client/core/data.h"
+#include "client/core/file.h"
+#include "client/core/grant.h"
 #include "client/core/lease.h"
 #include "client/core/locktab.h"
 #include "client/core/objects.h"
@@ -22,6 +25,7 @@
 #define MTIME_CACHE 4096 /* a power of two */
 #define IO_WINDOW MAX_BULK /* a request is handled in pieces of this many bytes */
 #define IO_PARTS (IO_WINDOW / STRIPE_SIZE_UNIT + 2)
+#define MAX_DIRTY_MB 64 /* kept by write-behind, unless max_dirty_mb says otherwise */
 #define FAN_MAX 64 /* fibers of one fan-out */
 
 /* Counters of llite.*.stats: name, unit. */
@@ -50,6 +54,15 @@ struct ost {
 	uint8_t uuid[UUID_LEN];
 	uint32_t max_rpcs, checksums, active;
 	uint32_t generation; /* counts changes of nids */
+	/* grant.c: */
+	uint64_t grant;		/* promised bytes that no share has */
+	uint64_t grant_session; /* the session that they were promised in */
+	uint64_t grant_lost;	/* shares taken before this are void */
+	uint64_t grant_need;	/* who was short of it last wanted so much */
+	uint64_t grant_used_ns, grant_retry_ns;
+	uint32_t grant_shares;
+	bool grant_asking;
+	struct xwaitq grant_q; /* an answer came */
 	TAILQ_ENTRY(ost) link;
 };
 TAILQ_HEAD(ost_list, ost);
@@ -98,6 +111,11 @@ struct fs {
 	LIST_HEAD(, file) files[1024]; /* by FID */
 	struct locktab locks;
 	struct leases *leases;
+	struct data_table data;
+	TAILQ_HEAD(, file) kept; /* see kept.c */
+	uint32_t nkept;
+	uint32_t max_dirty_mb, max_cached_mb; /* tunables */
+	uint64_t grant_seq; /* orders shares and losses */
 	struct mtime_seen mtimes[MTIME_CACHE];
 	struct link_seen links[LINK_CACHE];
 	int64_t start_real;
@@ -119,6 +137,8 @@ struct io {
 	struct file *file;
 	const struct layout *layout;
 	uint32_t flags, trunc_gen;
+	uint64_t written_ns; /* 0: just now */
+	struct grant *grant; /* or NULL */
 	bool write;
 	struct layout_run run[IO_PARTS];
 	struct io_part part[IO_PARTS];
@@ -146,32 +166,8 @@ struct lane {
 	struct io *free_io;
 	uint32_t background; /* fibers that nobody waits for, except lane_co_stop() */
 	struct co_waitq background_q;
+	struct co_waitq flusher_q; /* see wback.c */
 	struct stat_counter stats[FS_STAT_MAX];
-};
-
-/* An open file. Shared by lanes: `lock` guards what changes, and is never held while waiting. */
-struct file {
-	pthread_mutex_t lock;
-	struct fs *fs;
-	struct fid fid;
-	int flags; /* of open(2) */
-	uint64_t open_id, open_seq;
-	uint32_t lane;	   /* opened there; that lane opens it again after a restart of the MDS */
-	const struct layout *layout;  /* fixed once it has objects */
-	const struct layout *layout_old; /* what it was before; others may still look at it */
-	struct objs objs;  /* what is known of the objects */
-	uint32_t trunc_gen;
-	bool fresh;	   /* had no data when opened: objects not touched here do not exist */
-	bool wrote;
-	int64_t read_at;   /* last read, for the access time; 0: none */
-	int64_t mtime;	   /* newest that the objects told */
-	bool sole;	   /* no other client had it open for writing then */
-	uint32_t mode, attr_flags;
-	uint64_t size_hint;
-	bool priv_killed;
-	bool closing; /* its close is on the way: nothing to open again */
-	atomic_uint users;
-	LIST_ENTRY(file) link;
 };
 
 /* ---- fs.c ---- */
@@ -227,6 +223,9 @@ must_check int seq_co_fid(struct lane *ln, struct fid *out);
  * client does not know them itself. */
 must_check int attr_co_finish(struct lane *ln, const struct fid *fid, struct span layout,
 			      uint64_t open_seq, struct attr *attr);
+/* under_lease: the caller is between data_co_enter() and data_leave(). */
+must_check int attr_co_get(struct lane *ln, const struct fid *fid, bool under_lease,
+			   struct attr *out);
 /* Asks all objects; *size is the file's. objs may be NULL. */
 must_check int attr_co_measure(struct lane *ln, const struct fid *fid, const struct layout *l,
 			       struct attr *attr);
@@ -241,49 +240,13 @@ must_check int attr_co_learn(struct lane *ln, const struct fid *fid, const struc
 must_check int recall_start(struct lane *ln, const struct ost *mdt);
 /* After ln->stopping is set. */
 void recall_co_stop(struct lane *ln);
-/* The MDS has forgotten what it gave this client. */
-void recall_co_lose_all(struct lane *ln);
+/* The MDS has forgotten what it gave this client before this session. */
+void recall_co_lose_all(struct lane *ln, uint64_t session);
 
 /* ---- name.c ---- */
 /* mds_create with all that it means for leases. */
 must_check int name_co_create(struct lane *ln, struct rpc_call *call,
 			      const struct mds_create_req *q, struct mds_create_rep *p);
-
-/* ---- openfile.c ---- */
-/* The layout to do I/O by; NULL: no objects (yet). instantiate: makes them. */
-must_check int file_co_layout(struct lane *ln, struct file *f, bool instantiate,
-			      const struct layout **out);
-/* After -ESTALE of an OST: a truncation happened. */
-must_check int file_co_refresh(struct lane *ln, struct file *f);
-uint32_t file_trunc_gen(struct file *f);
-/* A server told of an object after a write (read_at 0) or a read (when) through f. */
-void file_note(struct file *f, uint32_t comp, uint32_t stripe, const struct obj_state *s,
-	       int64_t read_at);
-/* Somebody here has read the file through a descriptor that is still open. */
-bool file_has_reads(struct fs *fs, const struct fid *fid);
-/* Somebody here set the access time: what was read before does not count any more. */
-void file_forget_reads(struct fs *fs, const struct fid *fid);
-/* An operation of this client gave the inode these attributes; truncated: its objects changed. */
-void file_apply_attr(struct fs *fs, const struct fid *fid, const struct attr *attr, bool truncated);
-/* Fills in size, blocks and mtime of a file that only this client writes, if it knows them. */
-bool file_knows_size(struct fs *fs, const struct fid *fid, uint64_t open_seq, struct attr *attr);
-/* Newest mtime of data that this client has heard of, open or closed. */
-int64_t file_newest_mtime(struct fs *fs, const struct fid *fid);
-/* What the MDS said last: a file may be longer than its objects can prove. */
-uint64_t file_size_hint(struct file *f);
-/* Opens everything again that was opened through this lane. */
-void file_co_reopen_all(struct lane *ln);
-
-/* ---- io.c ---- */
-/* At a fixed offset; the caller has checked limits. -ESTALE: a truncation came in between, nothing
- * of what is left was written; file_co_refresh() and try again. */
-ssize_t io_co_write_once(struct lane *ln, struct file *f, const uint8_t *buf, size_t len,
-			 uint64_t off);
-/* ---- append.c ---- */
-ssize_t append_co_write(struct lane *ln, struct file *f, const uint8_t *buf, size_t len,
-			uint64_t *off);
-/* Size of the file by its objects, right now. */
-must_check int append_co_size(struct lane *ln, struct file *f, uint64_t *size);
 
 /* ---- lock.c ---- */
 /* Gives back the locks that were taken through f and are left. */

@@ -8,6 +8,7 @@
 #include "common/log.h"
 #include "common/param.h"
 #include <stdlib.h>
+#include <unistd.h>
 
 void fs_lock(struct fs *fs)
 {
@@ -17,6 +18,13 @@ void fs_lock(struct fs *fs)
 void fs_unlock(struct fs *fs)
 {
 	pthread_mutex_unlock(&fs->lock);
+}
+
+static uint32_t half_of_memory_mb(void)
+{
+	uint64_t mb = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE) >> 21;
+
+	return (uint32_t)min_u64(max_u64(mb, MAX_DIRTY_MB), UINT32_MAX);
 }
 
 int fs_create(const struct fs_cfg *cfg, struct fs **out)
@@ -34,6 +42,10 @@ int fs_create(const struct fs_cfg *cfg, struct fs **out)
 	fs->root = FID_ROOT;
 	TAILQ_INIT(&fs->osts);
 	locktab_init(&fs->locks);
+	data_table_init(&fs->data);
+	TAILQ_INIT(&fs->kept);
+	fs->max_dirty_mb = MAX_DIRTY_MB;
+	fs->max_cached_mb = half_of_memory_mb();
 	rc = leases_create(&fs->leases);
 	if (rc == 0)
 		rc = params_create(&fs->params);
@@ -59,6 +71,7 @@ void fs_destroy(struct fs *fs)
 		free(o);
 	}
 	locktab_fini(&fs->locks);
+	data_table_fini(fs);
 	leases_destroy(fs->leases);
 	link_fini(fs);
 	pthread_mutex_destroy(&fs->lock);
@@ -68,9 +81,6 @@ void fs_destroy(struct fs *fs)
 uint64_t fs_lease_tell(struct fs *fs, const struct fid *fid, const struct attr *a, bool name,
 		       uint64_t asked, uint64_t now)
 {
-	/* The access time is told to the MDS at the close, and then differs from a's. */
-	if (file_has_reads(fs, fid))
-		return 0;
 	return leases_tell(fs->leases, fid, a, name, asked, now);
 }
 

@@ -25,17 +25,21 @@ struct params;
 struct fs_inval {
 	struct fid fid;
 	uint64_t told_ns; /* loop_clock() when fs_lease_tell() last spoke of it, 0: never */
+	/* Cached data instead of attributes: from off on, len 0 is all. */
+	bool pages;
+	uint64_t off, len;
 };
 
 struct fs_cfg {
 	struct mount_source source;
 	bool read_only;
 	bool noatime;
+	bool cache_data;     /* what a lease covers may be cached, and written behind */
 	bool flock;	     /* locks go to the MDS; else they stay in the kernel */
 	uint32_t timeout_ms; /* of the first connection; 0: 30 s */
 	const char *name;    /* "host pid", told to servers */
-	/* A cache above (the kernel's) must forget these inodes' attributes, and with names all
-	 * names. Suspends until it has. Optional. */
+	/* A cache above (the kernel's) must forget these inodes' attributes or pages, and with
+	 * names all names. Suspends until it has. Optional. */
 	void (*co_invalidate)(void *arg, struct lane *ln, const struct fs_inval *v, uint32_t n,
 			      bool names);
 	void *co_invalidate_arg;
@@ -125,6 +129,11 @@ void file_drop(struct file *f);
  * before it calls this. */
 void fs_co_release(struct lane *ln, struct file *file);
 ssize_t fs_co_read(struct lane *ln, struct file *file, void *buf, size_t len, uint64_t off);
+/* For pages that a cache above keeps. */
+ssize_t fs_co_read_page(struct lane *ln, struct file *file, void *buf, size_t len, uint64_t off);
+/* A page of a mapping that was changed: at its place, and without waiting for leases. */
+ssize_t fs_co_write_page(struct lane *ln, struct file *file, const void *buf, size_t len,
+			 uint64_t off);
 /* append: at the end, atomically with respect to all clients; *off is then set. kill_priv:
  * clear set-id bits. */
 ssize_t fs_co_write(struct lane *ln, struct file *file, const void *buf, size_t len, uint64_t *off,
@@ -135,6 +144,11 @@ int fs_co_fallocate(struct lane *ln, struct file *file, int mode, uint64_t off, 
 int64_t fs_co_lseek(struct lane *ln, struct file *file, uint64_t off, int whence);
 ssize_t fs_co_copy_range(struct lane *ln, struct file *in, uint64_t in_off, struct file *out,
 			 uint64_t out_off, size_t len);
+/* A failure of write-behind that nobody was told of through this file; 0: none. */
+int fs_pending_error(struct file *file);
+/* The cache above may keep pages of this open file, until it is told to forget them. */
+bool file_is_cached(const struct file *f);
+bool file_writes(const struct file *f); /* it is open for writing */
 const struct fid *file_fid(const struct file *f);
 uint64_t file_handle(const struct file *f);
 /* An ACL or a security attribute, when it was opened. */

@@ -7,7 +7,9 @@
  * target.c.
  *
  * A read that comes back short met a hole or the end of the file: for one object these are the
- * same, else the sizes of the objects tell. Nothing is cached and nothing is written later.
+ * same, else the sizes of the objects tell.
+ *
+ * What may be read and written here, and what is kept for later, data.h and wback.c say.
  */
 #include "client/core/core.h"
 #include "common/log.h"
@@ -39,12 +41,18 @@ static int part_write(struct io *io, struct io_part *p, struct target *t, uint32
 	RPC_CALL(call);
 	int rc;
 
+	if (io->written_ns) {
+		q.age = loop_clock(io->lane->loop) - io->written_ns + 1;
+		q.written = loop_realtime(io->lane->loop) - (int64_t)q.age;
+	}
+	q.grant_used = grant_use(io->lane, io->grant, t->ost, q.off, p->run->len, &q.grant_want);
 	call.flags = t->ost->checksums ? 0 : RPC_CALL_NOCRC;
 	call.out = p->iov;
 	call.out_n = p->niov;
 	rc = oss_co_write(t->imp, &call, &q, &r);
 	if (rc)
 		return rc;
+	grant_got(t, r.grant);
 	p->got = (uint32_t)p->run->len;
 	s = state_of(r.size, r.blocks, r.mtime, r.version);
 	file_note(io->file, p->run->comp, p->run->stripe, &s, 0);
@@ -76,8 +84,7 @@ static int part_read(struct io *io, struct io_part *p, struct target *t, uint32_
 	p->osize = r.size;
 	p->exists = r.flags & OBJ_EXISTS;
 	s = state_of(r.size, r.blocks, r.mtime, r.version);
-	file_note(io->file, p->run->comp, p->run->stripe, &s,
-		  loop_realtime(io->lane->loop));
+	file_note(io->file, p->run->comp, p->run->stripe, &s, loop_realtime(io->lane->loop));
 	return 0;
 }
 
@@ -167,7 +174,7 @@ static int read_co_attr_size(struct lane *ln, const struct io *io, uint64_t *siz
 {
 	char buf[FID_STRLEN];
 	struct attr a;
-	int rc = fs_co_getattr(ln, &io->file->fid, &a);
+	int rc = attr_co_get(ln, &io->file->fid, true, &a);
 
 	if (rc)
 		return rc;
@@ -243,36 +250,42 @@ static ssize_t write_window(struct lane *ln, struct io *io, uint8_t *buf, uint32
 	return done ? (ssize_t)done : rc;
 }
 
-static ssize_t window(struct lane *ln, struct file *f, const struct layout *l, bool write,
-		      uint8_t *buf, uint32_t len, uint64_t off)
-{
-	struct io *io = lane_io_get(ln);
-	ssize_t n;
-
-	if (!io)
-		return -ENOMEM;
-	io->file = f;
-	io->layout = l;
-	io->write = write;
-	io->flags = f->flags & (O_SYNC | O_DSYNC) ? OSS_WRITE_SYNC : 0;
-	io->trunc_gen = file_trunc_gen(f);
-	n = write ? write_window(ln, io, buf, len, off) : read_window(ln, io, buf, len, off);
-	lane_io_put(ln, io);
-	return n;
-}
-
-/* ---- the whole request ---- */
-
+/* The whole request. */
 struct windows {
 	struct lane *ln;
 	struct file *f;
 	const struct layout *l;
 	bool write;
+	uint32_t trunc_gen;
+	uint64_t written_ns;
+	struct grant *grant;
 	uint8_t *buf;
 	size_t len;
 	uint64_t off;
 	ssize_t *res; /* of each window */
 };
+
+static ssize_t window(const struct windows *w, uint8_t *buf, uint32_t len, uint64_t off)
+{
+	struct lane *ln = w->ln;
+	struct io *io = lane_io_get(ln);
+	ssize_t n;
+
+	if (!io)
+		return -ENOMEM;
+	io->file = w->f;
+	io->layout = w->l;
+	io->write = w->write;
+	io->flags = w->f->flags & (O_SYNC | O_DSYNC) && !w->written_ns ? OSS_WRITE_SYNC : 0;
+	io->trunc_gen = w->trunc_gen;
+	io->written_ns = w->written_ns;
+	io->grant = w->grant;
+	n = w->write ? write_window(ln, io, buf, len, off) : read_window(ln, io, buf, len, off);
+	lane_io_put(ln, io);
+	return n;
+}
+
+/* ---- the whole request ---- */
 
 static uint64_t window_start(const struct windows *w, uint32_t i)
 {
@@ -289,8 +302,8 @@ static int window_run(void *arg, uint32_t i)
 	struct windows *w = arg;
 	uint64_t start = window_start(w, i);
 
-	w->res[i] = window(w->ln, w->f, w->l, w->write, w->buf + (start - w->off),
-			   (uint32_t)(window_end(w, i) - start), start);
+	w->res[i] =
+		window(w, w->buf + (start - w->off), (uint32_t)(window_end(w, i) - start), start);
 	return w->res[i] < 0 ? (int)w->res[i] : 0;
 }
 
@@ -318,7 +331,7 @@ static ssize_t io_co_run(struct windows *w)
 
 	n = (uint32_t)((w->off + w->len - 1) / IO_WINDOW - w->off / IO_WINDOW + 1);
 	if (w->len <= IO_WINDOW) /* may cross a multiple, but is small enough for one */
-		return window(w->ln, w->f, w->l, w->write, w->buf, (uint32_t)w->len, w->off);
+		return window(w, w->buf, (uint32_t)w->len, w->off);
 	w->res = malloc(n * sizeof(*w->res));
 	if (!w->res)
 		return -ENOMEM;
@@ -330,15 +343,72 @@ static ssize_t io_co_run(struct windows *w)
 	return sum;
 }
 
-ssize_t io_co_write_once(struct lane *ln, struct file *f, const uint8_t *buf, size_t len,
-			 uint64_t off)
+static ssize_t write_once(struct lane *ln, struct windows *w)
 {
-	struct windows w = {.ln = ln, .f = f, .write = true, .len = len, .off = off};
-	int rc;
+	int rc = file_co_layout(ln, w->f, true, &w->l);
+
+	w->ln = ln;
+	w->write = true;
+	return rc ? rc : io_co_run(w);
+}
+
+ssize_t io_co_write_once(struct lane *ln, struct file *f, const uint8_t *buf, size_t len,
+			 uint64_t off, uint32_t trunc_gen)
+{
+	struct windows w = {.f = f, .trunc_gen = trunc_gen, .len = len, .off = off};
 
 	w.buf = (uint8_t *)(uintptr_t)buf; /* only read from */
-	rc = file_co_layout(ln, f, true, &w.l);
-	return rc ? rc : io_co_run(&w);
+	return write_once(ln, &w);
+}
+
+ssize_t io_co_write_behind(struct lane *ln, const struct dirty_extent *e)
+{
+	struct windows w = {.f = e->file,
+			    .trunc_gen = file_trunc_gen(e->file),
+			    .written_ns = e->last_ns,
+			    .grant = e->grant,
+			    .buf = e->mem,
+			    .len = e->len,
+			    .off = e->off};
+
+	return write_once(ln, &w);
+}
+
+/* ---- write ---- */
+
+bool io_may_keep(const struct file *f, enum data_how how)
+{
+	return how == DATA_CACHED && f->fs->cfg.cache_data &&
+	       !(f->flags & (O_SYNC | O_DSYNC | O_DIRECT));
+}
+
+/* The number of truncations is looked up before the lease: if the lease was good after that, then
+ * whoever got the file since has raised the number, and these bytes are refused. */
+static ssize_t write_under_lease(struct lane *ln, struct file *f, const uint8_t *buf, size_t len,
+				 uint64_t off)
+{
+	uint32_t gen = file_trunc_gen(f);
+	enum data_how how;
+	ssize_t n;
+	int rc = data_co_enter(ln, f->data, DATA_WRITE, &how);
+
+	if (rc)
+		return rc;
+	if (io_may_keep(f, how)) {
+		/* Its place at the objects must not depend on anybody later. */
+		const struct layout *l;
+
+		rc = file_co_layout(ln, f, true, &l);
+		n = rc ? rc : wback_co_put(ln, f, buf, len, off, gen);
+	} else {
+		wback_co_flush_range(ln, f->data, off, len);
+		n = io_co_write_once(ln, f, buf, len, off, gen);
+		data_wrote_to(f->data, off + len);
+	}
+	if (n > 0)
+		data_co_wrote(ln, f->data, off, (uint64_t)n);
+	data_leave(f->data, how);
+	return n;
 }
 
 static ssize_t write_at(struct lane *ln, struct file *f, const uint8_t *buf, size_t len,
@@ -352,7 +422,7 @@ static ssize_t write_at(struct lane *ln, struct file *f, const uint8_t *buf, siz
 	if (len > MAX_FILE_SIZE - off)
 		len = MAX_FILE_SIZE - off;
 	for (tries = 0; tries < STALE_TRIES; tries++) {
-		n = io_co_write_once(ln, f, buf, len, off);
+		n = write_under_lease(ln, f, buf, len, off);
 		if (n != -ESTALE)
 			return n;
 		rc = file_co_refresh(ln, f);
@@ -380,21 +450,122 @@ ssize_t fs_co_write(struct lane *ln, struct file *f, const void *buf, size_t len
 	return n;
 }
 
-ssize_t fs_co_read(struct lane *ln, struct file *f, void *buf, size_t len, uint64_t off)
+/* Whoever changed the page had the lease then. It is gone only if this client was away: then what
+ * others wrote since stands. */
+static bool may_write_page(struct lane *ln, struct data *d)
 {
-	struct windows w = {.ln = ln, .f = f, .buf = buf, .off = off};
+	bool may, wait;
+
+	do {
+		pthread_mutex_lock(&d->lock);
+		wait = !d->recalling && d->mode == LEASE_EXCLUSIVE && !data_is_valid(ln, d);
+		may = d->recalling || d->mode == LEASE_EXCLUSIVE;
+		pthread_mutex_unlock(&d->lock);
+		if (wait) /* renewed or lost soon */
+			co_sleep(10 * NSEC_PER_MSEC);
+	} while (wait && !ln->stopping);
+	return may;
+}
+
+static ssize_t write_page(struct lane *ln, struct file *f, const void *buf, size_t len,
+			  uint64_t off)
+{
+	ssize_t n = -ESTALE;
+	int tries, rc = 0;
+
+	for (tries = 0; n == -ESTALE && rc == 0 && tries < STALE_TRIES; tries++) {
+		uint32_t gen = file_trunc_gen(f);
+
+		if (!may_write_page(ln, f->data))
+			return -EIO;
+		n = io_co_write_once(ln, f, buf, len, off, gen);
+		if (n == -ESTALE)
+			rc = file_co_refresh(ln, f);
+	}
+	return rc ? rc : n == -ESTALE ? -EIO : n;
+}
+
+ssize_t fs_co_write_page(struct lane *ln, struct file *f, const void *buf, size_t len, uint64_t off)
+{
+	char text[FID_STRLEN];
+	ssize_t n;
+	OP_TIMER(ln, write);
+
+	wback_co_flush_range(ln, f->data, off, len); /* bytes of write(2), older than these */
+	n = write_page(ln, f, buf, len, off);
+	if (n > 0)
+		stat_add(&ln->stats[FS_STAT_write_bytes], (uint64_t)n);
+	else
+		log_err("%s: a page of a mapping could not be written: %s", fid_str(&f->fid, text),
+			err_str((int)n));
+	data_wrote_to(f->data, off + len);
+	return n;
+}
+
+/* ---- read ---- */
+
+static ssize_t read_objects(struct lane *ln, struct file *f, uint8_t *buf, size_t len, uint64_t off)
+{
+	struct windows w = {.ln = ln, .f = f, .buf = buf, .len = len, .off = off};
+	int rc = file_co_layout(ln, f, false, &w.l);
+
+	return rc || !w.l ? rc : io_co_run(&w);
+}
+
+/* What is dirty here is newer than what is there; and bytes behind what is there are only known
+ * here. */
+static ssize_t read_both(struct lane *ln, struct file *f, uint8_t *buf, size_t len, uint64_t off)
+{
+	struct data *d = f->data;
+	enum dirty_part part;
+	bool behind;
+	ssize_t n;
+
+	pthread_mutex_lock(&d->lock);
+	part = dirty_read(&d->dirty, off, buf, len);
+	behind = dirty_end(&d->dirty) > off;
+	pthread_mutex_unlock(&d->lock);
+	if (part == DIRTY_ALL)
+		return (ssize_t)len;
+	if (part == DIRTY_PART)
+		wback_co_flush(ln, d);
+	n = read_objects(ln, f, buf, len, off);
+	if (n < 0 || (size_t)n == len || !behind)
+		return n;
+	wback_co_flush(ln, d);
+	return read_objects(ln, f, buf, len, off);
+}
+
+static ssize_t read_under_lease(struct lane *ln, struct file *f, void *buf, size_t len,
+				uint64_t off, enum data_need need)
+{
+	enum data_how how;
 	ssize_t n;
 	int rc;
 	OP_TIMER(ln, read);
 
 	if (!len || off >= MAX_FILE_SIZE)
 		return 0;
-	w.len = min_u64(len, MAX_FILE_SIZE - off);
-	rc = file_co_layout(ln, f, false, &w.l);
-	if (rc || !w.l)
+	rc = data_co_enter(ln, f->data, need, &how);
+	if (rc)
 		return rc;
-	n = io_co_run(&w);
+	n = read_both(ln, f, buf, min_u64(len, MAX_FILE_SIZE - off), off);
+	if (n > 0 && need >= DATA_FILL)
+		data_cached(ln, f->data, (uint64_t)n);
+	data_leave(f->data, how);
 	if (n > 0)
 		stat_add(&ln->stats[FS_STAT_read_bytes], (uint64_t)n);
 	return n;
+}
+
+ssize_t fs_co_read(struct lane *ln, struct file *f, void *buf, size_t len, uint64_t off)
+{
+	return read_under_lease(ln, f, buf, len, off, DATA_READ);
+}
+
+ssize_t fs_co_read_page(struct lane *ln, struct file *f, void *buf, size_t len, uint64_t off)
+{
+	bool writable = (f->flags & O_ACCMODE) != O_RDONLY;
+
+	return read_under_lease(ln, f, buf, len, off, writable ? DATA_FILL_WRITABLE : DATA_FILL);
 }

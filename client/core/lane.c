@@ -57,6 +57,7 @@ int lane_create(struct fs *fs, struct loop *l, uint32_t index, struct lane **out
 	memcpy(ln->stats, blank, sizeof(blank));
 	co_waitq_init(&ln->config_q);
 	co_waitq_init(&ln->background_q);
+	co_waitq_init(&ln->flusher_q);
 	co_mutex_init(&ln->seq_lock);
 	ln->refresh = (struct loop_work){.fn = lane_refresh, .arg = ln};
 	if (index == 0 && !fs->instance[0]) { /* not when starting again */
@@ -241,6 +242,9 @@ void lane_co_stop(struct lane *ln)
 	fs_unlock(fs);
 	if (mgs)
 		mgs_link_co_destroy(mgs);
+	co_wake_all(&ln->flusher_q);
+	if (ln->index == 0)
+		kept_drop_all(ln);
 	while (ln->background)
 		if (co_wait(&ln->background_q, 0))
 			continue;

@@ -117,7 +117,8 @@ void leases_note(struct leases *t, const struct fid *fid, const struct lease_gra
 	if (attr)
 		attr->seq = 0;
 	pthread_mutex_lock(&t->lock);
-	if (!g->bits || !g->session || g->session != t->session || g->seq < c->floor)
+	if (!(g->bits & (LEASE_LOOKUP | LEASE_UPDATE)) || !g->session ||
+	    g->session != t->session || g->seq < c->floor)
 		goto out;
 	i = inode_make(t, fid);
 	if (!i)
@@ -455,6 +456,28 @@ uint64_t leases_session(struct leases *t)
 	s = t->session;
 	pthread_mutex_unlock(&t->lock);
 	return s;
+}
+
+bool leases_led(struct leases *t, const struct fid *fid)
+{
+	const struct inode *i;
+	bool led;
+
+	pthread_mutex_lock(&t->lock);
+	i = inode_find(t, fid);
+	led = i && (i->bits & LEASE_LOOKUP);
+	pthread_mutex_unlock(&t->lock);
+	return led;
+}
+
+bool leases_valid(struct leases *t, uint64_t session, uint64_t now)
+{
+	bool valid;
+
+	pthread_mutex_lock(&t->lock);
+	valid = session && session == t->session && now < t->until_ns;
+	pthread_mutex_unlock(&t->lock);
+	return valid;
 }
 
 void leases_counts(struct leases *t, struct lease_counts *out)

@@ -75,6 +75,10 @@ void leases_lose_all(struct leases *t, void (*fn)(void *arg, const struct fid *f
 /* A term of this session until then. */
 void leases_term(struct leases *t, uint64_t session, uint64_t until);
 uint64_t leases_session(struct leases *t); /* 0: none */
+/* This client hears of it when names of the inode are removed. */
+bool leases_led(struct leases *t, const struct fid *fid);
+/* A lease of this session is good now. */
+bool leases_valid(struct leases *t, uint64_t session, uint64_t now);
 
 struct lease_counts {
 	uint64_t inodes, names, hits, misses, recalls;

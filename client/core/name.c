@@ -213,10 +213,15 @@ int fs_co_unlink(struct lane *ln, const struct fid *dir, struct span name, bool 
 
 	if (rc)
 		return rc;
+	kept_drop_name(ln, dir, name); /* that leaves first, so that nothing is left of the file */
 	change_begin(&c);
 	rc = mds_co_unlink(ln->mdt->imp, &call, &q, &p);
 	if (rc == 0) {
 		leases_names_changed(ln->fs->leases, &p.fid, p.seq, p.nlink == 0);
+		if (!p.nlink)
+			kept_drop(ln, &p.fid);
+		if (!p.nlink)
+			data_gone(ln->fs, &p.fid);
 		change_no_name(&c, 0);
 	}
 	change_end(&c, rc ? 0 : p.seq);
@@ -261,6 +266,7 @@ int fs_co_rename(struct lane *ln, const struct fid *from_dir, struct span from,
 		rc = name_check(to);
 	if (rc)
 		return rc;
+	kept_drop_name(ln, to_dir, to);
 	change_begin(&c);
 	rc = mds_co_rename(ln->mdt->imp, &call, &q, &p);
 	if (rc) {
@@ -269,6 +275,7 @@ int fs_co_rename(struct lane *ln, const struct fid *from_dir, struct span from,
 	}
 	leases_names_changed(ln->fs->leases, &p.fid, p.seq, false);
 	leases_names_changed(ln->fs->leases, &p.replaced, p.seq, false);
+	kept_drop(ln, &p.replaced);
 	renamed(&c, &q, &p, grant_of(&call, p.seq, 0));
 	change_end(&c, p.seq);
 	name_dir_note(ln, &call, from_dir, p.seq, p.from_lease, &p.from_attr);

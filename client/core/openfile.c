@@ -66,8 +66,10 @@ static struct file *file_create(struct lane *ln, int flags)
 	return f;
 }
 
-static void file_destroy(struct file *f)
+static void file_destroy(struct lane *ln, struct file *f)
 {
+	if (f->data)
+		data_put(ln, f->data);
 	layout_free((struct layout *)(uintptr_t)f->layout);
 	layout_free((struct layout *)(uintptr_t)f->layout_old);
 	objs_fini(&f->objs);
@@ -76,8 +78,8 @@ static void file_destroy(struct file *f)
 }
 
 /* The MDS has opened it: the file joins the table. */
-static int file_opened(struct file *f, const struct fid *fid, const struct attr *attr,
-		       struct span blob, uint64_t open_seq)
+static int file_opened(struct lane *ln, struct file *f, const struct fid *fid,
+		       const struct attr *attr, struct span blob, uint64_t open_seq)
 {
 	struct layout *l = NULL;
 	int rc = 0;
@@ -96,13 +98,15 @@ static int file_opened(struct file *f, const struct fid *fid, const struct attr 
 	}
 	if (rc)
 		return rc == -EBADMSG ? -EIO : rc;
+	f->cached = data_opened(ln, f->data, f->flags);
+	f->errors_seen = f->data->nerrors;
 	fs_lock(f->fs);
 	LIST_INSERT_HEAD(&f->fs->files[file_hash(fid)], f, link);
 	fs_unlock(f->fs);
 	return 0;
 }
 
-static int close_rpc(struct lane *ln, const struct mds_close_req *q)
+static int close_rpc(struct lane *ln, const struct mds_close_req *q, bool now)
 {
 	bool changes = q->flags & (CLOSE_WROTE | CLOSE_READ);
 	struct mds_close_rep p;
@@ -111,6 +115,8 @@ static int close_rpc(struct lane *ln, const struct mds_close_req *q)
 
 	if (changes)
 		leases_change_begin(ln->fs->leases, &q->fid);
+	if (now)
+		call.flags = RPC_CALL_NOW;
 	rc = mds_co_close(ln->mdt->imp, &call, q, &p);
 	if (changes)
 		leases_change_end(ln->fs->leases, &q->fid, rc ? 0 : p.seq, loop_clock(ln->loop));
@@ -122,9 +128,9 @@ static int open_failed(struct lane *ln, struct file *f, const struct fid *fid, i
 {
 	struct mds_close_req q = {.fid = *fid, .open_id = f->open_id, .open_seq = f->open_seq};
 
-	if (close_rpc(ln, &q))
+	if (close_rpc(ln, &q, false))
 		log_warn("cannot close a file that could not be opened");
-	file_destroy(f);
+	file_destroy(ln, f);
 	return rc;
 }
 
@@ -143,31 +149,54 @@ static int open_rpc(struct lane *ln, struct rpc_call *call, const struct mds_ope
 	return rc;
 }
 
+/* A truncation must not meet data that is still on its way. */
+static int open_co_hold(struct lane *ln, struct file *f, struct rpc_call *call,
+			struct mds_open_req *q, struct mds_open_rep *p)
+{
+	bool hold = q->open_flags & OPEN_TRUNC;
+	int rc;
+
+	if (hold) {
+		data_co_hold(ln, f->data);
+		data_co_drop_pages(ln, f->data);
+	}
+	q->data = data_open_begin(f->data, f->flags);
+	rc = open_rpc(ln, call, q, p);
+	if (rc == 0) /* before the lease is used: what is sent under it carries this trunc_gen */
+		file_apply_attr(ln->fs, &q->fid, &p->attr, hold);
+	data_open_end(f->data, q->data, call->hdr.session, p->seq, rc ? 0 : p->lease);
+	if (hold)
+		data_release(f->data);
+	return rc;
+}
+
 int fs_co_open(struct lane *ln, const struct fid *fid, int flags, struct file **out,
 	       struct attr *attr)
 {
 	struct mds_open_req q = {.fid = *fid,
 				 .open_flags = open_flags_of(flags & ~(O_EXCL | O_CREAT))};
-	struct file *f = file_create(ln, flags);
-	struct mds_open_rep p;
+	struct mds_open_rep p = {0};
+	struct file *f;
 	RPC_CALL(call);
 	int rc;
 	OP_TIMER(ln, open);
 
+	rc = kept_co_open(ln, fid, flags, out, attr);
+	if (rc <= 0)
+		return rc;
+	f = file_create(ln, flags);
 	if (!f)
 		return -ENOMEM;
 	q.open_id = f->open_id;
-	rc = open_rpc(ln, &call, &q, &p);
+	f->data = data_get(ln->fs, fid);
+	rc = f->data ? open_co_hold(ln, f, &call, &q, &p) : -ENOMEM;
 	if (rc) {
-		file_destroy(f);
+		file_destroy(ln, f);
 		return rc;
 	}
 	f->sole = p.sole;
-	if (flags & O_TRUNC) {
-		f->fresh = true;
-		file_apply_attr(ln->fs, fid, &p.attr, true);
-	}
-	rc = file_opened(f, fid, &p.attr, p.layout, p.open_seq);
+	f->fresh = flags & O_TRUNC;
+	rc = file_opened(ln, f, fid, &p.attr, p.layout, p.open_seq);
 	if (rc)
 		return open_failed(ln, f, fid, rc);
 	if (attr) {
@@ -179,6 +208,23 @@ int fs_co_open(struct lane *ln, const struct fid *fid, int flags, struct file **
 		*attr = p.attr;
 	}
 	*out = f;
+	return 0;
+}
+
+/* The lease that came with it; of a file that was there before, it may have been overtaken by a
+ * recall that found nothing here: then it is asked for when it is needed. */
+static int created_data(struct file *f, const struct rpc_call *call, const struct mds_create_req *q,
+			const struct mds_create_rep *p)
+{
+	uint32_t want;
+
+	f->data = data_get(f->fs, &p->fid);
+	if (!f->data)
+		return -ENOMEM;
+	if (!fid_eq(&p->fid, &q->fid))
+		return 0;
+	want = data_open_begin(f->data, f->flags);
+	data_open_end(f->data, want, call->hdr.session, p->seq, p->lease & LEASE_DATA);
 	return 0;
 }
 
@@ -194,6 +240,7 @@ static int create_open(struct lane *ln, const struct fid *dir, struct span name,
 		.uid = cred->uid,
 		.gid = cred->gid,
 		.open_flags = open_flags_of(flags),
+		.data = (flags & O_ACCMODE) == O_RDONLY ? LEASE_SHARED : LEASE_EXCLUSIVE,
 	};
 	struct file *f = file_create(ln, flags & ~(O_CREAT | O_EXCL));
 	struct mds_create_rep p;
@@ -208,19 +255,22 @@ static int create_open(struct lane *ln, const struct fid *dir, struct span name,
 	if (rc == 0)
 		rc = name_co_create(ln, &call, &q, &p);
 	if (rc) {
-		file_destroy(f);
+		file_destroy(ln, f);
 		return rc;
 	}
 	f->sole = p.sole;
-	f->fresh = fid_eq(&p.fid, &q.fid) || (flags & O_TRUNC);
-	if (!fid_eq(&p.fid, &q.fid) && (flags & O_TRUNC))
-		file_apply_attr(ln->fs, &p.fid, &p.attr, true);
-	rc = file_opened(f, &p.fid, &p.attr, p.layout, p.open_seq);
+	f->fresh = fid_eq(&p.fid, &q.fid);
+	rc = created_data(f, &call, &q, &p);
+	if (rc == 0)
+		rc = file_opened(ln, f, &p.fid, &p.attr, p.layout, p.open_seq);
 	if (rc)
 		return open_failed(ln, f, &p.fid, rc);
 	if (fid_eq(&p.fid, &q.fid)) /* new: nothing to ask its objects */
 		p.attr.flags &= ~(uint32_t)ATTR_SIZE_UNSURE;
-	rc = attr_co_finish(ln, &p.fid, p.layout, p.open_seq, &p.attr);
+	if (!fid_eq(&p.fid, &q.fid) && (flags & O_TRUNC))
+		rc = fs_co_setattr(ln, &p.fid, f, SETATTR_SIZE, &(struct attr){0}, &p.attr);
+	else
+		rc = attr_co_finish(ln, &p.fid, p.layout, p.open_seq, &p.attr);
 	if (rc) {
 		fs_co_release(ln, f);
 		return rc;
@@ -291,40 +341,79 @@ void file_drop(struct file *f)
 		atomic_fetch_sub(&f->users, 1);
 }
 
-void fs_co_release(struct lane *ln, struct file *f)
+/* As the MDS will see it (relatime), if the attributes are known; it decides again. */
+static bool atime_matters(struct lane *ln, const struct file *f, int64_t atime)
+{
+	struct attr a;
+
+	return !leases_attr(ln->fs->leases, &f->fid, loop_clock(ln->loop), &a) ||
+	       attr_atime_due(&a, atime);
+}
+
+/* What was told of the inode may have been told with the old access time. */
+static void forget_atime(struct lane *ln, const struct fid *fid)
+{
+	const struct fs_cfg *cfg = &ln->fs->cfg;
+	struct fs_inval v = {.fid = *fid, .told_ns = 1};
+
+	if (cfg->co_invalidate)
+		cfg->co_invalidate(cfg->co_invalidate_arg, ln, &v, 1, false);
+}
+
+void file_co_close(struct lane *ln, struct file *f, int64_t atime)
 {
 	struct mds_close_req q = {.fid = f->fid, .open_id = f->open_id};
+	char buf[FID_STRLEN];
 	bool wrote;
 	int rc;
+
+	pthread_mutex_lock(&f->lock);
+	f->closing = true;
+	q.open_seq = f->open_seq;
+	wrote = f->wrote;
+	pthread_mutex_unlock(&f->lock);
+	if (atime) {
+		q.flags |= CLOSE_READ;
+		q.atime = atime;
+	}
+	if (wrote) {
+		close_co_facts(ln, f, &q);
+		fs_mtime_note(f->fs, &f->fid, f->mtime);
+	}
+	/* Until it is closed nobody else may cache it. */
+	rc = close_rpc(ln, &q, (f->flags & O_ACCMODE) != O_RDONLY);
+	if (rc && rc != -ENOTCONN)
+		log_warn("close of %s: %s", fid_str(&f->fid, buf), err_str(rc));
+	if (atime)
+		forget_atime(ln, &f->fid);
+	fs_lock(f->fs);
+	LIST_REMOVE(f, link);
+	fs_unlock(f->fs);
+	data_closing(f->data, f->flags, -1);
+	file_destroy(ln, f);
+}
+
+void fs_co_release(struct lane *ln, struct file *f)
+{
+	int64_t read_at;
 	OP_TIMER(ln, close);
 
 	/* Seldom, and nobody waits for a close: a caller was killed while its operation went on. */
 	while (atomic_load(&f->users))
 		co_sleep(NSEC_PER_MSEC);
 	lock_co_drop_handle(ln, f);
+	data_closing(f->data, f->flags, 1);
+	data_closed(f->data, f->flags, f->cached);
+	if ((f->flags & O_ACCMODE) != O_RDONLY)
+		wback_co_flush(ln, f->data);
 	pthread_mutex_lock(&f->lock);
-	f->closing = true;
-	q.open_seq = f->open_seq;
-	wrote = f->wrote;
-	if (f->read_at && !f->fs->cfg.noatime) {
-		q.flags |= CLOSE_READ;
-		q.atime = f->read_at;
-	}
+	read_at = f->fs->cfg.noatime ? 0 : f->read_at;
+	f->read_at = 0;
 	pthread_mutex_unlock(&f->lock);
-	if (wrote) {
-		close_co_facts(ln, f, &q);
-		fs_mtime_note(f->fs, &f->fid, f->mtime);
-	}
-	rc = close_rpc(ln, &q);
-	if (rc && rc != -ENOTCONN) {
-		char buf[FID_STRLEN];
-
-		log_warn("close of %s: %s", fid_str(&f->fid, buf), err_str(rc));
-	}
-	fs_lock(f->fs);
-	LIST_REMOVE(f, link);
-	fs_unlock(f->fs);
-	file_destroy(f);
+	if (read_at && !atime_matters(ln, f, read_at))
+		read_at = 0;
+	if (read_at || !kept_put(ln, f))
+		file_co_close(ln, f, read_at);
 }
 
 /* ---- layout and knowledge ---- */
@@ -386,7 +475,7 @@ uint32_t file_trunc_gen(struct file *f)
 
 int file_co_refresh(struct lane *ln, struct file *f)
 {
-	struct mds_getattr_req q = {.fid = f->fid};
+	struct mds_getattr_req q = {.fid = f->fid, .under_lease = 1};
 	struct mds_getattr_rep p;
 	RPC_CALL(call);
 	int rc = mds_co_getattr(ln->mdt->imp, &call, &q, &p);
@@ -409,6 +498,28 @@ void file_note(struct file *f, uint32_t comp, uint32_t stripe, const struct obj_
 			f->mtime = s->mtime;
 	}
 	pthread_mutex_unlock(&f->lock);
+}
+
+void file_wrote(struct file *f)
+{
+	pthread_mutex_lock(&f->lock);
+	f->wrote = true;
+	pthread_mutex_unlock(&f->lock);
+}
+
+bool file_is_cached(const struct file *f)
+{
+	return f->cached;
+}
+
+bool file_writes(const struct file *f)
+{
+	return (f->flags & O_ACCMODE) != O_RDONLY;
+}
+
+int fs_pending_error(struct file *f)
+{
+	return wback_error(f, false); /* a close may be that of a child; fsync tells for good */
 }
 
 static void apply_attr(struct file *f, const struct attr *attr, bool truncated)
@@ -436,22 +547,6 @@ void file_apply_attr(struct fs *fs, const struct fid *fid, const struct attr *at
 		if (fid_eq(&f->fid, fid))
 			apply_attr(f, attr, truncated);
 	fs_unlock(fs);
-}
-
-bool file_has_reads(struct fs *fs, const struct fid *fid)
-{
-	struct file *f;
-	bool any = false;
-
-	fs_lock(fs);
-	LIST_FOREACH(f, &fs->files[file_hash(fid)], link)
-		if (fid_eq(&f->fid, fid)) {
-			pthread_mutex_lock(&f->lock);
-			any |= f->read_at != 0;
-			pthread_mutex_unlock(&f->lock);
-		}
-	fs_unlock(fs);
-	return any;
 }
 
 void file_forget_reads(struct fs *fs, const struct fid *fid)

@@ -165,13 +165,6 @@ static int get_health(void *arg, struct wbuf *w)
 	return 0;
 }
 
-static int get_max_cached(void *arg, struct wbuf *w)
-{
-	(void)arg;
-	put(w, "users: 0\nmax_cached_mb: 0\nused_mb: 0\nunused_mb: 0\nreclaim_count: 0");
-	return 0;
-}
-
 static int get_zero(void *arg, struct wbuf *w)
 {
 	(void)arg;
@@ -210,11 +203,34 @@ static int get_lease_stats(void *arg, struct wbuf *w)
 	return w->rc;
 }
 
+static int get_data_stats(void *arg, struct wbuf *w)
+{
+	struct fs *fs = arg;
+
+	fs_lock(fs);
+	put(w,
+	    "dirty_bytes: %llu\ncached_bytes: %llu\nidle_files: %u\nkept_open: %u\n"
+	    "acquired: %llu\nrecalled: %llu",
+	    (unsigned long long)fs->data.dirty_bytes,
+	    (unsigned long long)fs->data.cached_bytes, fs->data.nidle, fs->nkept,
+	    (unsigned long long)fs->data.acquired, (unsigned long long)fs->data.recalled);
+	fs_unlock(fs);
+	return w->rc;
+}
+
 struct row {
 	const char *name;
 	param_get_fn *get;
 	param_set_fn *set;
 };
+
+static int add_llite_u32(struct fs *fs, const char *what, uint32_t *v)
+{
+	char name[MAX_PARAM_NAME];
+
+	snprintf(name, sizeof(name), "llite.%s-%s.%s", fs->cfg.source.fsname, fs->instance, what);
+	return param_add_u32(fs->params, name, v, 1, UINT32_MAX);
+}
 
 int param_add_fs(struct fs *fs)
 {
@@ -223,11 +239,11 @@ int param_add_fs(struct fs *fs)
 		{"uuid", get_uuid, NULL},
 		{"fstype", get_fstype, NULL},
 		{"blocksize", get_blocksize, NULL},
-		{"max_cached_mb", get_max_cached, NULL},
 		{"max_read_ahead_mb", get_zero, NULL},
 		{"xattr_cache", get_zero, NULL},
 		{"lanes", get_lanes, NULL},
 		{"lease_stats", get_lease_stats, NULL},
+		{"data_stats", get_data_stats, NULL},
 	};
 	char name[MAX_PARAM_NAME];
 	uint32_t i;
@@ -238,6 +254,10 @@ int param_add_fs(struct fs *fs)
 			 rows[i].name);
 		rc = param_add(fs->params, name, rows[i].get, rows[i].set, fs);
 	}
+	if (rc == 0)
+		rc = add_llite_u32(fs, "max_dirty_mb", &fs->max_dirty_mb);
+	if (rc == 0)
+		rc = add_llite_u32(fs, "max_cached_mb", &fs->max_cached_mb);
 	snprintf(name, sizeof(name), "mgc.MGC-%s.import", fs->instance);
 	if (rc == 0)
 		rc = param_add(fs->params, name, get_mgc_import, NULL, fs);
@@ -400,6 +420,16 @@ static int get_server_uuid(void *arg, struct wbuf *w)
 	return 0;
 }
 
+static int get_grant(void *arg, struct wbuf *w)
+{
+	struct ost *o = arg;
+
+	fs_lock(o->fs);
+	put(w, "%" PRIu64, o->grant);
+	fs_unlock(o->fs);
+	return 0;
+}
+
 static int get_pages_per_rpc(void *arg, struct wbuf *w)
 {
 	(void)arg;
@@ -420,8 +450,7 @@ void param_add_target(struct ost *o)
 		{"checksum_type", get_checksum_type, NULL},
 		{"ost_server_uuid", get_server_uuid, NULL},
 		{"max_pages_per_rpc", get_pages_per_rpc, NULL},
-		{"cur_grant_bytes", get_zero, NULL},
-		{"max_dirty_mb", get_zero, NULL},
+		{"cur_grant_bytes", get_grant, NULL},
 	};
 	static const struct row mdc_rows[] = {{"mdt_server_uuid", get_server_uuid, NULL}};
 	bool mdt = o->type == TARGET_MDT;

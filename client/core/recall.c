@@ -37,7 +37,7 @@ static void inval_add(void *arg, const struct fid *fid, uint64_t told)
 		v->at = at;
 		v->cap = cap;
 	}
-	v->at[v->n++] = (struct fs_inval){*fid, told};
+	v->at[v->n++] = (struct fs_inval){.fid = *fid, .told_ns = told};
 }
 
 static void inval_co_run(struct lane *ln, struct inval *v)
@@ -52,16 +52,31 @@ static void inval_co_run(struct lane *ln, struct inval *v)
 	free(v->at);
 }
 
-void recall_co_lose_all(struct lane *ln)
+void recall_co_lose_all(struct lane *ln, uint64_t session)
 {
 	struct inval v = {.names = true};
 
-	leases_lose_all(ln->fs->leases, inval_add, &v);
-	inval_co_run(ln, &v);
+	if (leases_session(ln->fs->leases) != session) {
+		leases_lose_all(ln->fs->leases, inval_add, &v);
+		inval_co_run(ln, &v);
+	}
+	kept_drop_all(ln);
+	data_co_lose_all(ln, session);
 }
 
 /* ---- the channel ---- */
 
+static void obey_one(struct lane *ln, const struct mds_recall *m, struct inval *v)
+{
+	if (m->bits & (LEASE_LOOKUP | LEASE_UPDATE))
+		inval_add(v, &m->fid, leases_obey(ln->fs->leases, &m->fid, m->bits, m->seq));
+	v->names |= m->bits & LEASE_LOOKUP;
+	if (m->bits & (LEASE_LOOKUP | LEASE_DATA))
+		kept_drop(ln, &m->fid);
+}
+
+/* Names and attributes first: whoever gives data back gives back all that was recalled of the
+ * inode. */
 static int obey(struct lane *ln, struct span recalls, uint64_t *returned)
 {
 	struct rbuf r = rbuf_of(recalls);
@@ -71,21 +86,24 @@ static int obey(struct lane *ln, struct span recalls, uint64_t *returned)
 
 	while (r.len && rc == 0) {
 		rc = dec_mds_recall(&r, &m);
-		if (rc)
-			break;
-		inval_add(&v, &m.fid, leases_obey(ln->fs->leases, &m.fid, m.bits, m.seq));
-		v.names |= m.bits & LEASE_LOOKUP;
-		if (m.seq > *returned)
-			*returned = m.seq;
+		if (rc == 0)
+			obey_one(ln, &m, &v);
 	}
 	inval_co_run(ln, &v);
+	for (r = rbuf_of(recalls); r.len && rc == 0;) {
+		rc = dec_mds_recall(&r, &m);
+		if (rc == 0 && (m.bits & LEASE_DATA))
+			data_recall(ln, &m);
+		if (rc == 0 && m.seq > *returned)
+			*returned = m.seq;
+	}
 	return rc;
 }
 
 /* One round: true when the next one may wait for news. */
 static bool ask(struct lane *ln, uint64_t *returned, bool wait)
 {
-	struct mds_recalls_req q = {.returned = *returned, .wait = wait};
+	struct mds_recalls_req q = {.returned = *returned, .wait = wait, .heard = *returned};
 	struct mds_recalls_rep p;
 	uint64_t sent = loop_clock(ln->loop), known = leases_session(ln->fs->leases);
 	RPC_CALL(call);
@@ -95,7 +113,7 @@ static bool ask(struct lane *ln, uint64_t *returned, bool wait)
 	rc = mds_co_recalls(ln->recalls, &call, &q, &p);
 	if (rc == 0 && known && call.hdr.session != known) {
 		/* The server has forgotten what it gave us. */
-		recall_co_lose_all(ln);
+		recall_co_lose_all(ln, call.hdr.session);
 		*returned = 0;
 	}
 	if (rc == 0)
@@ -104,8 +122,11 @@ static bool ask(struct lane *ln, uint64_t *returned, bool wait)
 		log_dbg("recalls: %s", err_str(rc));
 		co_sleep(AGAIN_MS * NSEC_PER_MSEC);
 	}
-	if (rc || !p.renewed)
+	if (rc || !p.renewed) {
+		if (rc == 0 && !ln->stopping) /* recalls that take their time */
+			co_sleep(AGAIN_MS * NSEC_PER_MSEC);
 		return false;
+	}
 	leases_term(ln->fs->leases, call.hdr.session,
 		    sent + p.term_ms * (uint64_t)NSEC_PER_MSEC / 10 * 9);
 	return true;
@@ -125,9 +146,8 @@ static void channel_fiber(void *arg)
 
 static void on_restart(void *arg, struct rpc_import *imp, bool evicted)
 {
-	(void)imp;
 	(void)evicted;
-	recall_co_lose_all(arg);
+	recall_co_lose_all(arg, rpc_import_session(imp));
 }
 
 int recall_start(struct lane *ln, const struct ost *mdt)

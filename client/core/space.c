@@ -18,6 +18,7 @@ struct fan_objs {
 	bool datasync;
 	int mode;
 	uint64_t off, end;
+	uint32_t trunc_gen;
 	int whence;
 	uint64_t found;
 };
@@ -61,17 +62,19 @@ static int sync_one(void *arg, uint32_t i)
 int fs_co_fsync(struct lane *ln, struct file *f, bool datasync)
 {
 	struct fan_objs a = {.ln = ln, .f = f, .datasync = datasync};
-	int rc;
+	int rc, failed;
 	OP_TIMER(ln, fsync);
 
+	wback_co_flush(ln, f->data);
+	failed = wback_error(f, true);
 	rc = file_co_layout(ln, f, false, &a.l);
 	if (rc)
 		return rc;
 	a.n = a.l ? objs_count(a.l) : 0;
 	/* The MDS too for fsync: names and attributes; sizes can be had from the objects. */
-	if (a.n + !datasync == 0)
-		return 0;
-	return lane_co_fan(ln, a.n + !datasync, sync_one, &a);
+	if (a.n + !datasync)
+		rc = lane_co_fan(ln, a.n + !datasync, sync_one, &a);
+	return failed ? failed : rc;
 }
 
 /* ---- fallocate ---- */
@@ -82,7 +85,7 @@ static int falloc_one(void *arg, uint32_t i)
 	struct oss_fallocate_req q = {
 		.fid = a->f->fid,
 		.mode = (uint32_t)a->mode,
-		.trunc_gen = file_trunc_gen(a->f),
+		.trunc_gen = a->trunc_gen,
 	};
 	struct oss_fallocate_rep p;
 	const struct layout_comp *c;
@@ -114,6 +117,25 @@ static bool falloc_mode_ok(int mode)
 	       mode == (FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE);
 }
 
+static int falloc_under_lease(struct fan_objs *a)
+{
+	struct data *d = a->f->data;
+	enum data_how how;
+	int rc;
+
+	a->trunc_gen = file_trunc_gen(a->f);
+	rc = data_co_enter(a->ln, d, DATA_WRITE, &how);
+	if (rc)
+		return rc;
+	wback_co_flush(a->ln, d);
+	rc = lane_co_fan(a->ln, objs_count(a->l), falloc_one, a);
+	if (!(a->mode & FALLOC_FL_KEEP_SIZE))
+		data_wrote_to(d, a->end);
+	data_co_wrote(a->ln, d, a->off, a->end - a->off);
+	data_leave(d, how);
+	return rc;
+}
+
 int fs_co_fallocate(struct lane *ln, struct file *f, int mode, uint64_t off, uint64_t len)
 {
 	struct fan_objs a = {.ln = ln, .f = f, .mode = mode, .off = off};
@@ -129,7 +151,7 @@ int fs_co_fallocate(struct lane *ln, struct file *f, int mode, uint64_t off, uin
 	a.end = off + len;
 	rc = file_co_layout(ln, f, true, &a.l);
 	for (tries = 0; rc == 0 && tries < STALE_TRIES; tries++) {
-		rc = lane_co_fan(ln, objs_count(a.l), falloc_one, &a);
+		rc = falloc_under_lease(&a);
 		if (rc != -ESTALE)
 			return rc;
 		rc = file_co_refresh(ln, f);
@@ -169,32 +191,46 @@ static int seek_one(void *arg, uint32_t i)
 	return 0;
 }
 
+static int64_t seek_objects(struct fan_objs *a)
+{
+	struct attr attr;
+	int rc = attr_co_get(a->ln, &a->f->fid, true, &attr);
+
+	if (rc == 0 && a->off >= attr.size)
+		rc = -ENXIO;
+	if (rc == 0)
+		rc = file_co_layout(a->ln, a->f, false, &a->l);
+	if (rc)
+		return rc;
+	a->end = attr.size;
+	if (a->l)
+		rc = lane_co_fan(a->ln, objs_count(a->l), seek_one, a);
+	else if (a->whence == SEEK_HOLE)
+		return (int64_t)a->off;
+	if (rc)
+		return rc;
+	if (a->whence == SEEK_HOLE)
+		return (int64_t)min_u64(a->found, attr.size);
+	return a->found < attr.size ? (int64_t)a->found : -ENXIO;
+}
+
 int64_t fs_co_lseek(struct lane *ln, struct file *f, uint64_t off, int whence)
 {
 	struct fan_objs a = {.ln = ln, .f = f, .off = off, .whence = whence, .found = UINT64_MAX};
-	struct attr attr;
+	enum data_how how;
+	int64_t at;
 	int rc;
 	OP_TIMER(ln, seek);
 
 	if (whence != SEEK_DATA && whence != SEEK_HOLE)
 		return -EINVAL;
-	rc = fs_co_getattr(ln, &f->fid, &attr);
-	if (rc == 0 && off >= attr.size)
-		rc = -ENXIO;
-	if (rc == 0)
-		rc = file_co_layout(ln, f, false, &a.l);
+	rc = data_co_enter(ln, f->data, DATA_READ, &how);
 	if (rc)
 		return rc;
-	a.end = attr.size;
-	if (a.l)
-		rc = lane_co_fan(ln, objs_count(a.l), seek_one, &a);
-	else if (whence == SEEK_HOLE)
-		return (int64_t)off;
-	if (rc)
-		return rc;
-	if (whence == SEEK_HOLE)
-		return (int64_t)min_u64(a.found, attr.size);
-	return a.found < attr.size ? (int64_t)a.found : -ENXIO;
+	wback_co_flush(ln, f->data);
+	at = seek_objects(&a);
+	data_leave(f->data, how);
+	return at;
 }
 
 /* ---- copy ---- */

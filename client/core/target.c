@@ -37,6 +37,7 @@ static struct ost *ost_create(struct fs *fs, const struct mgs_node *n)
 	o->max_rpcs = 8;
 	o->checksums = 1;
 	o->active = 1;
+	xwait_init(&o->grant_q);
 	return o;
 }
 
@@ -143,10 +144,17 @@ static void reclaim_done(struct lane *ln)
 	for (i = 0; i < MAX_LANES; i++)
 		q.lanes += ln->fs->lanes[i] != NULL;
 	fs_unlock(ln->fs);
-	call.flags = RPC_CALL_RECLAIM;
 	rc = mds_co_reclaimed(ln->mdt->imp, &call, &q, &p);
 	if (rc)
 		log_dbg("the MDS did not hear that this client is back: %s", err_str(rc));
+}
+
+/* Others are let in when this client is back: not before what it had begun is at the objects. That
+ * may need the MDS, which answers again when on_restart() returns. */
+static void back_fiber(void *arg)
+{
+	data_co_settle_all(arg);
+	reclaim_done(arg);
 }
 
 static void on_restart(void *arg, struct rpc_import *imp, bool evicted)
@@ -157,13 +165,15 @@ static void on_restart(void *arg, struct rpc_import *imp, bool evicted)
 	if (evicted)
 		log_err("%s has evicted this client: its locks are lost, files are opened again",
 			t->ost->name);
-	if (t->ost->type != TARGET_MDT)
-		return; /* an OST keeps nothing for a client */
-	recall_co_lose_all(t->lane);
+	if (t->ost->type != TARGET_MDT) {
+		grant_lost(t); /* an OST keeps nothing else for a client */
+		return;
+	}
+	recall_co_lose_all(t->lane, rpc_import_session(imp));
 	file_co_reopen_all(t->lane);
 	if (!evicted)
 		lock_co_reclaim(t->lane);
-	reclaim_done(t->lane);
+	lane_background(t->lane, back_fiber, t->lane);
 }
 
 static struct target *lane_target(struct lane *ln, const struct ost *o)

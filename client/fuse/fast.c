@@ -33,7 +33,9 @@ static bool fast_flush(struct flane *fl, const struct serve *s)
 		return false;
 	if (fs_holds_locks(fl->face->fs, &fid, in->lock_owner))
 		return false;
-	raw_reply(fl->face, serve_head(s)->unique, 0, NULL, 0);
+	/* close(2) tells of failures of write-behind that are known by now. */
+	raw_reply(fl->face, serve_head(s)->unique,
+		  fs_pending_error((struct file *)(uintptr_t)in->fh), NULL, 0);
 	return true;
 }
 

@@ -174,6 +174,7 @@ static int start_core(struct mounted *m)
 		.source = o->source,
 		.read_only = o->ms_flags & 1,
 		.noatime = o->noatime,
+		.cache_data = !o->nocache,
 		.flock = o->locks == LOCKS_FLOCK,
 		.timeout_ms = o->timeout_s * 1000,
 		.name = m->name,

@@ -2,10 +2,10 @@
 /* notify.c - tells the kernel to forget what it was told: attributes and names of which the leases
  * are recalled.
  *
- * A thread of its own, which reads no requests and holds no lock: a notification may have to wait
- * for the kernel, which may be waiting for an answer of ours. Of all notifications it uses only two
- * that take no lock of a directory and lock no page, so that a recall cannot wait for an operation
- * that is itself waiting for a recall somewhere else:
+ * Threads of its own, which read no requests and hold no lock: a notification may have to wait
+ * for the kernel, which may be waiting for an answer of ours. For attributes and names it uses
+ * only two that take no lock of a directory and lock no page, so that a recall cannot wait for an
+ * operation that is itself waiting for a recall somewhere else:
  *
  *   INVAL_INODE without a range: attributes and ACLs of one inode. An answer that is on its way to
  *	an inode that the kernel knows is discarded by the kernel's own version numbers. If it does
@@ -13,6 +13,9 @@
  *	before may still make the inode: then it is repeated until it is there or forgotten.
  *   INC_EPOCH (FUSE 7.44, Linux 6.16): every name that was looked up before is looked up again
  *	when it is next used, answers on their way included. Older kernels get no names to keep.
+ *
+ * INVAL_INODE with a range is for pages, and does wait: for pages that are being read (such a READ
+ * waits for no lease, see client/core/data.h), and for changed ones of mappings to be written.
  */
 #include "client/fuse/face.h"
 #include "common/log.h"
@@ -37,13 +40,21 @@ struct job {
 	STAILQ_ENTRY(job) link;
 };
 
-struct notifier {
+/* Pages have a thread of their own, which may have to wait for reads: nobody else should. */
+enum { ATTRS_AND_NAMES, PAGES, QUEUES };
+
+struct queue {
 	struct face *face;
 	pthread_t thread;
+	bool started;
 	pthread_mutex_t lock;
 	pthread_cond_t cond;
 	bool stop;
 	STAILQ_HEAD(, job) jobs;
+};
+
+struct notifier {
+	struct queue queue[QUEUES];
 };
 
 static int notify(struct face *f, int code, const void *body, size_t len)
@@ -85,6 +96,17 @@ static void forget_inode(struct face *f, const struct fs_inval *v)
 		log_err("the kernel does not forget attributes: %s", err_str(rc));
 }
 
+/* Waits for pages that are just being read, and has changed ones written. */
+static void forget_pages(struct face *f, const struct fs_inval *v)
+{
+	struct fuse_notify_inval_inode_out o = {
+		.ino = face_node(f, &v->fid), .off = (int64_t)v->off, .len = (int64_t)v->len};
+	int rc = notify(f, NOTIFY_INVAL_INODE, &o, sizeof(o));
+
+	if (rc && rc != -ENOENT && rc != -ENODEV && rc != -ENOTCONN && rc != -EPERM)
+		log_err("the kernel does not forget data: %s", err_str(rc));
+}
+
 static void run(struct face *f, const struct job *j)
 {
 	uint32_t i;
@@ -96,12 +118,12 @@ static void run(struct face *f, const struct job *j)
 			log_err("the kernel does not forget names: %s", err_str(rc));
 	}
 	for (i = 0; i < j->n && !atomic_load(&f->ended); i++)
-		forget_inode(f, &j->v[i]);
+		(j->v[i].pages ? forget_pages : forget_inode)(f, &j->v[i]);
 }
 
 static void *notifier_main(void *arg)
 {
-	struct notifier *n = arg;
+	struct queue *n = arg;
 	struct job *j;
 
 	pthread_mutex_lock(&n->lock);
@@ -133,47 +155,64 @@ void notifier_co_invalidate(void *face, struct lane *ln, const struct fs_inval *
 			    bool names)
 {
 	struct notifier *nt = ((struct face *)face)->notifier;
+	struct queue *q = &nt->queue[n && v->pages ? PAGES : ATTRS_AND_NAMES];
 	struct job j = {.v = v, .n = n, .names = names, .loop = lane_loop(ln)};
 
 	j.done = (struct loop_work){.fn = job_done, .arg = &j};
 	co_waitq_init(&j.q);
-	pthread_mutex_lock(&nt->lock);
-	STAILQ_INSERT_TAIL(&nt->jobs, &j, link);
-	pthread_cond_signal(&nt->cond);
-	pthread_mutex_unlock(&nt->lock);
+	pthread_mutex_lock(&q->lock);
+	STAILQ_INSERT_TAIL(&q->jobs, &j, link);
+	pthread_cond_signal(&q->cond);
+	pthread_mutex_unlock(&q->lock);
 	while (!j.finished)
 		if (co_wait(&j.q, 0))
 			continue;
 }
 
+static int queue_start(struct queue *q, struct face *f)
+{
+	int rc;
+
+	q->face = f;
+	pthread_mutex_init(&q->lock, NULL);
+	pthread_cond_init(&q->cond, NULL);
+	STAILQ_INIT(&q->jobs);
+	rc = pthread_create(&q->thread, NULL, notifier_main, q);
+	q->started = rc == 0;
+	return -rc;
+}
+
 int notifier_create(struct face *f, struct notifier **out)
 {
 	struct notifier *n = calloc(1, sizeof(*n));
-	int rc;
+	int i, rc = n ? 0 : -ENOMEM;
 
-	if (!n)
-		return -ENOMEM;
-	n->face = f;
-	pthread_mutex_init(&n->lock, NULL);
-	pthread_cond_init(&n->cond, NULL);
-	STAILQ_INIT(&n->jobs);
-	rc = pthread_create(&n->thread, NULL, notifier_main, n);
-	if (rc) {
-		free(n);
-		return -rc;
-	}
-	*out = n;
-	return 0;
+	for (i = 0; i < QUEUES && rc == 0; i++)
+		rc = queue_start(&n->queue[i], f);
+	if (rc == 0)
+		*out = n;
+	else if (n)
+		notifier_destroy(n);
+	return rc;
+}
+
+static void queue_stop(struct queue *q)
+{
+	pthread_mutex_lock(&q->lock);
+	q->stop = true;
+	pthread_cond_signal(&q->cond);
+	pthread_mutex_unlock(&q->lock);
+	pthread_join(q->thread, NULL);
+	pthread_cond_destroy(&q->cond);
+	pthread_mutex_destroy(&q->lock);
 }
 
 void notifier_destroy(struct notifier *n)
 {
-	pthread_mutex_lock(&n->lock);
-	n->stop = true;
-	pthread_cond_signal(&n->cond);
-	pthread_mutex_unlock(&n->lock);
-	pthread_join(n->thread, NULL);
-	pthread_cond_destroy(&n->cond);
-	pthread_mutex_destroy(&n->lock);
+	int i;
+
+	for (i = 0; i < QUEUES; i++)
+		if (n->queue[i].started)
+			queue_stop(&n->queue[i]);
 	free(n);
 }

@@ -97,6 +97,8 @@ static void op_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	rc = face_fid(fl->face, ino, &fid);
 	if (rc == 0)
 		rc = fs_co_flush(fl->ln, &fid, fi->lock_owner);
+	if (rc == 0)
+		rc = fs_pending_error(fi_file(fi));
 	reply_rc(req, rc);
 }
 
@@ -105,6 +107,9 @@ static void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 {
 	HOLD_FILE(fi);
 	struct flane *fl = flane_here();
+	const struct fuse_read_in *in = serve_body(serve_here(), sizeof(*in));
+	/* read(2) that goes past the page cache says whose it is; the page cache does not. */
+	bool page = in && !(in->read_flags & FUSE_READ_LOCKOWNER);
 	struct file *file = fi_file(fi);
 	struct buf *b;
 	ssize_t n;
@@ -115,7 +120,7 @@ static void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 		return;
 	}
 	b = flane_co_buf(fl, size ? (uint32_t)size : 1);
-	n = fs_co_read(fl->ln, file, b->ptr, size, (uint64_t)off);
+	n = (page ? fs_co_read_page : fs_co_read)(fl->ln, file, b->ptr, size, (uint64_t)off);
 	if (n < 0)
 		reply_rc(req, (int)n);
 	else
@@ -137,7 +142,8 @@ static void op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t siz
 	ssize_t n;
 
 	(void)ino;
-	n = fs_co_write(fl->ln, file, buf, size, &at, !cached && (fi->flags & O_APPEND), kill);
+	n = cached ? fs_co_write_page(fl->ln, file, buf, size, at)
+		   : fs_co_write(fl->ln, file, buf, size, &at, fi->flags & O_APPEND, kill);
 	if (n < 0)
 		reply_rc(req, (int)n);
 	else

@@ -128,10 +128,12 @@ void reply_open_out(const struct face *f, struct file *file, struct fuse_open_ou
 {
 	*o = (struct fuse_open_out){
 		.fh = (uintptr_t)file,
-		.open_flags = FOPEN_DIRECT_IO | FOPEN_PARALLEL_DIRECT_WRITES,
+		.open_flags = FOPEN_KEEP_CACHE, /* it is told to forget when it must */
 	};
-	/* FLUSH gives back fcntl locks; without them nobody needs it. */
-	if (f->opt.locks != LOCKS_FLOCK)
+	if (!file_is_cached(file))
+		o->open_flags |= FOPEN_DIRECT_IO | FOPEN_PARALLEL_DIRECT_WRITES;
+	/* FLUSH gives back fcntl locks, and tells writers of errors. */
+	if (f->opt.locks != LOCKS_FLOCK && !file_writes(file))
 		o->open_flags |= FOPEN_NOFLUSH;
 }
 

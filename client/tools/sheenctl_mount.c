@@ -68,9 +68,9 @@ void ctl_mounts_free(struct ctl_mounts *m)
 static int look(const struct ctl_cluster *c, const char *dir)
 {
 	struct ctl_mounts m;
-	struct stat st;
 	bool listed = false;
 	uint32_t i;
+	int fd;
 
 	if (ctl_mounts(c, &m))
 		return 0;
@@ -79,7 +79,12 @@ static int look(const struct ctl_cluster *c, const char *dir)
 	ctl_mounts_free(&m);
 	if (!listed)
 		return 0;
-	return stat(dir, &st) && errno == ENOTCONN ? -1 : 1;
+	/* Not stat(): the kernel may remember that answer. The client answers this by itself. */
+	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return errno == ENOTCONN ? -1 : 1;
+	close(fd);
+	return 1;
 }
 
 /* The path as the kernel's table shows it, even if the mount on it is dead; malloc'd. */

@@ -67,6 +67,14 @@ struct attr {
 	int64_t fence;
 	uint64_t seq; /* not on the wire: which answer of the MDS it is, to the client's leases */
 };
+/* As relatime: an access is noted if it is the first since a change, or a day later. */
+static inline bool attr_atime_due(const struct attr *a, int64_t atime)
+{
+	if (atime <= a->atime)
+		return false;
+	return a->atime <= a->mtime || a->atime <= a->ctime ||
+	       atime - a->atime >= 86400 * NSEC_PER_SEC;
+}
 
 enum {
 	ATTR_SIZE_UNSURE = 1, /* writers have it open: size, blocks and mtime are at the objects */

@@ -36,23 +36,28 @@
 	X(223, mds, reopen,      0,            "after a restart of the MDS: this file is still open here") \
 	X(224, mds, parent,      0,            "parent and name of an inode (its first link)") \
 	X(225, mds, reclaimed,   0,            "after a restart of the MDS: this lane has told all that it holds") \
-	X(226, mds, recalls,     RPC_LONG,     "leases to give back; renews the term of all leases, waits for news if asked to")
+	X(226, mds, recalls,     RPC_LONG,     "leases to give back; renews the term of all leases, waits for news if asked to") \
+	X(227, mds, data,        0,            "a lease on the data of a file; waits until others have given theirs back") \
+	X(228, mds, give_back,   0,            "leases on data that were recalled, or are not wanted any more")
 
 /* target: of a symbolic link, so that whoever looks it up can follow it even if it is replaced meanwhile. */
 #define REQ_mds_lookup(F)  F(fid, parent) F(name, name)
 #define REP_mds_lookup(F)  F(fid, fid) F(attr, attr) F(blob, layout) F(u64, open_seq) F(u64, seq) F(u32, lease) \
 	F(str, target)
-#define REQ_mds_getattr(F) F(fid, fid)
+/* under_lease: the caller works on the data under a lease, and only wants to know what the MDS knows; others that
+ * keep data back are not asked. */
+#define REQ_mds_getattr(F) F(fid, fid) F(u32, under_lease)
 #define REP_mds_getattr(F) F(attr, attr) F(blob, layout) F(u64, open_seq) F(u64, seq) F(u32, lease)
 /* valid: SETATTR_*. ctime_floor: newest time this client saw on the file's objects. */
 #define REQ_mds_setattr(F) F(fid, fid) F(u32, valid) F(u32, mode) F(u32, uid) F(u32, gid) F(u64, size) \
 	F(i64, atime) F(i64, mtime) F(i64, ctime_floor) F(u64, open_id)
 #define REP_mds_setattr(F) F(attr, attr) F(blob, layout) F(u64, open_seq) F(u64, seq) F(u32, lease)
 /* mode with type. An empty name makes an inode without a name (O_TMPFILE); open_id 0 does not open.
- * open_flags: OPEN_*. target: of a symlink. layout: the wish of the client, or empty. If the name exists
- * and OPEN_EXCL is not given, a regular file is opened instead (fid tells). */
+ * open_flags: OPEN_*. target: of a symlink. layout: the wish of the client, or empty. data: as in mds_open. If the name exists
+ * and OPEN_EXCL is not given, a regular file is opened instead (fid tells), which OPEN_TRUNC does not cut: the client does,
+ * when what it keeps of that file is written. */
 #define REQ_mds_create(F)  F(fid, parent) F(optname, name) F(fid, fid) F(u32, mode) F(u32, umask) F(u32, uid) \
-	F(u32, gid) F(u64, rdev) F(u32, open_flags) F(u64, open_id) F(str, target) F(blob, layout)
+	F(u32, gid) F(u64, rdev) F(u32, open_flags) F(u64, open_id) F(str, target) F(blob, layout) F(u32, data)
 #define REP_mds_create(F)  F(fid, fid) F(attr, attr) F(blob, layout) F(u64, open_seq) F(u32, sole) \
 	F(attr, parent_attr) F(u64, seq) F(u32, lease) F(u32, parent_lease)
 #define REQ_mds_link(F)    F(fid, fid) F(fid, parent) F(name, name)
@@ -69,9 +74,10 @@
 #define REP_mds_readlink(F) F(str, target)
 /* open_seq: counts openings and closings of writers of the file, and its truncations; close gives it back.
  * Replies about a file of unsure size carry it as well: a client that opened with that number as the sole
- * writer (sole: nobody else had it open for writing) knows from its own writes what the objects hold. */
-#define REQ_mds_open(F)    F(fid, fid) F(u32, open_flags) F(u64, open_id)
-#define REP_mds_open(F)    F(attr, attr) F(blob, layout) F(u64, open_seq) F(u32, sole) F(u64, seq)
+ * writer (sole: nobody else had it open for writing) knows from its own writes what the objects hold.
+ * data: the lease on the data that is wanted (LEASE_SHARED, LEASE_EXCLUSIVE, or 0); lease: what there is of that. */
+#define REQ_mds_open(F)    F(fid, fid) F(u32, open_flags) F(u64, open_id) F(u32, data)
+#define REP_mds_open(F)    F(attr, attr) F(blob, layout) F(u64, open_seq) F(u32, sole) F(u64, seq) F(u32, lease)
 /* flags: CLOSE_*. size, blocks, mtime: of the objects, valid with CLOSE_WROTE. */
 #define REQ_mds_close(F)   F(fid, fid) F(u64, open_id) F(u32, flags) F(u64, open_seq) F(u64, size) F(u64, blocks) \
 	F(i64, mtime) F(i64, atime)
@@ -121,10 +127,21 @@
  * the directory that it changed; the attributes beside them may be kept as long as the lease is.
  * recalls: returned is the highest seq of recalls that the client has obeyed; its reply tells the others, in
  * their order (mds_recall records), waiting up to a third of the term for the first if wait is set. renewed:
- * every lease of the session is good for term_ms from when the request was sent, once these recalls are obeyed. */
-#define REQ_mds_recalls(F) F(u64, returned) F(u32, wait)
+ * every lease of the session is good for term_ms from when the request was sent, once these recalls are obeyed.
+ * heard: recalls up to this number need not be told again. Those of data are not returned by `returned`, but one by
+ * one with mds_give_back, because obeying them may take long. */
+#define REQ_mds_recalls(F) F(u64, returned) F(u32, wait) F(u64, heard)
 #define REP_mds_recalls(F) F(blob, recalls) F(u32, renewed) F(u32, term_ms)
-#define STRUCT_mds_recall(F) F(fid, fid) F(u32, bits) F(u64, seq)
+/* granted: number with which the lease on data was given. */
+#define STRUCT_mds_recall(F) F(fid, fid) F(u32, bits) F(u64, seq) F(u64, granted)
+
+/* want: LEASE_SHARED to read, LEASE_EXCLUSIVE to write; LEASE_CONTENDED may be given instead if others have the file
+ * open, unless exact is set (for pages in the kernel's cache). lease: what the client has now; 0: try again.
+ * leases: mds_recall records, seq 0 for those that were not recalled. */
+#define REQ_mds_data(F)    F(fid, fid) F(u32, want) F(u32, exact)
+#define REP_mds_data(F)    F(attr, attr) F(blob, layout) F(u64, open_seq) F(u64, seq) F(u32, lease)
+#define REQ_mds_give_back(F) F(blob, leases)
+#define REP_mds_give_back(F)
 
 /* Records that follow each other in a blob. With READDIR_PLUS every record carries attr; a file of
  * unsure size has ATTR_SIZE_UNSURE in it and the client asks again. */

@@ -15,7 +15,9 @@
 	X(305, oss, seek,      0,             "next data or hole at or after an offset") \
 	X(306, oss, sync,      0,             "make an object stable") \
 	X(307, oss, destroy,   0,             "remove objects; done when answered; from the MDS") \
-	X(308, oss, statfs,    0,             "space of the target")
+	X(308, oss, statfs,    0,             "space of the target") \
+	X(309, oss, fence,     0,             "refuse writes of an older trunc_gen from now on; from the MDS") \
+	X(310, oss, grant,     0,             "promise space to this client, or take it back")
 
 #define OBJ_FIELDS(F) F(fid, fid) F(u32, comp) F(u32, stripe)
 /* flags: OBJ_EXISTS. size, blocks (512 bytes), mtime (ns, of the OST), version: counts changes. */
@@ -23,9 +25,13 @@
 
 #define REQ_oss_read(F)      OBJ_FIELDS(F) F(u64, off) F(u32, len)
 #define REP_oss_read(F)      OBJ_ATTR_FIELDS(F)
-/* flags: OSS_WRITE_SYNC: stable before the answer. */
-#define REQ_oss_write(F)     OBJ_FIELDS(F) F(u64, off) F(u32, flags) F(u32, trunc_gen)
-#define REP_oss_write(F)     OBJ_ATTR_FIELDS(F)
+/* flags: OSS_WRITE_SYNC: stable before the answer. age: ns since the bytes were written at the client, who kept them
+ * for a while; written: when that was by its clock. The object's time is the latter, unless the clocks disagree.
+ * grant_used: of the space promised to this client, this much is for these bytes; grant_want: and it would like so much
+ * more; grant: so much it got. */
+#define REQ_oss_write(F)     OBJ_FIELDS(F) F(u64, off) F(u32, flags) F(u32, trunc_gen) F(u64, age) F(i64, written) \
+	F(u64, grant_used) F(u64, grant_want)
+#define REP_oss_write(F)     OBJ_ATTR_FIELDS(F) F(u64, grant)
 #define REQ_oss_getattr(F)   OBJ_FIELDS(F)
 #define REP_oss_getattr(F)   OBJ_ATTR_FIELDS(F)
 /* An object that is longer is cut, one that is shorter grows if extend is set. */
@@ -44,6 +50,13 @@
 #define REP_oss_destroy(F)   F(u32, destroyed)
 #define REQ_oss_statfs(F)
 #define REP_oss_statfs(F)    F(u64, total) F(u64, free) F(u64, avail) F(u64, files) F(u64, ffree) F(u32, state)
+/* The object is made if need be, to remember. */
+#define REQ_oss_fence(F)     OBJ_FIELDS(F) F(u32, trunc_gen)
+#define REP_oss_fence(F)     OBJ_ATTR_FIELDS(F)
+
+/* flags: OSS_GRANT_RETURN: nothing that was promised before is needed any more. */
+#define REQ_oss_grant(F)     F(u64, want) F(u32, flags)
+#define REP_oss_grant(F)     F(u64, grant)
 
 #define STRUCT_oss_object(F) OBJ_FIELDS(F)
 /* clang-format on */

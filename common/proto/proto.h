@@ -58,6 +58,11 @@ enum setattr_valid {
 enum lease_bits { /* D8; see mds/lease.h */
 	LEASE_LOOKUP = 1, /* names that lead to the inode */
 	LEASE_UPDATE = 2, /* attributes; of a directory its names as well */
+	/* Data of a file, one of: */
+	LEASE_SHARED = 4,     /* it may be cached; nobody writes */
+	LEASE_EXCLUSIVE = 8,  /* that, and written behind; nobody else reads or writes */
+	LEASE_CONTENDED = 16, /* all read and write at the objects, nobody caches */
+	LEASE_DATA = LEASE_SHARED | LEASE_EXCLUSIVE | LEASE_CONTENDED,
 };
 enum open_flags {
 	OPEN_READ = 1,
@@ -73,6 +78,8 @@ enum { READDIR_PLUS = 1 };
 enum lock_space { LOCK_POSIX = 0, LOCK_FLOCK = 1, LOCK_APPEND = 2 };
 enum { OBJ_EXISTS = 1 };
 enum { OSS_WRITE_SYNC = 1 };
+/* Flags of oss_grant. */
+enum { OSS_GRANT_RETURN = 1 };
 enum { /* features in connect; none are optional yet */
 	FEATURES_SUPPORTED = 0,
 };

@@ -66,6 +66,9 @@ static int revoke_and_create(struct rpc_op *op, const struct mds_create_req *q,
 		return rc;
 	p->seq = op_seq(op);
 	p->lease = op_lease(op, &p->fid, &p->attr, LEASE_LOOKUP | LEASE_UPDATE);
+	if (q->open_id && (q->data == LEASE_SHARED || q->data == LEASE_EXCLUSIVE))
+		p->lease |= lease_grant(op_mds(op)->leases, &op_client(op)->leases, &p->fid,
+					q->data, loop_now(op_mds(op)->loop)) & LEASE_DATA;
 	if (q->name.len)
 		p->parent_lease = op_lease(op, &q->parent, &p->parent_attr, LEASE_UPDATE);
 	return 0;
@@ -76,7 +79,8 @@ static int revoke_and_create(struct rpc_op *op, const struct mds_create_req *q,
 static int open_existing(struct rpc_op *op, const struct mds_create_req *q,
 			 struct mds_create_rep *p)
 {
-	struct mds_open_req oq = {.open_flags = q->open_flags, .open_id = q->open_id};
+	struct mds_open_req oq = {
+		.open_flags = q->open_flags, .open_id = q->open_id, .data = q->data};
 	struct mds_open_rep op_rep = {0};
 	struct inode_rec ino;
 	struct txn *t;
@@ -88,6 +92,7 @@ static int open_existing(struct rpc_op *op, const struct mds_create_req *q,
 		return rc;
 	if (!S_ISREG(ino.attr.mode) || !ns_may_open(&ino.attr, q->uid, q->gid, q->open_flags))
 		return -ESTALE;
+	oq.open_flags &= ~(uint32_t)OPEN_TRUNC;
 	rc = mds_open(op, &oq, &op_rep);
 	if (rc)
 		return rc;
@@ -97,6 +102,7 @@ static int open_existing(struct rpc_op *op, const struct mds_create_req *q,
 	p->open_seq = op_rep.open_seq;
 	p->sole = op_rep.sole;
 	p->seq = op_rep.seq;
+	p->lease = op_rep.lease;
 	return 0;
 }
 

@@ -13,6 +13,17 @@ int mds_lookup(struct rpc_op *op, const struct mds_lookup_req *q, struct mds_loo
 
 	if (rc == 0)
 		rc = ns_lookup(t, &q->parent, q->name, &p->fid, &ino);
+	while (rc == 0 && (ino.attr.flags & ATTR_SIZE_UNSURE)) {
+		struct fid settled = p->fid;
+
+		rc = op_co_settle_data(op, &settled);
+		if (rc == 0)
+			rc = op_read(op, &t);
+		if (rc == 0)
+			rc = ns_lookup(t, &q->parent, q->name, &p->fid, &ino);
+		if (fid_eq(&settled, &p->fid))
+			break;
+	}
 	if (rc)
 		return rc;
 	p->open_seq = op_open_seq(op, &p->fid, &ino.attr);
@@ -35,6 +46,13 @@ int mds_getattr(struct rpc_op *op, const struct mds_getattr_req *q, struct mds_g
 
 	if (rc == 0)
 		rc = ns_get(t, &q->fid, &ino);
+	if (rc == 0 && (ino.attr.flags & ATTR_SIZE_UNSURE) && !q->under_lease) {
+		rc = op_co_settle_data(op, &q->fid);
+		if (rc == 0)
+			rc = op_read(op, &t);
+		if (rc == 0)
+			rc = ns_get(t, &q->fid, &ino);
+	}
 	if (rc == 0) {
 		p->open_seq = op_open_seq(op, &q->fid, &ino.attr);
 		p->seq = op_seq(op);

@@ -7,8 +7,6 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-#define DAY_NS (86400 * NSEC_PER_SEC)
-
 static int check_kind(const struct fid *fid, const struct inode_rec *ino)
 {
 	if (ns_is_virtual(fid))
@@ -80,14 +78,26 @@ static int open_once(struct rpc_op *op, const struct mds_open_req *q, struct mds
 /* Nobody else keeps the attributes of a file that is being written. */
 static int revoke_and_open(struct rpc_op *op, const struct mds_open_req *q, struct mds_open_rep *p)
 {
-	bool writes = q->open_flags & OPEN_WRITE;
-	int rc = writes ? op_co_revoke_one(op, &q->fid, LEASE_UPDATE) : 0;
+	struct mds *m = op_mds(op);
+	uint32_t writes = q->open_flags & OPEN_WRITE, data = 0;
+	int rc;
 
+	if (q->data && q->data != LEASE_SHARED && q->data != LEASE_EXCLUSIVE)
+		return -EINVAL;
+	do {
+		rc = q->data ? data_co_make_way(op, &q->fid, q->data, false, &data)
+			     : op_co_settle_data(op, &q->fid);
+		if (rc == 0 && writes)
+			rc = op_co_revoke(op, &(struct revoke){q->fid, LEASE_UPDATE}, 1);
+	} while (rc > 0);
 	if (rc == 0)
 		rc = open_once(op, q, p);
 	if (rc)
 		return rc;
 	p->seq = op_seq(op);
+	if (data)
+		p->lease = lease_grant(m->leases, &op_client(op)->leases, &q->fid, data,
+				       loop_now(m->loop)) & LEASE_DATA;
 	return 0;
 }
 
@@ -117,7 +127,9 @@ int mds_open(struct rpc_op *op, const struct mds_open_req *q, struct mds_open_re
 
 int mds_reopen(struct rpc_op *op, const struct mds_reopen_req *q, struct mds_reopen_rep *p)
 {
-	struct mds_open_req oq = {q->fid, q->open_flags & (OPEN_READ | OPEN_WRITE), q->open_id};
+	struct mds_open_req oq = {.fid = q->fid,
+				  .open_flags = q->open_flags & (OPEN_READ | OPEN_WRITE),
+				  .open_id = q->open_id};
 	struct mds_open_rep rep = {0};
 	struct node *n;
 	int rc = open_once(op, &oq, &rep);
@@ -134,14 +146,6 @@ int mds_reopen(struct rpc_op *op, const struct mds_reopen_req *q, struct mds_reo
 }
 
 /* ---- close ---- */
-
-/* As relatime: an access is noted if it is the first since a change, or a day later. */
-static bool atime_due(const struct attr *a, int64_t atime)
-{
-	if (atime <= a->atime)
-		return false;
-	return a->atime <= a->mtime || a->atime <= a->ctime || atime - a->atime >= DAY_NS;
-}
 
 struct closing {
 	bool last;	/* nobody has the file open any more */
@@ -217,7 +221,7 @@ static int close_inode(struct rpc_op *op, const struct mds_close_req *q, const s
 		settle_add(m->settle, &q->fid);
 		return 0;
 	}
-	changed = (q->flags & CLOSE_READ) && atime_due(&ino.attr, q->atime);
+	changed = (q->flags & CLOSE_READ) && attr_atime_due(&ino.attr, q->atime);
 	if (!changed && !cl->last_writer)
 		return 0;
 	/* The last writer leaves a file that nobody could have leases of. */

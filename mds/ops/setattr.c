@@ -10,7 +10,10 @@ static int set_plain(struct rpc_op *op, const struct mds_setattr_req *q, struct 
 	struct mds *m = op_mds(op);
 	struct mds_setattr_req set = *q;
 	struct txn *t;
-	int rc = ns_is_virtual(&q->fid) ? -EPERM : op_co_revoke_one(op, &q->fid, LEASE_UPDATE);
+	/* What somebody keeps back was written before this. */
+	int rc = ns_is_virtual(&q->fid)
+			 ? -EPERM
+			 : op_co_revoke_one(op, &q->fid, LEASE_UPDATE | LEASE_EXCLUSIVE);
 
 	if (rc == 0)
 		rc = op_write(op, &t);

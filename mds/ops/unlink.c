@@ -29,7 +29,9 @@ int mds_unlink(struct rpc_op *op, const struct mds_unlink_req *q, struct mds_unl
 	if (rc == 0) {
 		p->seq = op_seq(op);
 		if (!p->nlink)
-			op_lease_give_up(op, &p->fid, LEASE_LOOKUP | LEASE_UPDATE);
+			op_lease_give_up(op, &p->fid,
+					 LEASE_LOOKUP | LEASE_UPDATE |
+						 (node_find(m->opens, &p->fid) ? 0 : LEASE_DATA));
 		p->parent_lease = op_lease(op, &q->parent, &p->parent_attr, LEASE_UPDATE);
 	}
 	md_end(m, q->rmdir ? MD_rmdir : MD_unlink, began);
@@ -42,7 +44,8 @@ int mds_link(struct rpc_op *op, const struct mds_link_req *q, struct mds_link_re
 	uint64_t began = md_begin(m);
 	struct inode_rec ino;
 	struct txn *t;
-	const struct revoke changed[] = {{q->parent, LEASE_UPDATE}, {q->fid, LEASE_UPDATE}};
+	const struct revoke changed[] = {{q->parent, LEASE_UPDATE},
+					 {q->fid, LEASE_UPDATE | LEASE_EXCLUSIVE}};
 	int rc = check_name(q->name);
 
 	if (rc == 0)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* attr.c - questions about an object (getattr, seek), its sync, and the space of the target. */
+/* attr.c - questions about an object (getattr, seek), its sync, and the space of the target: how
+ * much there is, and promises of it. */
 #include "common/log.h"
 #include "oss/ost.h"
 #include <unistd.h>
@@ -98,5 +99,15 @@ int oss_statfs(struct rpc_op *op, const struct oss_statfs_req *q, struct oss_sta
 	p->files = sp.files;
 	p->ffree = sp.ffree;
 	p->state = (uint32_t)ost_target_state(ost, &sp);
+	return 0;
+}
+
+int oss_grant(struct rpc_op *op, const struct oss_grant_req *q, struct oss_grant_rep *p)
+{
+	struct ost_session *ses = ost_session_of(op);
+
+	if (q->flags & OSS_GRANT_RETURN)
+		ost_grant_return(ses->ost, ses);
+	p->grant = ost_grant(ses->ost, ses, q->want);
 	return 0;
 }

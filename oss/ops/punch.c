@@ -62,6 +62,26 @@ int oss_punch(struct rpc_op *op, const struct oss_punch_req *q, struct oss_punch
 	return rc;
 }
 
+int oss_fence(struct rpc_op *op, const struct oss_fence_req *q, struct oss_fence_rep *p)
+{
+	struct ost *ost = ost_session_of(op)->ost;
+	struct object_id id = OST_OBJECT_ID(q);
+	struct object_attr a;
+	struct object *o;
+	int rc;
+
+	rc = cache_co_get(ost->cache, &id, CACHE_EXCLUSIVE | CACHE_CREATE, q->trunc_gen, &o);
+	if (rc)
+		return rc;
+	rc = cache_trunc_gen(ost->cache, o, q->trunc_gen);
+	if (rc == 0)
+		rc = cache_attr(o, &a);
+	cache_put(ost->cache, o);
+	if (rc == 0)
+		OST_REPLY_ATTR(p, a);
+	return rc;
+}
+
 static int fallocate_check(const struct oss_fallocate_req *q)
 {
 	switch (q->mode) {
@@ -86,6 +106,10 @@ static int fallocate_object(struct ost *ost, struct object *o, const struct oss_
 	int rc = cache_trunc_gen(ost->cache, o, q->trunc_gen);
 
 	if (rc || !o->file)
+		return rc;
+	if (!(q->mode & FALLOC_FL_PUNCH_HOLE))
+		rc = ost_space_check(ost, o, q->off, q->len, q->len);
+	if (rc)
 		return rc;
 	rc = disk_co_fallocate(o->file, q->mode, q->off, q->len);
 	cache_touch(ost->cache, o);

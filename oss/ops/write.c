@@ -8,14 +8,20 @@
 #include "oss/ost.h"
 
 static int write_object(struct ost *ost, struct object *o, struct rpc_op *op,
-			const struct oss_write_req *q, struct object_attr *a)
+			const struct oss_write_req *q, bool covered, struct object_attr *a)
 {
 	int rc = cache_trunc_gen(ost->cache, o, q->trunc_gen);
 
+	if (rc == 0 && !covered)
+		rc = ost_space_check(ost, o, q->off, op->in_len, 0);
 	if (rc)
 		return rc;
 	rc = disk_co_write(o->file, op->in, op->in_n, q->off);
-	cache_touch(ost->cache, o); /* a write that failed may have changed a part */
+	/* A write that failed may have changed a part. */
+	if (q->age)
+		cache_touch_late(ost->cache, o, q->age, q->written);
+	else
+		cache_touch(ost->cache, o);
 	if (rc)
 		return ost_io_error(ost, &o->id, "cannot be written", rc);
 	stat_add(&ost->stats[OST_STAT_write_bytes], op->in_len);
@@ -32,6 +38,7 @@ int oss_write(struct rpc_op *op, const struct oss_write_req *q, struct oss_write
 	struct ost *ost = ost_session_of(op)->ost;
 	struct object_id id = OST_OBJECT_ID(q);
 	struct object_attr a;
+	struct ost_space sp;
 	struct object *o;
 	int rc;
 
@@ -39,12 +46,17 @@ int oss_write(struct rpc_op *op, const struct oss_write_req *q, struct oss_write
 		return -EINVAL;
 	if (q->off > OBJECT_SIZE_MAX - op->in_len)
 		return -EFBIG;
+	ost_space_begin(ost, ost_session_of(op), op->in_len, q->grant_used, &sp);
 	rc = cache_co_get(ost->cache, &id, CACHE_SHARED | CACHE_CREATE, q->trunc_gen, &o);
+	if (rc == 0) {
+		rc = write_object(ost, o, op, q, sp.covered, &a);
+		cache_put(ost->cache, o);
+	}
+	ost_space_end(ost, &sp);
 	if (rc)
 		return rc;
-	rc = write_object(ost, o, op, q, &a);
-	cache_put(ost->cache, o);
-	if (rc == 0)
-		OST_REPLY_ATTR(p, a);
-	return rc;
+	OST_REPLY_ATTR(p, a);
+	if (q->grant_want && ost_session_of(op)) /* it may have ended since */
+		p->grant = ost_grant(ost, ost_session_of(op), q->grant_want);
+	return 0;
 }

@@ -59,10 +59,26 @@ is "so does the client for what it read" \
 is "nothing else is said" "$(cat "$WORK/ost.log" "$WORK/client.log" | grep -E 'WARN|ERROR' | grep -vcE 'checksum of|MGS')" 0
 
 order hopeless
-check_fails 1 "a write whose every try is damaged gives an error" timeout 60 dd if="$WORK/ref" of="$A/h" bs=1M count=1 status=none
+check_fails 1 "a write whose every try is damaged gives an error" timeout 60 dd if="$WORK/ref" of="$A/h" bs=1M count=1 conv=fsync status=none
 like "a plain one" "$OUT" 'Input/output error'
-check_fails 1 "so does a read" timeout 60 dd if="$A/f" of="$WORK/h" bs=1M count=1 iflag=fullblock status=none
+check_fails 1 "so does a read" timeout 60 dd if="$A/f" of="$WORK/h" bs=1M count=1 iflag=fullblock,direct status=none
 like "as plain" "$OUT" 'Input/output error'
+tells_at_close() {
+	timeout 60 "$PY" - "$A" <<-'EOF'
+		import errno, os, subprocess, sys, time
+		fd = os.open(sys.argv[1] + "/c", os.O_CREAT | os.O_WRONLY)
+		os.write(fd, b"x" * (1 << 20))  # leaves at once, behind the writer
+		stats = ["lctl", "get_param", "-n", "--mount", sys.argv[1], "llite.*.data_stats"]
+		while "dirty_bytes: 0" not in subprocess.run(stats, capture_output=True, text=True, check=True).stdout:
+		    time.sleep(0.05)
+		try:
+		    os.close(fd)
+		except OSError as e:
+		    sys.exit(e.errno != errno.EIO)
+		sys.exit("close says nothing")
+	EOF
+}
+check "close tells of a write behind it that failed" tells_at_close
 order off
 check "after that everything is well" cmp -n 1048576 "$WORK/ref" "$A/f"
 
@@ -77,6 +93,8 @@ small() {
 	for i in $(seq 300); do [ "$(cat "$A/s$i")" = "$i" ] || return 1; done
 }
 check "small files, too" small
+clean() { lctl get_param -n --mount "$A" 'llite.*.data_stats' | grep -q "dirty_bytes: 0"; }
+check "all is sent" until_true 20 clean
 order off
 note "flipped: $REQUESTS requests, $REPLIES replies"
 check "many were damaged" test "$REQUESTS" -ge 10 -a "$REPLIES" -ge 10

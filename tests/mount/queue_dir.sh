@@ -8,8 +8,8 @@ shared_cluster
 N=200
 [ "$SCALE" = soak ] && N=${ITEMS:-20000}
 mkdir "$WORK/l" "$A/q"
-check "the driver works on a local file system" "$PY" "$HERE/queue.py" --items 50 "$WORK/l" "$WORK/l"
-check "a queue and its log, $N items of each of four producers" "$PY" "$HERE/queue.py" --items $N ${QUEUE_SAME:+--same} "$A/q" "$B/q"
+check "the driver works on a local file system" "$PY" "$HERE/queue_dir.py" --items 50 "$WORK/l" "$WORK/l"
+check "a queue and its log, $N items of each of four producers" "$PY" "$HERE/queue_dir.py" --items $N ${QUEUE_SAME:+--same} "$A/q" "$B/q"
 tail -n 1 "$WORK/.said"
 
 # Each command of the make runs in the directory of the other mount: what one node made the next reads, with times that fit.

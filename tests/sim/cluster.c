@@ -348,6 +348,7 @@ static int mount_client(struct cluster *c, uint32_t k, uint32_t lanes)
 	cfg->source.mgs = mgs_nids();
 	cfg->name = name;
 	cfg->flock = true;
+	cfg->cache_data = true;
 	cfg->timeout_ms = 300000;
 	rc = fs_create(cfg, &cl->fs);
 	free(cfg);

@@ -12,8 +12,8 @@
 
 enum { LEN = 200000, SESSION_MAX_S = 120 };
 
-static const char *const names[] = {"orphan", "written", "locked", "flocked"};
-enum { ORPHAN, WRITTEN, LOCKED, FLOCKED, NFILES };
+static const char *const names[] = {"orphan", "written", "dirty", "locked", "flocked"};
+enum { ORPHAN, WRITTEN, DIRTY, LOCKED, FLOCKED, NFILES };
 
 struct death {
 	struct lane *ln;
@@ -23,6 +23,7 @@ struct death {
 };
 
 static uint8_t data[LEN];
+static const uint8_t heirs[LEN] = {[0 ... LEN - 1] = 'h'};
 
 static bool ok(const char *what, int64_t rc)
 {
@@ -54,6 +55,8 @@ static int prepare(void *arg)
 		    !ok("write", fs_co_write(d->ln, d->f[i], data, LEN, &off, false, false)))
 			return -EIO;
 		d->fid[i] = e.fid;
+		if (i == WRITTEN && !ok("fsync", fs_co_fsync(d->ln, d->f[i], false)))
+			return -EIO;
 		if (i >= LOCKED &&
 		    !ok("lock", fs_co_setlk(d->ln, &e.fid, &lk, false, NULL)))
 			return -EIO;
@@ -69,6 +72,20 @@ static int unlink_one(void *arg)
 	return 0;
 }
 
+/* What the dead one had not sent yet must not appear over this. */
+static bool take_over(struct death *d)
+{
+	uint64_t off = 0;
+	struct file *f;
+
+	if (!ok("open dirty", fs_co_open(d->ln, &d->fid[DIRTY], O_RDWR, &f, NULL)) ||
+	    !ok("write dirty", fs_co_write(d->ln, f, heirs, LEN, &off, false, false)) ||
+	    !ok("fsync dirty", fs_co_fsync(d->ln, f, false)))
+		return false;
+	fs_co_release(d->ln, f);
+	return true;
+}
+
 /* On the client that lives: everything works, if not at once. */
 static int inherit(void *arg)
 {
@@ -79,6 +96,8 @@ static int inherit(void *arg)
 	if (ok("size of what it wrote", fs_co_getattr(d->ln, &d->fid[WRITTEN], &a)) &&
 	    a.size != LEN)
 		sim_fail("death: the size is %llu", (unsigned long long)a.size);
+	if (!take_over(d))
+		return 0;
 	for (int i = LOCKED; i < NFILES && !sim_failed(); i++) {
 		struct fs_lock lk = lock_of(i, 9);
 		struct fs_lock_wait w = {0};
@@ -93,6 +112,20 @@ static int inherit(void *arg)
 	return 0;
 }
 
+/* Its writer learns that the bytes are lost, and reads what is there now. */
+static void lost(struct death *d)
+{
+	int rc = fs_co_fsync(d->ln, d->f[DIRTY], false);
+	ssize_t n = fs_co_read(d->ln, d->f[DIRTY], data, LEN, 0);
+
+	trace("death: fsync of what was lost: %d, read %zd", rc, n);
+	if (rc != -EIO)
+		sim_fail("death: fsync of what was lost says %d", rc);
+	else if (n != LEN || memcmp(data, heirs, LEN) != 0)
+		sim_fail("death: the heir's bytes are gone (%zd)", n);
+	memset(data, 0, LEN);
+}
+
 /* On the client that was thought dead: old files may fail but not hang, new ones work. */
 static int come_back(void *arg)
 {
@@ -103,6 +136,7 @@ static int come_back(void *arg)
 	struct file *f;
 
 	ok("getattr after it came back", fs_co_getattr(d->ln, fs_root(lane_fs(d->ln)), &a));
+	lost(d);
 	for (int i = 0; i < NFILES; i++) {
 		ssize_t rc = fs_co_read(d->ln, d->f[i], data, 100, 0);
 

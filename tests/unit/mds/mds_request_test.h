@@ -59,7 +59,7 @@ static UNUSED struct st_open st_create(struct st *s, int c, const char *name, ui
 
 static UNUSED struct st_open st_open(struct st *s, int c, struct fid fid, uint32_t flags)
 {
-	struct mds_open_req q = {fid, flags, ++s->next_open};
+	struct mds_open_req q = {.fid = fid, .open_flags = flags, .open_id = ++s->next_open};
 	struct mds_open_rep p;
 	RPC_CALL(call);
 
@@ -87,7 +87,7 @@ static UNUSED void st_close(struct st *s, int c, const struct st_open *o, uint32
 
 static UNUSED int st_getattr_rc(struct st *s, struct fid fid, struct attr *a)
 {
-	struct mds_getattr_req q = {fid};
+	struct mds_getattr_req q = {.fid = fid};
 	struct mds_getattr_rep p;
 	RPC_CALL(call);
 	int rc = mds_co_getattr(s->client[0].imp, &call, &q, &p);

@@ -42,6 +42,7 @@ struct st {
 	struct nid ost_at, mds_at;
 	struct st_object objects[ST_OBJECTS];
 	uint32_t nobjects, destroyed, punches, getattrs;
+	uint32_t fences;
 	struct st_client client[ST_CLIENTS];
 	uint32_t next_oid;
 	uint64_t next_open;
@@ -99,6 +100,21 @@ static int st_oss_punch(struct rpc_op *op, const void *req, void *rep)
 	return 0;
 }
 
+static int st_oss_fence(struct rpc_op *op, const void *req, void *rep)
+{
+	const struct oss_fence_req *q = req;
+	struct oss_fence_rep *p = rep;
+	struct st *s = rpc_service_arg(op->svc);
+	struct st_object *o = st_object(s, &q->fid, q->stripe);
+
+	s->fences++;
+	assert_true(q->trunc_gen > o->trunc_gen);
+	o->trunc_gen = q->trunc_gen;
+	o->exists = true;
+	*p = (struct oss_fence_rep){OBJ_EXISTS, o->size, o->blocks, o->mtime, 0};
+	return 0;
+}
+
 static int st_oss_destroy(struct rpc_op *op, const void *req, void *rep)
 {
 	const struct oss_destroy_req *q = req;
@@ -133,6 +149,7 @@ static int st_oss_statfs(struct rpc_op *op, const void *req, void *rep)
 static const struct rpc_handler st_oss_handlers[] = {
 	{RPC_oss_getattr, st_oss_getattr},
 	{RPC_oss_punch, st_oss_punch},
+	{RPC_oss_fence, st_oss_fence},
 	{RPC_oss_destroy, st_oss_destroy},
 	{RPC_oss_statfs, st_oss_statfs},
 };

@@ -25,7 +25,7 @@ static struct fid fid_of(uint32_t i)
 
 static int setup(void **state)
 {
-	struct lease_mgr_cfg cfg = {recall, NULL};
+	struct lease_mgr_cfg cfg = {.recall = recall};
 	int i;
 
 	(void)state;
@@ -43,7 +43,7 @@ static int teardown(void **state)
 
 	(void)state;
 	for (i = 0; i < CLIENTS; i++)
-		lease_holder_drop(m, &h[i]);
+		lease_holder_drop(m, &h[i], false);
 	lease_mgr_destroy(m);
 	return 0;
 }
@@ -90,18 +90,19 @@ static void a_recall_is_told_once_and_answered(void **state)
 	lease_recall(m, &h[1], &f, LEASE_UPDATE, 2);
 	lease_recall(m, &h[1], &f, LEASE_UPDATE, 3);
 	assert_int_equal(news[0], 1);
-	assert_int_equal(h[0].oldest_ns, 2);
-	assert_true(lease_next(&h[0], &at, &got, &bits, &seq));
+	assert_false(lease_overdue(&h[0], 11, 10, 99));
+	assert_true(lease_overdue(&h[0], 12, 10, 99)); /* since the first */
+	assert_true(lease_next(&h[0], 0, &at, &got, &bits, &seq));
 	assert_true(fid_eq(&got, &f));
 	assert_int_equal(bits, LEASE_UPDATE);
 	assert_true(seq > before);
-	assert_false(lease_next(&h[0], &at, &got, &bits, &seq));
+	assert_false(lease_next(&h[0], 0, &at, &got, &bits, &seq));
 	assert_int_equal(lease_grant(m, &h[0], &f, BOTH, 4), 0); /* not before the answer */
 	assert_false(lease_returned(m, &h[0], seq - 1));
 	assert_true(lease_returned(m, &h[0], seq));
 	assert_int_equal(lease_conflict(m, &h[1], &f, LEASE_UPDATE, 5), 0);
 	assert_int_equal(lease_conflict(m, &h[1], &f, LEASE_LOOKUP, 5), 1000); /* stays */
-	assert_int_equal(h[0].oldest_ns, 0);
+	assert_false(lease_overdue(&h[0], 1000, 10, 99));
 	lease_check(m, &h[0]);
 }
 
@@ -116,11 +117,11 @@ static void an_answer_to_the_first_recall_is_none_to_the_second(void **state)
 	lease_renew(&h[0], 1000);
 	assert_int_equal(lease_grant(m, &h[0], &f, BOTH, 1), BOTH);
 	lease_recall(m, NULL, &f, LEASE_UPDATE, 2);
-	assert_true(lease_next(&h[0], &at, &got, &bits, &first));
+	assert_true(lease_next(&h[0], 0, &at, &got, &bits, &first));
 	lease_recall(m, NULL, &f, LEASE_LOOKUP, 3);
 	assert_false(lease_returned(m, &h[0], first));
 	at = NULL;
-	assert_true(lease_next(&h[0], &at, &got, &bits, &second));
+	assert_true(lease_next(&h[0], 0, &at, &got, &bits, &second));
 	assert_int_equal(bits, BOTH);
 	assert_int_not_equal(lease_conflict(m, NULL, &f, LEASE_UPDATE, 4), 0);
 	assert_true(lease_returned(m, &h[0], second));
@@ -142,7 +143,7 @@ static void a_holder_without_a_term_hinders_nobody_but_hears_of_it(void **state)
 	assert_int_equal(lease_conflict(m, &h[1], &f, BOTH, 10), 0);
 	lease_renew(&h[0], 100); /* back: it has not heard yet */
 	assert_int_equal(lease_conflict(m, &h[1], &f, BOTH, 11), 100);
-	assert_true(lease_next(&h[0], &at, &got, &bits, &seq));
+	assert_true(lease_next(&h[0], 0, &at, &got, &bits, &seq));
 	assert_true(lease_returned(m, &h[0], seq));
 	assert_int_equal(lease_conflict(m, &h[1], &f, BOTH, 11), 0);
 	lease_mgr_stats(m, &st);
@@ -186,6 +187,86 @@ static void a_hoarder_is_recalled_from_and_then_refused(void **state)
 	lease_check(m, &h[0]);
 }
 
+static uint64_t recalled(int c, uint32_t want)
+{
+	const struct lease *at = NULL;
+	struct fid got;
+	uint32_t bits;
+	uint64_t seq;
+
+	assert_true(lease_next(&h[c], 0, &at, &got, &bits, &seq));
+	assert_int_equal(bits, want);
+	return seq;
+}
+
+static void a_grant_of_data_replaces_the_former_one(void **state)
+{
+	struct fid f = fid_of(0);
+
+	(void)state;
+	lease_renew(&h[0], 1000);
+	lease_grant(m, &h[0], &f, LEASE_UPDATE | LEASE_SHARED, 1);
+	assert_int_equal(lease_grant(m, &h[0], &f, LEASE_EXCLUSIVE, 1),
+			 LEASE_UPDATE | LEASE_EXCLUSIVE);
+	assert_int_equal(lease_data(m, &h[0], &f), LEASE_EXCLUSIVE);
+	assert_int_equal(lease_conflict(m, NULL, &f, LEASE_SHARED, 1), 0);
+}
+
+static void recalled_data_is_returned_one_by_one(void **state)
+{
+	struct fid f = fid_of(0);
+	uint64_t first, seq, given;
+	const struct lease *at = NULL;
+	uint32_t bits;
+
+	(void)state;
+	lease_renew(&h[0], 1000);
+	given = lease_seq(m);
+	lease_grant(m, &h[0], &f, LEASE_UPDATE | LEASE_EXCLUSIVE, 1);
+	lease_recall(m, NULL, &f, LEASE_UPDATE, 10);
+	first = recalled(0, LEASE_UPDATE);
+	lease_recall(m, NULL, &f, LEASE_EXCLUSIVE, 20);
+	seq = recalled(0, LEASE_UPDATE | LEASE_EXCLUSIVE); /* merged */
+	assert_int_equal(lease_data(m, &h[0], &f), 0);
+	assert_false(lease_next(&h[0], seq, &(const struct lease *){NULL}, &f, &bits, &seq));
+	assert_true(lease_next(&h[0], first, &at, &f, &bits, &seq));
+	assert_int_equal(lease_granted(at), given);
+	assert_false(lease_overdue(&h[0], 109, 50, 100)); /* since the first */
+	assert_true(lease_overdue(&h[0], 110, 50, 100));
+	assert_false(lease_returned(m, &h[0], seq));
+	assert_false(lease_returned_one(m, &h[0], &f, first));
+	assert_true(lease_returned_one(m, &h[0], &f, seq));
+	assert_int_equal(h[0].nheld + h[0].nrecalled, 0);
+}
+
+static void what_the_dead_may_write_is_unreturned_until_it_is_fenced(void **state)
+{
+	struct fid f = fid_of(0), g = fid_of(1);
+
+	(void)state;
+	lease_renew(&h[0], 100);
+	lease_grant(m, &h[0], &f, LEASE_EXCLUSIVE, 1);
+	lease_grant(m, &h[0], &g, LEASE_SHARED, 1);
+	assert_false(lease_unreturned(m, &h[1], &f, 99));
+	assert_true(lease_unreturned(m, &h[1], &f, 100)); /* its term is over */
+	assert_false(lease_unreturned(m, &h[0], &f, 100));
+	lease_holder_drop(m, &h[0], true);
+	assert_false(lease_unreturned(m, NULL, &g, 1)); /* a reader does no harm */
+	assert_true(lease_unreturned(m, NULL, &f, 1));
+	lease_recall(m, NULL, &f, LEASE_DATA, 1); /* there is nobody to ask */
+	assert_int_equal(news[0], 0);
+	lease_fenced(m, NULL, &f, 1);
+	assert_false(lease_unreturned(m, NULL, &f, 1));
+	lease_renew(&h[1], 100);
+	lease_grant(m, &h[1], &g, LEASE_EXCLUSIVE, 1);
+	lease_note_dead(m, &g, 1);
+	assert_false(lease_unreturned(m, &h[1], &g, 1)); /* somebody has it now */
+	lease_holder_drop(m, &h[1], false);
+	assert_false(lease_unreturned(m, NULL, &g, 1));
+	lease_note_dead(m, &g, 1);
+	assert_true(lease_unreturned(m, NULL, &g, 1));
+}
+
 /* ---- the model ---- */
 
 struct honest {
@@ -202,7 +283,7 @@ static void hear(struct honest *c, int i)
 	uint32_t bits;
 	uint64_t seq;
 
-	while (lease_next(&h[i], &at, &f, &bits, &seq)) {
+	while (lease_next(&h[i], 0, &at, &f, &bits, &seq)) {
 		c->bits[f.oid - 1] &= ~bits;
 		c->floor[f.oid - 1] = seq;
 		c->heard = seq;
@@ -268,6 +349,9 @@ int main(void)
 		TEST(a_holder_without_a_term_hinders_nobody_but_hears_of_it),
 		TEST(a_barrier_keeps_new_leases_away),
 		TEST(a_hoarder_is_recalled_from_and_then_refused),
+		TEST(a_grant_of_data_replaces_the_former_one),
+		TEST(recalled_data_is_returned_one_by_one),
+		TEST(what_the_dead_may_write_is_unreturned_until_it_is_fenced),
 		TEST(nobody_changes_what_somebody_may_use),
 	};
 

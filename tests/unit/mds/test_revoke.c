@@ -38,7 +38,7 @@ static uint32_t lookup(struct st *s, int c, const char *name)
 
 static uint32_t lease_of(struct st *s, int c, struct fid fid)
 {
-	struct mds_getattr_req q = {fid};
+	struct mds_getattr_req q = {.fid = fid};
 	struct mds_getattr_rep p;
 	RPC_CALL(call);
 

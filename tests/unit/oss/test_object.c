@@ -65,7 +65,7 @@ static void only_exact_paths_parse(void **state)
 static void a_record_comes_back_as_it_was(void **state)
 {
 	struct object_record in = {.fid = some.fid, .comp = 1, .stripe = 1999, .trunc_gen = 77,
-				   .vsize = INT64_MAX, .wtime = -5}, out;
+				   .vsize = INT64_MAX, .wtime = -5, .mtime = 7}, out;
 	struct wbuf w;
 
 	(void)state;

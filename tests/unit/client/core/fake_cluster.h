@@ -42,6 +42,8 @@ struct fake {
 	/* the file */
 	struct fid fid;
 	struct attr attr;
+	uint32_t lease; /* on data; 0: LEASE_CONTENDED */
+	uint64_t promise; /* what an OST promises when asked */
 	struct layout *layout;
 	uint64_t open_seq;
 	bool sole;
@@ -150,6 +152,40 @@ static UNUSED int fake_lookup(struct rpc_op *op, const void *qv, void *pv)
 	p->fid = fake->fid;
 	p->attr = fake->attr;
 	p->layout = fake_layout(op);
+	return 0;
+}
+
+/* A term that never ends, and nothing is ever recalled. */
+static UNUSED int fake_recalls(struct rpc_op *op, const void *req, void *rep)
+{
+	const struct mds_recalls_req *q = req;
+	struct mds_recalls_rep *p = rep;
+
+	fake->calls[op->desc->nr]++;
+	if (q->wait)
+		co_sleep(20 * NSEC_PER_MSEC);
+	p->renewed = 1;
+	p->term_ms = 3600 * 1000;
+	return 0;
+}
+
+/* Everything goes straight to the objects, unless the test wants more. */
+static UNUSED int fake_data(struct rpc_op *op, const void *req, void *rep)
+{
+	struct mds_data_rep *p = rep;
+
+	(void)req;
+	p->seq = ++fake->calls[op->desc->nr];
+	p->lease = fake->lease ? fake->lease : LEASE_CONTENDED;
+	p->attr = fake->attr;
+	return 0;
+}
+
+static UNUSED int fake_give_back(struct rpc_op *op, const void *req, void *rep)
+{
+	(void)req;
+	(void)rep;
+	fake->calls[op->desc->nr]++;
 	return 0;
 }
 
@@ -273,6 +309,16 @@ static UNUSED void fake_put_bytes(struct fake_obj *o, uint64_t off, const void *
 		o->size = off + len;
 }
 
+static UNUSED int fake_oss_grant(struct rpc_op *op, const void *qv, void *pv)
+{
+	struct oss_grant_rep *p = pv;
+
+	(void)qv;
+	fake->calls[op->desc->nr]++;
+	p->grant = fake->promise;
+	return 0;
+}
+
 static UNUSED int fake_oss_write(struct rpc_op *op, const void *qv, void *pv)
 {
 	struct fake_server *s = fake_of(op);
@@ -338,12 +384,15 @@ static UNUSED int fake_oss_sync(struct rpc_op *op, const void *qv, void *pv)
 
 static const struct rpc_handler fake_handlers[] = {
 	{RPC_mgs_filesystems, fake_filesystems},
+	{RPC_mds_recalls, fake_recalls},   {RPC_mds_data, fake_data},
+	{RPC_mds_give_back, fake_give_back},
 	{RPC_mgs_config, fake_config},	   {RPC_mds_lookup, fake_lookup},
 	{RPC_mds_getattr, fake_getattr},   {RPC_mds_setattr, fake_setattr},
 	{RPC_mds_open, fake_open},	   {RPC_mds_close, fake_close},
 	{RPC_mds_layout, fake_layout_rpc}, {RPC_mds_setlk, fake_setlk},
 	{RPC_mds_sync, fake_sync},	   {RPC_mds_cancel, fake_cancel},
 	{RPC_oss_getattr, fake_oss_getattr},
+	{RPC_oss_grant, fake_oss_grant},
 	{RPC_oss_write, fake_oss_write},   {RPC_oss_read, fake_oss_read},
 	{RPC_oss_seek, fake_oss_seek},	   {RPC_oss_sync, fake_oss_sync},
 };

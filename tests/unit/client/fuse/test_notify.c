@@ -13,8 +13,8 @@ static int kernel;
 static bool went_on;
 
 static const struct fs_inval gone[] = {
-	{{FID_SEQ_NORMAL + 1, 7, 0}, 0},
-	{FID_ROOT, 0},
+	{.fid = {FID_SEQ_NORMAL + 1, 7, 0}, .told_ns = 0},
+	{.fid = FID_ROOT, .told_ns = 0},
 };
 
 static int setup(void **state)

@@ -159,7 +159,7 @@ static void cutting_an_empty_file_asks_no_ost(void **state)
 
 static void body_kinds(struct st *s)
 {
-	struct mds_open_req q = {ROOT, OPEN_READ, 77};
+	struct mds_open_req q = {.fid = ROOT, .open_flags = OPEN_READ, .open_id = 77};
 	struct mds_open_rep p;
 	RPC_CALL(call);
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A queue in a directory and a log, used from several mounts at once.
 
-usage: queue.py [--items N] [--procs N] [--same] DIR DIR...   (the same directory on each)
+usage: queue_dir.py [--items N] [--procs N] [--same] DIR DIR...   (the same directory on each)
 
 Producers on all mounts put items under temporary names and rename them into todo/. Consumers on all mounts claim one by renaming
 it to doing/, to a name of their own (--same: all to the same name), read it, and note it in a log with O_APPEND. Each item is done

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* data.h - what this client may do with the data of a file, and what it keeps of it (D8).
+ *
+ * A struct data is there for every inode that is open here, or whose data this client has a lease
+ * of. It is shared by all lanes: its lock guards it, and is never held while something waits.
+ *
+ * Whoever reads or writes is between data_co_enter() and data_leave(), under a lease that goes with
+ * it. A recall stops new ones, waits for those that are in, sends what is dirty, makes the kernel
+ * forget its pages, and gives the lease back.
+ *
+ * Pages in the kernel's cache need SHARED or EXCLUSIVE. While the kernel is being told to forget
+ * them it waits for those that are being read; so these reads wait for no lease: they go to the
+ * objects (DATA_BYPASS), and the kernel is told once more.
+ *
+ * Functions with co_ suspend. See mds/data.c for who gets which lease.
+ */
+#pragma once
+#include "client/core/dirty.h"
+#include "client/core/fs.h"
+#include "client/core/xwait.h"
+
+struct fs;
+struct lane;
+struct mds_data_rep;
+
+enum data_need {
+	DATA_READ, /* a read(2) that goes past the kernel's cache */
+	DATA_WRITE,
+	DATA_FILL,          /* a page for the kernel to keep */
+	DATA_FILL_WRITABLE, /* one that a mapping may change */
+	DATA_NEEDS
+};
+enum data_how {
+	DATA_BYPASS = 1, /* without a lease */
+	DATA_DIRECT,     /* to and from the objects */
+	DATA_CACHED,     /* nobody else reads or writes: data_co_put() may keep it */
+};
+
+struct data {
+	struct fid fid;
+	struct fs *fs;
+	pthread_mutex_t lock;
+	struct xwaitq q; /* anything below changed */
+
+	uint32_t mode;         /* LEASE_SHARED, _EXCLUSIVE, _CONTENDED or 0 */
+	uint64_t session, seq; /* of the grant */
+	uint64_t floor;        /* grants up to this number have been recalled */
+	bool acquiring, recalling;
+	uint32_t nacquires;           /* that have ended */
+	int acquire_rc;               /* of the last */
+	uint32_t waiting[DATA_NEEDS]; /* for a lease */
+	bool token;                   /* one of `busy` is for the first of those it is enough for */
+	uint32_t busy;                /* operations under the lease */
+	uint32_t held;                /* data_co_hold() */
+	uint64_t retry_ns;            /* contended: when to ask for more */
+	uint32_t retries;
+
+	bool filled, refilled; /* the kernel may have pages; has got more while it forgets */
+	uint32_t nwriters;     /* open files here that write */
+	uint32_t nclosing; /* writers whose close is on its way */
+	uint32_t ncached;      /* open files here that the kernel caches pages for */
+
+	struct dirty dirty;
+	uint64_t counted; /* of its bytes, in dirty_bytes */
+	int error;        /* last of write-behind */
+	uint32_t nerrors;
+	bool size_known; /* under EXCLUSIVE */
+	uint64_t size;
+
+	/* under fs->lock */
+	uint32_t refs;
+	bool on_dirty_list, idle;
+	struct file *kept; /* see kept.c */
+	uint64_t cached;   /* bytes given to the kernel since it was told to forget them */
+	TAILQ_ENTRY(data) cached_link;
+	LIST_ENTRY(data) hash;
+	TAILQ_ENTRY(data) idle_link, dirty_link;
+};
+
+#define DATA_BUCKETS  4096
+#define DATA_IDLE_MAX 16384 /* leases of files that nobody here has open */
+
+struct data_table {
+	LIST_HEAD(, data) bucket[DATA_BUCKETS];
+	TAILQ_HEAD(data_list, data) idle, dirty;
+	TAILQ_HEAD(, data) cached; /* longest not read into first */
+	uint64_t cached_bytes;
+	bool trimming;
+	uint32_t nidle;
+	uint64_t dirty_bytes;
+	struct xwaitq room; /* under fs->lock: dirty_bytes became less */
+	bool flusher;
+	uint64_t acquired, recalled;
+};
+
+/* ---- data.c ---- */
+void data_table_init(struct data_table *t);
+void data_table_fini(struct fs *fs); /* all lanes are gone */
+/* With a reference. NULL: out of memory. */
+struct data *data_get(struct fs *fs, const struct fid *fid);
+struct data *data_find(struct fs *fs, const struct fid *fid); /* NULL: there is none */
+void data_put(struct lane *ln, struct data *d);
+
+/* 0 and *how, or -errno. */
+must_check int data_co_enter(struct lane *ln, struct data *d, enum data_need need,
+			     enum data_how *how);
+void data_leave(struct data *d, enum data_how how);
+/* The lease is good at this moment. */
+bool data_is_valid(struct lane *ln, struct data *d);
+/* Stops new operations and sends what is dirty, until data_release(): for truncations. */
+void data_co_hold(struct lane *ln, struct data *d);
+void data_release(struct data *d);
+/* Changed pages of mappings are written, and none are left: while it is held, before a truncation
+ * that the kernel does not hold them back for. */
+void data_co_drop_pages(struct lane *ln, struct data *d);
+/* An open asks for the lease as well: what to ask for, 0 if somebody else is asking. End it in any
+ * case. */
+uint32_t data_open_begin(struct data *d, int flags);
+void data_open_end(struct data *d, uint32_t want, uint64_t session, uint64_t seq, uint32_t lease);
+/* The file is open from now on; true: the kernel may cache pages of it. */
+bool data_opened(struct lane *ln, struct data *d, int flags);
+void data_closed(struct data *d, int flags, bool cached);
+/* A close of a writer begins (1), and has reached the MDS (-1): a recall waits for that, so that
+ * whoever wants the file finds it closed. */
+void data_closing(struct data *d, int flags, int n);
+/* The objects have bytes up to there now. */
+void data_wrote_to(struct data *d, uint64_t end);
+/* After a write through this client: pages that the kernel keeps are old. */
+void data_co_wrote(struct lane *ln, struct data *d, uint64_t off, uint64_t len);
+
+/* The kernel keeps n bytes more. If that is too much it forgets those of other files. */
+void data_cached(struct lane *ln, struct data *d, uint64_t n);
+
+/* A recall, in a fiber of lane 0; answers it. */
+void data_recall(struct lane *ln, const struct mds_recall *recall);
+/* All leases but those of this session are lost; what is dirty stays. */
+void data_co_lose_all(struct lane *ln, uint64_t session);
+/* Everything that was begun under lost leases is over, and what was dirty is at the objects. */
+void data_co_settle_all(struct lane *ln);
+/* The inode has no name any more, and nobody has it open: the server has forgotten its leases. */
+void data_gone(struct fs *fs, const struct fid *fid);
+
+/* ---- wback.c ---- write-behind */
+/* Takes the bytes, to be written later, or writes them now if there is no promise of space for them
+ * (see io_co_write_once()). DATA_CACHED. Waits for memory. Bytes or -errno. */
+ssize_t wback_co_put(struct lane *ln, struct file *f, const uint8_t *buf, size_t len, uint64_t off,
+		     uint32_t trunc_gen);
+/* Sends what is dirty now, and waits until it is at the objects (or failed). */
+void wback_co_flush(struct lane *ln, struct data *d);
+/* The same for what touches a range. */
+void wback_co_flush_range(struct lane *ln, struct data *d, uint64_t off, uint64_t len);
+/* The same for the inode, if it has any. */
+void wback_co_flush_fid(struct lane *ln, const struct fid *fid);
+/* Everything of the mount. */
+void wback_co_flush_all(struct lane *ln);
+/* A failure of write-behind that this open file has not told its user yet; 0: none. told: now it
+ * is. */
+int wback_error(struct file *f, bool told);

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* kept.c - files that were closed here and are still open at the MDS, to be opened again without
+ * asking it.
+ *
+ * Only what was opened for reading, one open file for an inode, and as long as this client has the
+ * LOOKUP lease: when somebody removes the file's name that is recalled, and the file closed for
+ * good. So it is when its data is recalled, because others write it. All under fs->lock.
+ */
+#include "client/core/core.h"
+#include "common/log.h"
+#include <fcntl.h>
+#include <stdlib.h>
+
+enum { KEPT_MAX = 4096 };
+
+static void take_out(struct fs *fs, struct file *f)
+{
+	TAILQ_REMOVE(&fs->kept, f, kept_link);
+	fs->nkept--;
+	f->data->kept = NULL;
+}
+
+static struct file *take(struct fs *fs, struct data *d)
+{
+	struct file *f;
+
+	fs_lock(fs);
+	f = d->kept;
+	if (f)
+		take_out(fs, f);
+	fs_unlock(fs);
+	return f;
+}
+
+struct closing {
+	struct lane *ln;
+	struct file *f;
+};
+
+static void close_fiber(void *arg)
+{
+	struct closing c = *(struct closing *)arg;
+
+	free(arg);
+	file_co_close(c.ln, c.f, 0);
+}
+
+static void close_behind(struct lane *ln, struct file *f)
+{
+	struct closing *c = f ? malloc(sizeof(*c)) : NULL;
+
+	if (!c) {
+		if (f)
+			log_err("out of memory: a file stays open at the MDS");
+		return;
+	}
+	*c = (struct closing){ln, f};
+	lane_background(ln, close_fiber, c);
+}
+
+bool kept_put(struct lane *ln, struct file *f)
+{
+	struct fs *fs = ln->fs;
+	struct file *old = NULL;
+	bool kept = false;
+
+	if ((f->flags & O_ACCMODE) != O_RDONLY || !fs->cfg.cache_data || ln->stopping)
+		return false;
+	fs_lock(fs);
+	if (!f->data->kept) {
+		f->data->kept = f;
+		TAILQ_INSERT_TAIL(&fs->kept, f, kept_link);
+		kept = true;
+		if (++fs->nkept > KEPT_MAX) {
+			old = TAILQ_FIRST(&fs->kept);
+			take_out(fs, old);
+		}
+	}
+	fs_unlock(fs);
+	close_behind(ln, old);
+	/* After it can be found: a recall in between would have missed it. */
+	if (kept && !leases_led(fs->leases, &f->fid))
+		kept_drop(ln, &f->fid);
+	return kept;
+}
+
+int kept_co_open(struct lane *ln, const struct fid *fid, int flags, struct file **out,
+		 struct attr *attr)
+{
+	bool reads = (flags & O_ACCMODE) == O_RDONLY && !(flags & O_TRUNC);
+	struct data *d = reads ? data_find(ln->fs, fid) : NULL;
+	struct file *f;
+	int rc;
+
+	if (!d)
+		return 1;
+	f = take(ln->fs, d);
+	data_put(ln, d);
+	if (!f)
+		return 1;
+	f->flags = flags;
+	f->cached = data_opened(ln, f->data, flags);
+	f->errors_seen = f->data->nerrors;
+	rc = attr ? fs_co_getattr(ln, fid, attr) : 0;
+	if (rc)
+		fs_co_release(ln, f);
+	else
+		*out = f;
+	return rc;
+}
+
+void kept_drop(struct lane *ln, const struct fid *fid)
+{
+	struct data *d = data_find(ln->fs, fid);
+
+	if (!d)
+		return;
+	close_behind(ln, take(ln->fs, d));
+	data_put(ln, d);
+}
+
+void kept_drop_name(struct lane *ln, const struct fid *dir, struct span name)
+{
+	struct entry e;
+
+	if (leases_name(ln->fs->leases, dir, name, loop_clock(ln->loop), &e))
+		kept_drop(ln, &e.fid);
+}
+
+void kept_drop_all(struct lane *ln)
+{
+	struct file *f;
+
+	do {
+		fs_lock(ln->fs);
+		f = TAILQ_FIRST(&ln->fs->kept);
+		if (f)
+			take_out(ln->fs, f);
+		fs_unlock(ln->fs);
+		close_behind(ln, f);
+	} while (f);
+}

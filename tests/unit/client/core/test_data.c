@@ -1,0 +1,530 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_data.c - leases on data as far as they need no server: who keeps what, which grants count,
+ * who may go in, and what the kernel is told to forget. Grants come as the answers of opens. */
+#include "client/core/core.h"
+#include "tests/unit/unit.h"
+#include <fcntl.h>
+
+enum { SESSION = 77, TOLD_MAX = 16 };
+#define SH LEASE_SHARED
+#define EX LEASE_EXCLUSIVE
+#define CO LEASE_CONTENDED
+
+static struct loop *l;
+static struct fs *fs;
+static struct lane *ln;
+static const struct fid A = {FID_SEQ_NORMAL + 1, 1, 0}, B = {FID_SEQ_NORMAL + 1, 2, 0};
+
+static struct fid told[TOLD_MAX]; /* whose pages the kernel was told to forget */
+static uint32_t ntold;
+static void (*on_told)(struct data *d);
+static struct data *on_told_data;
+
+static void co_invalidate(void *arg, struct lane *lane, const struct fs_inval *v, uint32_t n,
+			  bool names)
+{
+	(void)arg;
+	assert_ptr_equal(lane, ln);
+	assert_int_equal(n, 1);
+	assert_true(v->pages && !names);
+	assert_true(ntold < TOLD_MAX);
+	told[ntold++] = v->fid;
+	if (on_told)
+		on_told(on_told_data);
+	co_yield (); /* the kernel answers later */
+}
+
+static int setup(void **state)
+{
+	struct fs_cfg cfg = {.cache_data = true, .co_invalidate = co_invalidate};
+
+	(void)state;
+	ntold = 0;
+	on_told = NULL;
+	assert_int_equal(loop_create(&l), 0);
+	assert_int_equal(fs_create(&cfg, &fs), 0);
+	assert_int_equal(lane_create(fs, l, 0, &ln), 0);
+	leases_term(fs->leases, SESSION, UINT64_MAX);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	assert_int_equal(ln->background, 0);
+	assert_int_equal(fiber_count(), 0);
+	free(ln);
+	fs_destroy(fs);
+	fiber_pool_drain();
+	loop_destroy(l);
+	return 0;
+}
+
+static void body_fiber(void *arg)
+{
+	void (**body)(void) = arg;
+
+	(*body)();
+	while (ln->background)
+		co_yield ();
+	loop_stop(l);
+}
+
+static void run(void (*body)(void))
+{
+	assert_int_equal(fiber_spawn(l, body_fiber, &body), 0);
+	loop_run(l);
+}
+
+static void grant(struct data *d, uint64_t session, uint64_t seq, uint32_t lease)
+{
+	uint32_t want = data_open_begin(d, O_RDWR);
+
+	assert_int_equal(want, EX);
+	data_open_end(d, want, session, seq, lease);
+	assert_false(d->acquiring);
+}
+
+static struct data *granted(const struct fid *fid, uint64_t seq, uint32_t lease)
+{
+	struct data *d = data_get(fs, fid);
+
+	assert_non_null(d);
+	grant(d, SESSION, seq, lease);
+	return d;
+}
+
+static enum data_how enter(struct data *d, enum data_need need)
+{
+	enum data_how how = 0;
+
+	assert_int_equal(data_co_enter(ln, d, need, &how), 0);
+	return how;
+}
+
+/* The operation is over at once. */
+static enum data_how use(struct data *d, enum data_need need)
+{
+	enum data_how how = enter(d, need);
+
+	data_leave(d, how);
+	return how;
+}
+
+/* ---- the table ---- */
+
+static void one_for_each_inode_as_long_as_it_is_used(void **state)
+{
+	struct data *d;
+
+	(void)state;
+	assert_null(data_find(fs, &A));
+	d = data_get(fs, &A);
+	assert_true(fid_eq(&d->fid, &A));
+	assert_ptr_equal(data_get(fs, &A), d);
+	assert_ptr_equal(data_find(fs, &A), d);
+	assert_null(data_find(fs, &B));
+	assert_int_equal(d->refs, 3);
+	data_put(ln, d);
+	data_put(ln, d);
+	assert_ptr_equal(data_find(fs, &A), d);
+	data_put(ln, d);
+	data_put(ln, d);
+	assert_null(data_find(fs, &A)); /* without a lease nothing is kept */
+}
+
+static void a_lease_is_kept_idle_until_the_inode_is_gone(void **state)
+{
+	struct data *d = granted(&A, 1, SH);
+
+	(void)state;
+	data_gone(fs, &A); /* is in use */
+	assert_ptr_equal(data_find(fs, &A), d);
+	data_put(ln, d);
+	assert_int_equal(fs->data.nidle, 0);
+	data_put(ln, d);
+	assert_true(d->idle);
+	assert_int_equal(fs->data.nidle, 1);
+	assert_ptr_equal(data_get(fs, &A), d);
+	assert_false(d->idle);
+	assert_int_equal(fs->data.nidle, 0);
+	assert_int_equal(d->mode, SH);
+	data_put(ln, d);
+	data_gone(fs, &B);
+	assert_int_equal(fs->data.nidle, 1);
+	data_gone(fs, &A);
+	assert_int_equal(fs->data.nidle, 0);
+	assert_null(data_find(fs, &A));
+}
+
+/* ---- grants ---- */
+
+static void an_open_asks_for_what_it_needs_unless_somebody_asks(void **state)
+{
+	struct data *d = data_get(fs, &A);
+
+	(void)state;
+	assert_int_equal(data_open_begin(d, O_RDONLY), SH);
+	assert_int_equal(data_open_begin(d, O_RDWR), 0);
+	data_open_end(d, 0, SESSION, 9, EX); /* did not ask: nothing happens */
+	assert_int_equal(d->mode, 0);
+	assert_true(d->acquiring);
+	data_open_end(d, SH, SESSION, 1, 0); /* failed */
+	assert_int_equal(d->mode, 0);
+	assert_int_equal(data_open_begin(d, O_WRONLY), EX);
+	data_open_end(d, EX, SESSION, 2, EX | SH);
+	assert_int_equal(d->mode, EX);
+	assert_int_equal(d->session, SESSION);
+	assert_int_equal(d->seq, 2);
+	d->recalling = true;
+	assert_int_equal(data_open_begin(d, O_RDONLY), 0);
+	d->recalling = false;
+	data_put(ln, d);
+}
+
+static void a_grant_that_was_overtaken_does_not_count(void **state)
+{
+	struct data *d = data_get(fs, &A);
+
+	(void)state;
+	d->floor = 5;
+	grant(d, SESSION, 5, EX);
+	assert_int_equal(d->mode, 0); /* recalled before it came */
+	grant(d, SESSION, 7, EX);
+	assert_int_equal(d->mode, EX);
+	grant(d, SESSION, 6, SH);
+	assert_int_equal(d->mode, EX);
+	d->size_known = true;
+	grant(d, SESSION, 8, SH);
+	assert_int_equal(d->mode, SH);
+	assert_false(d->size_known);  /* others may write before this is EXCLUSIVE again */
+	grant(d, SESSION + 1, 6, EX); /* a new server counts anew */
+	assert_int_equal(d->mode, EX);
+	assert_int_equal(d->session, SESSION + 1);
+	assert_false(data_is_valid(ln, d));
+	data_put(ln, d);
+}
+
+/* ---- going in ---- */
+
+static void modes_body(void)
+{
+	struct data *d = granted(&A, 1, CO);
+
+	d->retry_ns = UINT64_MAX;
+	assert_int_equal(use(d, DATA_READ), DATA_DIRECT);
+	assert_int_equal(use(d, DATA_WRITE), DATA_DIRECT);
+	grant(d, SESSION, 2, SH);
+	assert_int_equal(use(d, DATA_READ), DATA_DIRECT);
+	assert_false(d->filled);
+	assert_int_equal(use(d, DATA_FILL), DATA_DIRECT);
+	assert_true(d->filled);
+	grant(d, SESSION, 3, EX);
+	assert_int_equal(use(d, DATA_WRITE), DATA_CACHED);
+	assert_int_equal(use(d, DATA_FILL_WRITABLE), DATA_CACHED);
+	assert_int_equal(d->busy, 0);
+	assert_int_equal(fs->data.acquired, 0);
+	data_put(ln, d);
+}
+
+static void each_lease_lets_in_who_it_is_enough_for(void **state)
+{
+	(void)state;
+	run(modes_body);
+}
+
+/* A fiber that goes in, and leaves when it is told. */
+struct other {
+	struct data *d;
+	enum data_need need;
+	enum data_how how;
+	bool in, out, leave;
+};
+
+static void other_fiber(void *arg)
+{
+	struct other *o = arg;
+
+	o->how = enter(o->d, o->need);
+	o->in = true;
+	while (!o->leave)
+		co_yield ();
+	data_leave(o->d, o->how);
+	o->out = true;
+}
+
+static void start(struct other *o)
+{
+	assert_int_equal(fiber_spawn(l, other_fiber, o), 0);
+	co_yield ();
+	co_yield ();
+}
+
+static void finish(struct other *o)
+{
+	o->leave = true;
+	while (!o->out)
+		co_yield ();
+}
+
+static void token_body(void)
+{
+	struct data *d = data_get(fs, &A);
+	uint32_t want = data_open_begin(d, O_RDWR);
+	struct other w = {.d = d, .need = DATA_WRITE}, f = {.d = d, .need = DATA_FILL};
+
+	start(&w);
+	assert_false(w.in); /* waits for who asks already */
+	assert_int_equal(d->waiting[DATA_WRITE], 1);
+	data_open_end(d, want, SESSION, 1, EX);
+	assert_true(d->token);
+	assert_int_equal(d->busy, 1);
+	d->recalling = true; /* comes right behind */
+	while (!w.in)
+		co_yield ();
+	assert_int_equal(w.how, DATA_CACHED);
+	assert_false(d->token);
+	assert_int_equal(d->busy, 1);
+	start(&f); /* during the recall a page waits for nothing */
+	assert_true(f.in);
+	assert_int_equal(f.how, DATA_BYPASS);
+	assert_true(d->refilled);
+	assert_int_equal(d->busy, 1);
+	finish(&f);
+	finish(&w);
+	assert_int_equal(d->busy, 0);
+	d->recalling = d->refilled = false;
+	data_put(ln, d);
+}
+
+static void the_first_that_waits_gets_in_before_a_recall(void **state)
+{
+	(void)state;
+	run(token_body);
+}
+
+static void no_token_body(void)
+{
+	struct data *d = data_get(fs, &A);
+	uint32_t want = data_open_begin(d, O_RDONLY);
+	struct other w = {.d = d, .need = DATA_WRITE};
+
+	start(&w);
+	d->held = 1; /* keeps it from asking itself */
+	data_open_end(d, want, SESSION, 1, SH);
+	assert_false(d->token);
+	assert_int_equal(d->busy, 0);
+	co_yield ();
+	assert_false(w.in);
+	grant(d, SESSION, 2, EX);
+	assert_false(d->token);
+	data_release(d);
+	finish(&w);
+	assert_true(w.in);
+	data_put(ln, d);
+}
+
+static void no_token_for_a_lease_that_is_not_enough(void **state)
+{
+	(void)state;
+	run(no_token_body);
+}
+
+struct holder {
+	struct data *d;
+	bool has;
+};
+
+static void holder_fiber(void *arg)
+{
+	struct holder *h = arg;
+
+	data_co_hold(ln, h->d);
+	h->has = true;
+}
+
+static void hold_body(void)
+{
+	struct data *d = granted(&A, 1, EX);
+	struct other in = {.d = d, .need = DATA_READ}, late = in;
+	struct holder h = {.d = d};
+
+	start(&in);
+	assert_true(in.in);
+	assert_int_equal(fiber_spawn(l, holder_fiber, &h), 0);
+	co_yield ();
+	assert_false(h.has); /* waits for who is in */
+	start(&late);
+	assert_false(late.in); /* and lets nobody else in */
+	finish(&in);
+	while (!h.has)
+		co_yield ();
+	assert_false(late.in);
+	d->size_known = true;
+	data_release(d);
+	assert_false(d->size_known);
+	finish(&late);
+	data_put(ln, d);
+}
+
+static void a_hold_waits_for_who_is_in_and_keeps_others_out(void **state)
+{
+	(void)state;
+	run(hold_body);
+}
+
+/* ---- open files ---- */
+
+static void opened_body(void)
+{
+	struct data *d = granted(&A, 1, SH), *b = granted(&B, 1, CO);
+
+	assert_false(data_opened(ln, b, O_RDONLY)); /* CONTENDED */
+	data_closed(b, O_RDONLY, false);
+	assert_false(data_opened(ln, d, O_RDONLY | O_DIRECT));
+	assert_true(data_opened(ln, d, O_RDONLY));
+	assert_int_equal(d->ncached, 1);
+	use(d, DATA_FILL);
+	assert_false(data_opened(ln, d, O_RDWR));
+	assert_int_equal(d->nwriters, 1);
+	assert_true(d->filled);                     /* somebody reads through the kernel's cache */
+	assert_false(data_opened(ln, d, O_RDONLY)); /* there is a writer */
+	data_closed(d, O_RDONLY, true);
+	assert_int_equal(ntold, 0);
+	assert_false(data_opened(ln, d, O_WRONLY));
+	assert_int_equal(ntold, 1); /* nobody does any more */
+	assert_true(fid_eq(&told[0], &A));
+	assert_false(d->filled);
+	data_closed(d, O_WRONLY, false);
+	data_closed(d, O_RDWR, false);
+	assert_int_equal(d->nwriters, 0);
+	assert_int_equal(d->ncached, 0);
+	leases_lose_all(fs->leases, NULL, NULL);
+	leases_term(fs->leases, SESSION, 1); /* is over */
+	assert_false(data_opened(ln, d, O_RDONLY));
+	fs->cfg.cache_data = false;
+	leases_term(fs->leases, SESSION, UINT64_MAX);
+	assert_false(data_opened(ln, d, O_RDONLY));
+	data_put(ln, d);
+	data_put(ln, b);
+}
+
+static void the_kernel_caches_what_nobody_here_writes(void **state)
+{
+	(void)state;
+	run(opened_body);
+}
+
+/* ---- the limit ---- */
+
+static void limit_body(void)
+{
+	struct data *a = granted(&A, 1, SH), *b = granted(&B, 1, SH);
+
+	fs->max_cached_mb = 1;
+	use(a, DATA_FILL);
+	use(b, DATA_FILL);
+	data_cached(ln, a, 300 << 10);
+	data_cached(ln, b, 600 << 10);
+	data_cached(ln, a, 124 << 10); /* exactly the limit; b is now the oldest */
+	assert_false(fs->data.trimming);
+	data_cached(ln, a, 1);
+	assert_true(fs->data.trimming);
+	while (ln->background)
+		co_yield ();
+	assert_int_equal(ntold, 1);
+	assert_true(fid_eq(&told[0], &B));
+	assert_int_equal(b->cached, 0);
+	assert_false(b->filled);
+	assert_int_equal(fs->data.cached_bytes, (424 << 10) + 1);
+	assert_false(fs->data.trimming);
+	assert_int_equal(b->mode, SH); /* only pages go */
+	data_put(ln, a);
+	data_put(ln, b);
+}
+
+static void too_many_pages_are_forgotten_oldest_file_first(void **state)
+{
+	(void)state;
+	run(limit_body);
+}
+
+/* ---- forgetting, losing ---- */
+
+static void refill(struct data *d)
+{
+	on_told = NULL;
+	assert_int_equal(use(d, DATA_FILL), DATA_BYPASS);
+}
+
+static void refill_body(void)
+{
+	struct data *d = granted(&A, 1, SH);
+
+	use(d, DATA_FILL);
+	on_told = refill;
+	on_told_data = d;
+	data_co_drop_pages(ln, d);
+	assert_int_equal(ntold, 2);
+	assert_false(d->filled || d->refilled || d->recalling);
+	data_co_drop_pages(ln, d);
+	assert_int_equal(ntold, 2); /* there are none */
+	data_put(ln, d);
+}
+
+static void pages_read_while_they_are_forgotten_are_forgotten_too(void **state)
+{
+	(void)state;
+	run(refill_body);
+}
+
+static void lose_body(void)
+{
+	struct data *a = granted(&A, 1, EX), *b = data_get(fs, &B);
+
+	use(a, DATA_FILL);
+	a->size_known = true;
+	grant(b, SESSION + 1, 1, SH);
+	b->filled = true;
+	data_put(ln, b); /* idle ones too */
+	data_co_lose_all(ln, SESSION + 1);
+	assert_int_equal(a->mode, 0);
+	assert_false(a->filled || a->size_known || a->recalling);
+	assert_int_equal(b->mode, SH);
+	assert_true(b->filled && b->idle);
+	assert_int_equal(ntold, 1);
+	assert_true(fid_eq(&told[0], &A));
+	data_co_lose_all(ln, SESSION + 2);
+	assert_null(data_find(fs, &B)); /* nothing was left of it */
+	assert_int_equal(ntold, 2);
+	data_put(ln, a);
+	assert_null(data_find(fs, &A));
+}
+
+static void all_is_lost_but_what_is_of_the_session(void **state)
+{
+	(void)state;
+	run(lose_body);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+#define TEST(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
+		TEST(one_for_each_inode_as_long_as_it_is_used),
+		TEST(a_lease_is_kept_idle_until_the_inode_is_gone),
+		TEST(an_open_asks_for_what_it_needs_unless_somebody_asks),
+		TEST(a_grant_that_was_overtaken_does_not_count),
+		TEST(each_lease_lets_in_who_it_is_enough_for),
+		TEST(the_first_that_waits_gets_in_before_a_recall),
+		TEST(no_token_for_a_lease_that_is_not_enough),
+		TEST(a_hold_waits_for_who_is_in_and_keeps_others_out),
+		TEST(the_kernel_caches_what_nobody_here_writes),
+		TEST(too_many_pages_are_forgotten_oldest_file_first),
+		TEST(pages_read_while_they_are_forgotten_are_forgotten_too),
+		TEST(all_is_lost_but_what_is_of_the_session),
+	};
+
+	alarm(60);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
