@@ -357,9 +357,11 @@ void lease_fenced(struct lease_mgr *m, const struct lease_holder *h, const struc
 		next = LIST_NEXT(l, hash);
 		if (!may_write_without(h, l, fid, now))
 			continue;
-		l->fenced = true; /* it stays until its holder hears that it lost it */
+		l->fenced = true;
 		if (l->holder == &m->dead)
 			drop(m, l);
+		else /* it is good for nothing, whatever term its holder gets */
+			recall_one(m, l, LEASE_DATA, now);
 	}
 }
 

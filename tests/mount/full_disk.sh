@@ -26,6 +26,8 @@ start mgs sheen-mgs --foreground --listen "$NID" "$D/mgs"
 start mds sheen-mds --foreground --listen 127.0.0.1@tcp:$((PORT + 1)) "$WORK/mdtdisk/mdt"
 start oss sheen-oss --foreground --listen 127.0.0.1@tcp:$((PORT + 2)) "$WORK/ostdisk/ost" "$D/ost1"
 SOURCE=$NID:/full
+# A client waits five seconds for a file system to be born; this disk may be slower.
+check "the MDT has joined" until_true 60 grep -q "full-MDT0000 joins" "$WORK/mgs.log"
 check "mount" mount_sheen "$SOURCE" "$WORK/a"
 check "mount again" mount_sheen "$SOURCE" "$WORK/b"
 A=$WORK/a
