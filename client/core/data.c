@@ -213,6 +213,14 @@ void data_wrote_to(struct data *d, uint64_t end)
 
 /* ---- getting ---- */
 
+enum data_need data_page_need(struct data *d, bool writable)
+{
+	pthread_mutex_lock(&d->lock);
+	writable |= d->nwriters > 0;
+	pthread_mutex_unlock(&d->lock);
+	return writable ? DATA_FILL_WRITABLE : DATA_FILL;
+}
+
 bool data_is_valid(struct lane *ln, struct data *d)
 {
 	return leases_valid(ln->fs->leases, d->session, loop_clock(ln->loop));
@@ -530,12 +538,14 @@ bool data_opened(struct lane *ln, struct data *d, int flags)
 		 satisfies(d->mode, DATA_FILL) && data_is_valid(ln, d);
 	d->nwriters += writes;
 	d->ncached += cached;
-	if (writes && d->filled && !d->ncached && !d->recalling) {
+	/* A mapping could change pages that are there without asking anybody. */
+	if (writes && d->filled && !d->recalling &&
+	    (!d->ncached || d->mode != LEASE_EXCLUSIVE)) {
 		old = true;
 		d->filled = false;
 	}
 	pthread_mutex_unlock(&d->lock);
-	if (old) /* each write would have to see to them */
+	if (old)
 		co_forget_pages(ln, d, 0, 0);
 	return cached;
 }

@@ -105,6 +105,9 @@ void data_put(struct lane *ln, struct data *d);
 must_check int data_co_enter(struct lane *ln, struct data *d, enum data_need need,
 			     enum data_how *how);
 void data_leave(struct data *d, enum data_how how);
+/* What a page needs: as long as somebody here has the file open for writing, a mapping may change
+ * any page that is in the kernel, whoever had it read. */
+enum data_need data_page_need(struct data *d, bool writable);
 /* The lease is good at this moment. */
 bool data_is_valid(struct lane *ln, struct data *d);
 /* Stops new operations and sends what is dirty, until data_release(): for truncations. */

@@ -567,5 +567,5 @@ ssize_t fs_co_read_page(struct lane *ln, struct file *f, void *buf, size_t len, 
 {
 	bool writable = (f->flags & O_ACCMODE) != O_RDONLY;
 
-	return read_under_lease(ln, f, buf, len, off, writable ? DATA_FILL_WRITABLE : DATA_FILL);
+	return read_under_lease(ln, f, buf, len, off, data_page_need(f->data, writable));
 }
