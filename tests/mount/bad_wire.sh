@@ -83,7 +83,8 @@ order off
 check "after that everything is well" cmp -n 1048576 "$WORK/ref" "$A/f"
 
 # ---- headers and bodies ----
-closed() { grep -c 'connection of .* closed: ' "$1"; }
+# A frame that ends early is the wire's: it closes both sides in the middle of what it passes, because of damage on the other way.
+closed() { grep 'connection of .* closed: ' "$1" | grep -vc 'it ended inside a frame'; }
 OST_BEFORE=$(closed "$WORK/ost.log") CLIENT_BEFORE=$(closed "$WORK/client.log")
 order frame 20
 check "$MIB MiB are written while headers and bodies are damaged" timeout 200 dd if="$WORK/ref" of="$A/g" bs=4M status=none
