@@ -108,7 +108,7 @@ struct fs {
 	struct ost_list osts; /* all types */
 	struct lane *lanes[MAX_LANES];
 	uint64_t next_open_id, next_owner;
-	LIST_HEAD(, file) files[1024]; /* by FID */
+	LIST_HEAD(, file) files[FILE_BUCKETS]; /* by FID */
 	struct locktab locks;
 	struct leases *leases;
 	struct data_table data;

@@ -16,155 +16,6 @@
 #define RETRY_NS     (2 * (uint64_t)NSEC_PER_SEC)
 enum { RETRY_DOUBLINGS = 4 };
 
-/* ---- the table ---- */
-
-void data_table_init(struct data_table *t)
-{
-	TAILQ_INIT(&t->idle);
-	TAILQ_INIT(&t->dirty);
-	TAILQ_INIT(&t->cached);
-	xwait_init(&t->room);
-}
-
-static uint32_t bucket_of(const struct fid *fid)
-{
-	return (uint32_t)(fid_to_ino(fid) * 0x9e3779b97f4a7c15ULL >> 40) % DATA_BUCKETS;
-}
-
-static struct data *find(struct fs *fs, const struct fid *fid)
-{
-	struct data *d;
-
-	LIST_FOREACH(d, &fs->data.bucket[bucket_of(fid)], hash)
-	if (fid_eq(&d->fid, fid))
-		return d;
-	return NULL;
-}
-
-static void take_ref(struct data *d)
-{
-	if (d->idle) {
-		TAILQ_REMOVE(&d->fs->data.idle, d, idle_link);
-		d->fs->data.nidle--;
-		d->idle = false;
-	}
-	d->refs++;
-}
-
-static struct data *data_create(struct fs *fs, const struct fid *fid)
-{
-	struct data *d = calloc(1, sizeof(*d));
-
-	if (!d)
-		return NULL;
-	d->fid = *fid;
-	d->fs = fs;
-	pthread_mutex_init(&d->lock, NULL);
-	xwait_init(&d->q);
-	dirty_init(&d->dirty);
-	LIST_INSERT_HEAD(&fs->data.bucket[bucket_of(fid)], d, hash);
-	return d;
-}
-
-/* fs->lock is held. */
-static void uncount_cached(struct data *d)
-{
-	if (!d->cached)
-		return;
-	TAILQ_REMOVE(&d->fs->data.cached, d, cached_link);
-	d->fs->data.cached_bytes -= d->cached;
-	d->cached = 0;
-}
-
-static void data_destroy(struct data *d)
-{
-	uncount_cached(d);
-	assert(!d->refs && !d->busy && !d->dirty.n);
-	if (d->idle) {
-		TAILQ_REMOVE(&d->fs->data.idle, d, idle_link);
-		d->fs->data.nidle--;
-	}
-	LIST_REMOVE(d, hash);
-	pthread_mutex_destroy(&d->lock);
-	free(d);
-}
-
-struct data *data_get(struct fs *fs, const struct fid *fid)
-{
-	struct data *d;
-
-	fs_lock(fs);
-	d = find(fs, fid);
-	if (!d)
-		d = data_create(fs, fid);
-	if (d)
-		take_ref(d);
-	fs_unlock(fs);
-	return d;
-}
-
-struct data *data_find(struct fs *fs, const struct fid *fid)
-{
-	struct data *d;
-
-	if (!fid_is_sane(fid)) /* servers say so */
-		return NULL;
-	fs_lock(fs);
-	d = find(fs, fid);
-	if (d)
-		take_ref(d);
-	fs_unlock(fs);
-	return d;
-}
-
-/* Without references nobody else looks at it. */
-static bool is_empty(const struct data *d)
-{
-	return !d->mode && !d->filled;
-}
-
-/* The last reference goes. NULL, or one that should be given back to make room, with a
- * reference. */
-static struct data *put(struct data *d)
-{
-	struct fs *fs = d->fs;
-	struct data *old = NULL;
-
-	fs_lock(fs);
-	if (--d->refs == 0 && is_empty(d)) {
-		data_destroy(d);
-	} else if (!d->refs) {
-		TAILQ_INSERT_TAIL(&fs->data.idle, d, idle_link);
-		d->idle = true;
-		if (++fs->data.nidle > DATA_IDLE_MAX) {
-			old = TAILQ_FIRST(&fs->data.idle);
-			take_ref(old);
-		}
-	}
-	fs_unlock(fs);
-	return old;
-}
-
-void data_gone(struct fs *fs, const struct fid *fid)
-{
-	struct data *d;
-
-	fs_lock(fs);
-	d = find(fs, fid);
-	if (d && !d->refs)
-		data_destroy(d);
-	fs_unlock(fs);
-}
-
-void data_table_fini(struct fs *fs)
-{
-	uint32_t b;
-
-	for (b = 0; b < DATA_BUCKETS; b++)
-		while (!LIST_EMPTY(&fs->data.bucket[b]))
-			data_destroy(LIST_FIRST(&fs->data.bucket[b]));
-}
-
 /* ---- telling the kernel ---- */
 
 static void co_forget_pages(struct lane *ln, struct data *d, uint64_t off, uint64_t len)
@@ -175,11 +26,24 @@ static void co_forget_pages(struct lane *ln, struct data *d, uint64_t off, uint6
 
 	if (!off && !len) {
 		fs_lock(ln->fs);
-		uncount_cached(d);
+		data_uncount(d);
 		fs_unlock(ln->fs);
 	}
 	if (cfg->co_invalidate)
 		cfg->co_invalidate(cfg->co_invalidate_arg, ln, &v, 1, false);
+}
+
+/* d->lock is held. Whoever fills a page and waits does so without a lease now. */
+static void recalling_begin(struct data *d)
+{
+	d->recalling = true;
+	xwait_wake(&d->q);
+}
+
+static void recalling_end(struct data *d)
+{
+	d->recalling = false;
+	xwait_wake(&d->q);
 }
 
 /* d->lock is held, recalling is set. */
@@ -213,33 +77,25 @@ void data_wrote_to(struct data *d, uint64_t end)
 
 /* ---- getting ---- */
 
-enum data_need data_page_need(struct data *d, bool writable)
-{
-	pthread_mutex_lock(&d->lock);
-	writable |= d->nwriters > 0;
-	pthread_mutex_unlock(&d->lock);
-	return writable ? DATA_FILL_WRITABLE : DATA_FILL;
-}
-
 bool data_is_valid(struct lane *ln, struct data *d)
 {
 	return leases_valid(ln->fs->leases, d->session, loop_clock(ln->loop));
 }
 
-static bool satisfies(uint32_t mode, enum data_need need)
+/* The lease that is enough for it, if it is the only one. */
+static uint32_t lease_for(const struct data *d, enum data_need need)
 {
-	switch (need) {
-	case DATA_READ:
-		return mode != 0;
-	case DATA_WRITE:
-		return mode & (LEASE_EXCLUSIVE | LEASE_CONTENDED);
-	case DATA_FILL:
-		return mode & (LEASE_EXCLUSIVE | LEASE_SHARED);
-	case DATA_FILL_WRITABLE:
-		return mode & LEASE_EXCLUSIVE;
-	default:
-		return false;
-	}
+	return need == DATA_WRITE || (need == DATA_FILL && d->nwriters) ? LEASE_EXCLUSIVE
+									: LEASE_SHARED;
+}
+
+static bool satisfies(const struct data *d, enum data_need need)
+{
+	uint32_t enough = LEASE_EXCLUSIVE | lease_for(d, need);
+
+	if (need != DATA_FILL) /* goes past all caches */
+		enough |= LEASE_CONTENDED;
+	return d->mode & enough;
 }
 
 /* For what there is now. */
@@ -248,7 +104,7 @@ static bool somebody_waits(const struct data *d)
 	enum data_need need;
 
 	for (need = 0; need < DATA_NEEDS; need++)
-		if (d->waiting[need] && satisfies(d->mode, need))
+		if (d->waiting[need] && satisfies(d, need))
 			return true;
 	return false;
 }
@@ -325,7 +181,7 @@ static int acquire_start(struct lane *ln, struct data *d, uint32_t want, bool ex
 	d->acquiring = true;
 	pthread_mutex_unlock(&d->lock);
 	fs_lock(ln->fs);
-	take_ref(d);
+	data_ref(d);
 	ln->fs->data.acquired++;
 	fs_unlock(ln->fs);
 	*a = (struct acquire){ln, d, want, exact};
@@ -360,11 +216,6 @@ void data_open_end(struct data *d, uint32_t want, uint64_t session, uint64_t seq
 
 /* ---- using ---- */
 
-static uint32_t lease_for(enum data_need need)
-{
-	return need == DATA_READ || need == DATA_FILL ? LEASE_SHARED : LEASE_EXCLUSIVE;
-}
-
 /* The operation is in. */
 static int entered(struct lane *ln, struct data *d, enum data_need need, enum data_how *how)
 {
@@ -373,11 +224,11 @@ static int entered(struct lane *ln, struct data *d, enum data_need need, enum da
 		d->token = false;
 	else
 		d->busy++;
-	if (need >= DATA_FILL)
+	if (need == DATA_FILL)
 		d->filled = true;
 	/* Contended, and nobody has asked for a while whether it still is. */
 	if (d->mode == LEASE_CONTENDED && !d->acquiring && loop_clock(ln->loop) >= d->retry_ns)
-		return acquire_start(ln, d, lease_for(need), false);
+		return acquire_start(ln, d, lease_for(d, need), false);
 	return 0;
 }
 
@@ -387,13 +238,13 @@ static int enter_wait(struct lane *ln, struct data *d, enum data_need need)
 	uint32_t n = d->nacquires;
 
 	if (d->token && d->recalling &&
-	    satisfies(d->mode, need)) /* the term is over: it cannot be used any more */
+	    satisfies(d, need)) /* the term is over: it cannot be used any more */
 		drop_token(d);
 	if (d->recalling || d->held || d->acquiring) {
 		xwait_co(&d->q, &d->lock, ln->loop);
 		return d->nacquires != n && d->acquire_rc ? d->acquire_rc : 1;
 	}
-	if (d->mode && satisfies(d->mode, need)) { /* the term is over: renewed or lost soon */
+	if (d->mode && satisfies(d, need)) { /* the term is over: renewed or lost soon */
 		pthread_mutex_unlock(&d->lock);
 		co_sleep(TERM_WAIT_NS);
 		pthread_mutex_lock(&d->lock);
@@ -405,7 +256,7 @@ static int enter_wait(struct lane *ln, struct data *d, enum data_need need)
 		pthread_mutex_lock(&d->lock);
 		return 1;
 	}
-	return acquire_start(ln, d, lease_for(need), need >= DATA_FILL) ? -ENOMEM : 1;
+	return acquire_start(ln, d, lease_for(d, need), need == DATA_FILL) ? -ENOMEM : 1;
 }
 
 int data_co_enter(struct lane *ln, struct data *d, enum data_need need, enum data_how *how)
@@ -415,11 +266,11 @@ int data_co_enter(struct lane *ln, struct data *d, enum data_need need, enum dat
 	pthread_mutex_lock(&d->lock);
 	d->waiting[need]++;
 	while (rc > 0) {
-		if (d->recalling && need >= DATA_FILL) {
+		if (d->recalling && need == DATA_FILL) {
 			d->refilled = true;
 			*how = DATA_BYPASS;
 			rc = 0;
-		} else if ((d->token || (!d->recalling && !d->held)) && satisfies(d->mode, need) &&
+		} else if ((d->token || (!d->recalling && !d->held)) && satisfies(d, need) &&
 			   data_is_valid(ln, d)) {
 			rc = entered(ln, d, need, how);
 		} else {
@@ -456,19 +307,24 @@ void data_co_hold(struct lane *ln, struct data *d)
 	wback_co_flush(ln, d);
 }
 
+/* d->lock is held. */
+static void co_drop_pages(struct lane *ln, struct data *d)
+{
+	while (d->recalling) /* which does it */
+		xwait_co(&d->q, &d->lock, ln->loop);
+	recalling_begin(d);
+	co_forget_all_pages(ln, d);
+	recalling_end(d);
+}
+
 void data_co_drop_pages(struct lane *ln, struct data *d)
 {
 	pthread_mutex_lock(&d->lock);
-	while (d->recalling) /* which does it */
-		xwait_co(&d->q, &d->lock, ln->loop);
-	d->recalling = true;
-	co_forget_all_pages(ln, d);
-	d->recalling = false;
-	xwait_wake(&d->q);
+	co_drop_pages(ln, d);
 	pthread_mutex_unlock(&d->lock);
 	/* What was counted after it had been forgotten already would stay for ever. */
 	fs_lock(ln->fs);
-	uncount_cached(d);
+	data_uncount(d);
 	fs_unlock(ln->fs);
 }
 
@@ -481,72 +337,29 @@ void data_release(struct data *d)
 	pthread_mutex_unlock(&d->lock);
 }
 
-/* ---- a limit ---- */
-
-static struct data *too_much(struct fs *fs)
-{
-	struct data *d = NULL;
-
-	fs_lock(fs);
-	if (fs->data.cached_bytes > (uint64_t)fs->max_cached_mb << 20)
-		d = TAILQ_FIRST(&fs->data.cached);
-	if (d)
-		take_ref(d);
-	else
-		fs->data.trimming = false;
-	fs_unlock(fs);
-	return d;
-}
-
-static void trim_fiber(void *arg)
-{
-	struct lane *ln = arg;
-	struct data *d;
-
-	while ((d = too_much(ln->fs))) {
-		data_co_drop_pages(ln, d);
-		data_put(ln, d);
-	}
-}
-
-void data_cached(struct lane *ln, struct data *d, uint64_t n)
-{
-	struct fs *fs = ln->fs;
-	bool trim;
-
-	fs_lock(fs);
-	if (d->cached)
-		TAILQ_REMOVE(&fs->data.cached, d, cached_link);
-	TAILQ_INSERT_TAIL(&fs->data.cached, d, cached_link);
-	d->cached += n;
-	fs->data.cached_bytes += n;
-	trim = fs->data.cached_bytes > (uint64_t)fs->max_cached_mb << 20 && !fs->data.trimming;
-	fs->data.trimming |= trim;
-	fs_unlock(fs);
-	if (trim)
-		lane_background(ln, trim_fiber, ln);
-}
-
 /* ---- open files ---- */
+
+void data_co_opening(struct lane *ln, struct data *d, int flags)
+{
+	if ((flags & O_ACCMODE) == O_RDONLY)
+		return;
+	pthread_mutex_lock(&d->lock);
+	d->nwriters++;
+	/* Of those under EXCLUSIVE nobody needs any: writes would have to say so each time. */
+	if (d->filled && (!d->ncached || d->mode != LEASE_EXCLUSIVE))
+		co_drop_pages(ln, d);
+	pthread_mutex_unlock(&d->lock);
+}
 
 bool data_opened(struct lane *ln, struct data *d, int flags)
 {
-	bool writes = (flags & O_ACCMODE) != O_RDONLY, cached, old = false;
+	bool cached;
 
 	pthread_mutex_lock(&d->lock);
-	cached = ln->fs->cfg.cache_data && !writes && !(flags & O_DIRECT) && !d->nwriters &&
-		 satisfies(d->mode, DATA_FILL) && data_is_valid(ln, d);
-	d->nwriters += writes;
+	cached = ln->fs->cfg.cache_data && (flags & O_ACCMODE) == O_RDONLY && !(flags & O_DIRECT) &&
+		 !d->nwriters && satisfies(d, DATA_FILL) && data_is_valid(ln, d);
 	d->ncached += cached;
-	/* A mapping could change pages that are there without asking anybody. */
-	if (writes && d->filled && !d->recalling &&
-	    (!d->ncached || d->mode != LEASE_EXCLUSIVE)) {
-		old = true;
-		d->filled = false;
-	}
 	pthread_mutex_unlock(&d->lock);
-	if (old)
-		co_forget_pages(ln, d, 0, 0);
 	return cached;
 }
 
@@ -615,9 +428,9 @@ static void co_recall(struct lane *ln, struct data *d, const struct mds_recall *
 	if (d->floor < r->seq)
 		d->floor = r->seq;
 	if ((d->mode & r->bits) && d->seq < r->seq) {
-		d->recalling = true;
+		recalling_begin(d);
 		co_drop_lease(ln, d);
-		d->recalling = false;
+		recalling_end(d);
 	}
 	xwait_wake(&d->q);
 	pthread_mutex_unlock(&d->lock);
@@ -669,10 +482,9 @@ static void evict_fiber(void *arg)
 	pthread_mutex_lock(&d->lock);
 	if (!d->recalling && !d->acquiring && !d->busy) {
 		mode = d->mode;
-		d->recalling = true;
+		recalling_begin(d);
 		co_drop_lease(r.ln, d);
-		d->recalling = false;
-		xwait_wake(&d->q);
+		recalling_end(d);
 	}
 	pthread_mutex_unlock(&d->lock);
 	if (mode)
@@ -682,7 +494,7 @@ static void evict_fiber(void *arg)
 
 void data_put(struct lane *ln, struct data *d)
 {
-	struct data *old = put(d);
+	struct data *old = data_unref(d);
 	struct recall *r;
 
 	if (!old)
@@ -692,34 +504,10 @@ void data_put(struct lane *ln, struct data *d)
 		*r = (struct recall){ln, {.fid = old->fid, .bits = LEASE_DATA}};
 		lane_background(ln, evict_fiber, r);
 	}
-	(void)!put(old);
+	(void)!data_unref(old);
 }
 
 /* ---- losing ---- */
-
-/* All there are, with references; the caller frees the array. */
-static struct data **all_data(struct fs *fs, uint32_t *n)
-{
-	struct data **all, *d;
-	uint32_t b, count = 0;
-
-	*n = 0;
-	fs_lock(fs);
-	for (b = 0; b < DATA_BUCKETS; b++)
-		LIST_FOREACH(d, &fs->data.bucket[b], hash)
-	count++;
-	all = calloc(count ? count : 1, sizeof(*all));
-	for (b = 0; all && b < DATA_BUCKETS; b++)
-		LIST_FOREACH(d, &fs->data.bucket[b], hash)
-		{
-			take_ref(d);
-			all[(*n)++] = d;
-		}
-	fs_unlock(fs);
-	if (!all)
-		log_err("out of memory: the kernel may keep old pages");
-	return all;
-}
 
 static void co_lose(struct lane *ln, struct data *d, uint64_t session)
 {
@@ -734,9 +522,9 @@ static void co_lose(struct lane *ln, struct data *d, uint64_t session)
 	d->floor = 0;
 	d->size_known = false;
 	if (!d->recalling) { /* else its pages are being forgotten */
-		d->recalling = true;
+		recalling_begin(d);
 		co_forget_all_pages(ln, d);
-		d->recalling = false;
+		recalling_end(d);
 	}
 	xwait_wake(&d->q);
 	pthread_mutex_unlock(&d->lock);
@@ -745,7 +533,7 @@ static void co_lose(struct lane *ln, struct data *d, uint64_t session)
 void data_co_lose_all(struct lane *ln, uint64_t session)
 {
 	uint32_t i, n;
-	struct data **all = all_data(ln->fs, &n);
+	struct data **all = data_all(ln->fs, &n);
 
 	for (i = 0; i < n; i++) {
 		co_lose(ln, all[i], session);
@@ -766,7 +554,7 @@ static void co_settle(struct lane *ln, struct data *d)
 void data_co_settle_all(struct lane *ln)
 {
 	uint32_t i, n;
-	struct data **all = all_data(ln->fs, &n);
+	struct data **all = data_all(ln->fs, &n);
 
 	for (i = 0; i < n; i++) {
 		co_settle(ln, all[i]);

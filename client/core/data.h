@@ -26,8 +26,8 @@ struct mds_data_rep;
 enum data_need {
 	DATA_READ, /* a read(2) that goes past the kernel's cache */
 	DATA_WRITE,
-	DATA_FILL,          /* a page for the kernel to keep */
-	DATA_FILL_WRITABLE, /* one that a mapping may change */
+	DATA_FILL, /* a page for the kernel to keep; a mapping may change it while there are writers
+		    */
 	DATA_NEEDS
 };
 enum data_how {
@@ -56,8 +56,8 @@ struct data {
 	uint32_t retries;
 
 	bool filled, refilled; /* the kernel may have pages; has got more while it forgets */
-	uint32_t nwriters;     /* open files here that write */
-	uint32_t nclosing; /* writers whose close is on its way */
+	uint32_t nwriters;     /* open files here that write, and opens on their way */
+	uint32_t nclosing;     /* writers whose close is on its way */
 	uint32_t ncached;      /* open files here that the kernel caches pages for */
 
 	struct dirty dirty;
@@ -93,21 +93,29 @@ struct data_table {
 	uint64_t acquired, recalled;
 };
 
-/* ---- data.c ---- */
+/* ---- datatab.c ---- */
 void data_table_init(struct data_table *t);
 void data_table_fini(struct fs *fs); /* all lanes are gone */
 /* With a reference. NULL: out of memory. */
 struct data *data_get(struct fs *fs, const struct fid *fid);
 struct data *data_find(struct fs *fs, const struct fid *fid); /* NULL: there is none */
-void data_put(struct lane *ln, struct data *d);
+/* All there are, with references; the caller frees the array. */
+struct data **data_all(struct fs *fs, uint32_t *n);
+void data_ref(struct data *d); /* one more; fs->lock is held */
+/* One less. NULL, or one that should be given back to make room, with a reference (data_put()). */
+struct data *data_unref(struct data *d);
+/* The kernel keeps n bytes more. If that is too much it forgets those of other files. */
+void data_cached(struct lane *ln, struct data *d, uint64_t n);
+void data_uncount(struct data *d); /* it keeps none; fs->lock is held */
+/* The inode has no name any more, and nobody has it open: the server has forgotten its leases. */
+void data_gone(struct fs *fs, const struct fid *fid);
 
+/* ---- data.c ---- */
+void data_put(struct lane *ln, struct data *d);
 /* 0 and *how, or -errno. */
 must_check int data_co_enter(struct lane *ln, struct data *d, enum data_need need,
 			     enum data_how *how);
 void data_leave(struct data *d, enum data_how how);
-/* What a page needs: as long as somebody here has the file open for writing, a mapping may change
- * any page that is in the kernel, whoever had it read. */
-enum data_need data_page_need(struct data *d, bool writable);
 /* The lease is good at this moment. */
 bool data_is_valid(struct lane *ln, struct data *d);
 /* Stops new operations and sends what is dirty, until data_release(): for truncations. */
@@ -116,12 +124,16 @@ void data_release(struct data *d);
 /* Changed pages of mappings are written, and none are left: while it is held, before a truncation
  * that the kernel does not hold them back for. */
 void data_co_drop_pages(struct lane *ln, struct data *d);
-/* An open asks for the lease as well: what to ask for, 0 if somebody else is asking. End it in any
+/* An open begins; until data_closed() the file counts as written here if the flags say so. Pages
+ * that are not under EXCLUSIVE go: a mapping could change them without asking anybody. */
+void data_co_opening(struct lane *ln, struct data *d, int flags);
+/* The open asks for the lease as well: what to ask for, 0 if somebody else is asking. End it in any
  * case. */
 uint32_t data_open_begin(struct data *d, int flags);
 void data_open_end(struct data *d, uint32_t want, uint64_t session, uint64_t seq, uint32_t lease);
 /* The file is open from now on; true: the kernel may cache pages of it. */
 bool data_opened(struct lane *ln, struct data *d, int flags);
+/* The end of every data_co_opening(). cached: as data_opened() said; false if it failed. */
 void data_closed(struct data *d, int flags, bool cached);
 /* A close of a writer begins (1), and has reached the MDS (-1): a recall waits for that, so that
  * whoever wants the file finds it closed. */
@@ -131,17 +143,12 @@ void data_wrote_to(struct data *d, uint64_t end);
 /* After a write through this client: pages that the kernel keeps are old. */
 void data_co_wrote(struct lane *ln, struct data *d, uint64_t off, uint64_t len);
 
-/* The kernel keeps n bytes more. If that is too much it forgets those of other files. */
-void data_cached(struct lane *ln, struct data *d, uint64_t n);
-
 /* A recall, in a fiber of lane 0; answers it. */
 void data_recall(struct lane *ln, const struct mds_recall *recall);
 /* All leases but those of this session are lost; what is dirty stays. */
 void data_co_lose_all(struct lane *ln, uint64_t session);
 /* Everything that was begun under lost leases is over, and what was dirty is at the objects. */
 void data_co_settle_all(struct lane *ln);
-/* The inode has no name any more, and nobody has it open: the server has forgotten its leases. */
-void data_gone(struct fs *fs, const struct fid *fid);
 
 /* ---- wback.c ---- write-behind */
 /* Takes the bytes, to be written later, or writes them now if there is no promise of space for them

@@ -12,12 +12,16 @@
 
 struct data;
 
+#define OPEN_SEQ_UNKNOWN UINT64_MAX /* makes the MDS measure the file itself */
+#define FILE_BUCKETS	 1024
+
 /* An open file. Shared by lanes: `lock` guards what changes, and is never held while waiting. */
 struct file {
 	pthread_mutex_t lock;
 	struct fs *fs;
 	struct fid fid;
 	struct data *data;
+	bool counted;	      /* data_co_opening() has no data_closed() yet */
 	bool cached;	      /* above, see file_is_cached() */
 	uint32_t errors_seen; /* see wback_error() */
 	int flags; /* of open(2) */
@@ -44,6 +48,11 @@ struct file {
 /* ---- openfile.c ---- */
 /* Ends an open at the MDS, with what it must know. atime: of the last read, 0: none. */
 void file_co_close(struct lane *ln, struct file *f, int64_t atime);
+/* Opens everything again that was opened through this lane. */
+void file_co_reopen_all(struct lane *ln);
+
+/* ---- file.c ---- */
+uint32_t file_hash(const struct fid *fid); /* its chain in fs->files */
 /* The layout to do I/O by; NULL: no objects (yet). instantiate: makes them. */
 must_check int file_co_layout(struct lane *ln, struct file *f, bool instantiate,
 			      const struct layout **out);
@@ -65,8 +74,6 @@ bool file_knows_size(struct fs *fs, const struct fid *fid, uint64_t open_seq, st
 int64_t file_newest_mtime(struct fs *fs, const struct fid *fid);
 /* What the MDS said last: a file may be longer than its objects can prove. */
 uint64_t file_size_hint(struct file *f);
-/* Opens everything again that was opened through this lane. */
-void file_co_reopen_all(struct lane *ln);
 
 /* ---- kept.c ---- */
 /* Keeps a file that was closed here; false: close it at the MDS. */

@@ -450,8 +450,8 @@ ssize_t fs_co_write(struct lane *ln, struct file *f, const void *buf, size_t len
 	return n;
 }
 
-/* Whoever changed the page had the lease then. It is gone only if this client was away: then what
- * others wrote since stands. */
+/* Whoever changed the page had the lease then, or it is being recalled, which waits for this write.
+ * It is gone only if this client was away: then what others wrote since stands. */
 static bool may_write_page(struct lane *ln, struct data *d)
 {
 	bool may, wait;
@@ -459,7 +459,7 @@ static bool may_write_page(struct lane *ln, struct data *d)
 	do {
 		pthread_mutex_lock(&d->lock);
 		wait = !d->recalling && d->mode == LEASE_EXCLUSIVE && !data_is_valid(ln, d);
-		may = d->recalling || d->mode == LEASE_EXCLUSIVE;
+		may = d->mode == LEASE_EXCLUSIVE || (d->recalling && d->mode);
 		pthread_mutex_unlock(&d->lock);
 		if (wait) /* renewed or lost soon */
 			co_sleep(10 * NSEC_PER_MSEC);
@@ -550,7 +550,7 @@ static ssize_t read_under_lease(struct lane *ln, struct file *f, void *buf, size
 	if (rc)
 		return rc;
 	n = read_both(ln, f, buf, min_u64(len, MAX_FILE_SIZE - off), off);
-	if (n > 0 && need >= DATA_FILL)
+	if (n > 0 && need == DATA_FILL)
 		data_cached(ln, f->data, (uint64_t)n);
 	data_leave(f->data, how);
 	if (n > 0)
@@ -565,7 +565,5 @@ ssize_t fs_co_read(struct lane *ln, struct file *f, void *buf, size_t len, uint6
 
 ssize_t fs_co_read_page(struct lane *ln, struct file *f, void *buf, size_t len, uint64_t off)
 {
-	bool writable = (f->flags & O_ACCMODE) != O_RDONLY;
-
-	return read_under_lease(ln, f, buf, len, off, data_page_need(f->data, writable));
+	return read_under_lease(ln, f, buf, len, off, DATA_FILL);
 }

@@ -99,6 +99,7 @@ int kept_co_open(struct lane *ln, const struct fid *fid, int flags, struct file 
 	if (!f)
 		return 1;
 	f->flags = flags;
+	f->counted = true;
 	f->cached = data_opened(ln, f->data, flags);
 	f->errors_seen = f->data->nerrors;
 	rc = attr ? fs_co_getattr(ln, fid, attr) : 0;

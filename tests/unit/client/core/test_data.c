@@ -221,7 +221,7 @@ static void modes_body(void)
 	assert_true(d->filled);
 	grant(d, SESSION, 3, EX);
 	assert_int_equal(use(d, DATA_WRITE), DATA_CACHED);
-	assert_int_equal(use(d, DATA_FILL_WRITABLE), DATA_CACHED);
+	assert_int_equal(use(d, DATA_FILL), DATA_CACHED);
 	assert_int_equal(d->busy, 0);
 	assert_int_equal(fs->data.acquired, 0);
 	data_put(ln, d);
@@ -375,29 +375,53 @@ static void a_hold_waits_for_who_is_in_and_keeps_others_out(void **state)
 
 /* ---- open files ---- */
 
+static bool open_(struct data *d, int flags)
+{
+	data_co_opening(ln, d, flags);
+	return data_opened(ln, d, flags);
+}
+
+/* A recall that came now would wait: the pages are not gone yet. */
+static void still_there(struct data *d)
+{
+	assert_true(d->recalling);
+}
+
 static void opened_body(void)
 {
 	struct data *d = granted(&A, 1, SH), *b = granted(&B, 1, CO);
+	struct other late = {.d = d, .need = DATA_FILL};
 
-	assert_false(data_opened(ln, b, O_RDONLY)); /* CONTENDED */
+	on_told = still_there;
+	on_told_data = d;
+	assert_false(open_(b, O_RDONLY)); /* CONTENDED */
 	data_closed(b, O_RDONLY, false);
-	assert_false(data_opened(ln, d, O_RDONLY | O_DIRECT));
-	assert_true(data_opened(ln, d, O_RDONLY));
+	assert_false(open_(d, O_RDONLY | O_DIRECT));
+	assert_true(open_(d, O_RDONLY));
 	assert_int_equal(d->ncached, 1);
 	use(d, DATA_FILL);
-	assert_false(data_opened(ln, d, O_RDWR));
-	assert_int_equal(d->nwriters, 1);
-	assert_false(d->filled); /* a mapping could change what is there under SHARED */
-	assert_int_equal(data_page_need(d, false), DATA_FILL_WRITABLE);
-	use(d, DATA_FILL);
-	assert_int_equal(ntold, 1);
-	ntold = 0;
-	assert_false(data_opened(ln, d, O_RDONLY)); /* there is a writer */
-	data_closed(d, O_RDONLY, true);
 	assert_int_equal(ntold, 0);
-	assert_false(data_opened(ln, d, O_WRONLY));
-	assert_int_equal(ntold, 1); /* nobody does any more */
-	assert_true(fid_eq(&told[0], &A));
+	data_co_opening(ln, d, O_RDWR);
+	assert_int_equal(d->nwriters, 1);
+	assert_int_equal(ntold, 1);
+	assert_false(d->filled ||
+		     d->recalling); /* a mapping could change what is there under SHARED */
+	assert_false(data_opened(ln, d, O_RDWR));
+	d->acquiring = true; /* a page needs more than SHARED now, whoever reads it */
+	start(&late);
+	assert_false(late.in);
+	d->acquiring = false;
+	grant(d, SESSION, 2, EX);
+	finish(&late);
+	assert_int_equal(late.how, DATA_CACHED);
+	assert_false(open_(d, O_RDONLY)); /* there is a writer */
+	assert_false(open_(d, O_WRONLY)); /* under EXCLUSIVE, and somebody reads them: they stay */
+	assert_int_equal(ntold, 1);
+	data_closed(d, O_WRONLY, false);
+	data_closed(d, O_RDONLY, true);
+	assert_false(open_(d, O_WRONLY));
+	assert_int_equal(ntold, 2); /* nobody does any more */
+	assert_true(fid_eq(&told[1], &A));
 	assert_false(d->filled);
 	data_closed(d, O_WRONLY, false);
 	data_closed(d, O_RDWR, false);
@@ -405,10 +429,10 @@ static void opened_body(void)
 	assert_int_equal(d->ncached, 0);
 	leases_lose_all(fs->leases, NULL, NULL);
 	leases_term(fs->leases, SESSION, 1); /* is over */
-	assert_false(data_opened(ln, d, O_RDONLY));
+	assert_false(open_(d, O_RDONLY));
 	fs->cfg.cache_data = false;
 	leases_term(fs->leases, SESSION, UINT64_MAX);
-	assert_false(data_opened(ln, d, O_RDONLY));
+	assert_false(open_(d, O_RDONLY));
 	data_put(ln, d);
 	data_put(ln, b);
 }
@@ -482,6 +506,45 @@ static void pages_read_while_they_are_forgotten_are_forgotten_too(void **state)
 	run(refill_body);
 }
 
+static struct other waits;
+
+/* The kernel waits for that page. */
+static void read_first(struct data *d)
+{
+	(void)d;
+	on_told = NULL;
+	while (!waits.in)
+		co_yield ();
+	assert_int_equal(waits.how, DATA_BYPASS);
+	finish(&waits);
+}
+
+static void waits_body(void)
+{
+	struct data *d = granted(&A, 1, SH);
+
+	use(d, DATA_FILL);
+	data_co_opening(ln, d, O_RDWR);
+	d->filled = true; /* say, because of one that was on its way */
+	d->acquiring = true;
+	waits = (struct other){.d = d, .need = DATA_FILL};
+	start(&waits);
+	assert_false(waits.in);
+	on_told = read_first;
+	on_told_data = d;
+	data_co_drop_pages(ln, d);
+	assert_true(waits.out);
+	d->acquiring = false;
+	data_closed(d, O_RDWR, false);
+	data_put(ln, d);
+}
+
+static void a_page_that_waits_for_a_lease_is_read_before_pages_are_forgotten(void **state)
+{
+	(void)state;
+	run(waits_body);
+}
+
 static void lose_body(void)
 {
 	struct data *a = granted(&A, 1, EX), *b = data_get(fs, &B);
@@ -526,6 +589,7 @@ int main(void)
 		TEST(the_kernel_caches_what_nobody_here_writes),
 		TEST(too_many_pages_are_forgotten_oldest_file_first),
 		TEST(pages_read_while_they_are_forgotten_are_forgotten_too),
+		TEST(a_page_that_waits_for_a_lease_is_read_before_pages_are_forgotten),
 		TEST(all_is_lost_but_what_is_of_the_session),
 	};
 

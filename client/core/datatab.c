@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* datatab.c - the table of what is kept of the data of files, and the limit of what the kernel
+ * keeps; see data.h.
+ */
+#include "client/core/core.h"
+#include "common/log.h"
+#include <stdlib.h>
+
+/* ---- the table ---- */
+
+void data_table_init(struct data_table *t)
+{
+	TAILQ_INIT(&t->idle);
+	TAILQ_INIT(&t->dirty);
+	TAILQ_INIT(&t->cached);
+	xwait_init(&t->room);
+}
+
+static uint32_t bucket_of(const struct fid *fid)
+{
+	return (uint32_t)(fid_to_ino(fid) * 0x9e3779b97f4a7c15ULL >> 40) % DATA_BUCKETS;
+}
+
+static struct data *find(struct fs *fs, const struct fid *fid)
+{
+	struct data *d;
+
+	LIST_FOREACH(d, &fs->data.bucket[bucket_of(fid)], hash)
+	if (fid_eq(&d->fid, fid))
+		return d;
+	return NULL;
+}
+
+void data_ref(struct data *d)
+{
+	if (d->idle) {
+		TAILQ_REMOVE(&d->fs->data.idle, d, idle_link);
+		d->fs->data.nidle--;
+		d->idle = false;
+	}
+	d->refs++;
+}
+
+static struct data *data_create(struct fs *fs, const struct fid *fid)
+{
+	struct data *d = calloc(1, sizeof(*d));
+
+	if (!d)
+		return NULL;
+	d->fid = *fid;
+	d->fs = fs;
+	pthread_mutex_init(&d->lock, NULL);
+	xwait_init(&d->q);
+	dirty_init(&d->dirty);
+	LIST_INSERT_HEAD(&fs->data.bucket[bucket_of(fid)], d, hash);
+	return d;
+}
+
+void data_uncount(struct data *d)
+{
+	if (!d->cached)
+		return;
+	TAILQ_REMOVE(&d->fs->data.cached, d, cached_link);
+	d->fs->data.cached_bytes -= d->cached;
+	d->cached = 0;
+}
+
+static void data_destroy(struct data *d)
+{
+	data_uncount(d);
+	assert(!d->refs && !d->busy && !d->dirty.n);
+	if (d->idle) {
+		TAILQ_REMOVE(&d->fs->data.idle, d, idle_link);
+		d->fs->data.nidle--;
+	}
+	LIST_REMOVE(d, hash);
+	pthread_mutex_destroy(&d->lock);
+	free(d);
+}
+
+struct data *data_get(struct fs *fs, const struct fid *fid)
+{
+	struct data *d;
+
+	fs_lock(fs);
+	d = find(fs, fid);
+	if (!d)
+		d = data_create(fs, fid);
+	if (d)
+		data_ref(d);
+	fs_unlock(fs);
+	return d;
+}
+
+struct data *data_find(struct fs *fs, const struct fid *fid)
+{
+	struct data *d;
+
+	if (!fid_is_sane(fid)) /* servers say so */
+		return NULL;
+	fs_lock(fs);
+	d = find(fs, fid);
+	if (d)
+		data_ref(d);
+	fs_unlock(fs);
+	return d;
+}
+
+/* Without references nobody else looks at it. */
+static bool is_empty(const struct data *d)
+{
+	return !d->mode && !d->filled;
+}
+
+/* The last reference goes. NULL, or one that should be given back to make room, with a
+ * reference. */
+struct data *data_unref(struct data *d)
+{
+	struct fs *fs = d->fs;
+	struct data *old = NULL;
+
+	fs_lock(fs);
+	if (--d->refs == 0 && is_empty(d)) {
+		data_destroy(d);
+	} else if (!d->refs) {
+		TAILQ_INSERT_TAIL(&fs->data.idle, d, idle_link);
+		d->idle = true;
+		if (++fs->data.nidle > DATA_IDLE_MAX) {
+			old = TAILQ_FIRST(&fs->data.idle);
+			data_ref(old);
+		}
+	}
+	fs_unlock(fs);
+	return old;
+}
+
+void data_gone(struct fs *fs, const struct fid *fid)
+{
+	struct data *d;
+
+	fs_lock(fs);
+	d = find(fs, fid);
+	if (d && !d->refs)
+		data_destroy(d);
+	fs_unlock(fs);
+}
+
+void data_table_fini(struct fs *fs)
+{
+	uint32_t b;
+
+	for (b = 0; b < DATA_BUCKETS; b++)
+		while (!LIST_EMPTY(&fs->data.bucket[b]))
+			data_destroy(LIST_FIRST(&fs->data.bucket[b]));
+}
+
+/* All there are, with references; the caller frees the array. */
+struct data **data_all(struct fs *fs, uint32_t *n)
+{
+	struct data **all, *d;
+	uint32_t b, count = 0;
+
+	*n = 0;
+	fs_lock(fs);
+	for (b = 0; b < DATA_BUCKETS; b++)
+		LIST_FOREACH(d, &fs->data.bucket[b], hash)
+	count++;
+	all = calloc(count ? count : 1, sizeof(*all));
+	for (b = 0; all && b < DATA_BUCKETS; b++)
+		LIST_FOREACH(d, &fs->data.bucket[b], hash)
+		{
+			data_ref(d);
+			all[(*n)++] = d;
+		}
+	fs_unlock(fs);
+	if (!all)
+		log_err("out of memory: the kernel may keep old pages");
+	return all;
+}
+
+/* ---- a limit ---- */
+
+static struct data *too_much(struct fs *fs)
+{
+	struct data *d = NULL;
+
+	fs_lock(fs);
+	if (fs->data.cached_bytes > (uint64_t)fs->max_cached_mb << 20)
+		d = TAILQ_FIRST(&fs->data.cached);
+	if (d)
+		data_ref(d);
+	else
+		fs->data.trimming = false;
+	fs_unlock(fs);
+	return d;
+}
+
+static void trim_fiber(void *arg)
+{
+	struct lane *ln = arg;
+	struct data *d;
+
+	while ((d = too_much(ln->fs))) {
+		data_co_drop_pages(ln, d);
+		data_put(ln, d);
+	}
+}
+
+void data_cached(struct lane *ln, struct data *d, uint64_t n)
+{
+	struct fs *fs = ln->fs;
+	bool trim;
+
+	fs_lock(fs);
+	if (d->cached)
+		TAILQ_REMOVE(&fs->data.cached, d, cached_link);
+	TAILQ_INSERT_TAIL(&fs->data.cached, d, cached_link);
+	d->cached += n;
+	fs->data.cached_bytes += n;
+	trim = fs->data.cached_bytes > (uint64_t)fs->max_cached_mb << 20 && !fs->data.trimming;
+	fs->data.trimming |= trim;
+	fs_unlock(fs);
+	if (trim)
+		lane_background(ln, trim_fiber, ln);
+}
