@@ -84,6 +84,11 @@ uint64_t fs_lease_tell(struct fs *fs, const struct fid *fid, const struct attr *
 	return leases_tell(fs->leases, fid, a, name, asked, now);
 }
 
+bool fs_lease_list(struct fs *fs, const struct fid *dir, uint64_t now, bool *keep)
+{
+	return leases_list(fs->leases, dir, now, keep);
+}
+
 bool fs_lease_attr(struct fs *fs, const struct fid *fid, uint64_t now, struct attr *out)
 {
 	return leases_attr(fs->leases, fid, now, out);

@@ -81,6 +81,8 @@ uint64_t fs_lease_tell(struct fs *fs, const struct fid *fid, const struct attr *
 		       uint64_t asked, uint64_t now);
 /* Attributes that are right at this moment, without asking anybody. */
 bool fs_lease_attr(struct fs *fs, const struct fid *fid, uint64_t now, struct attr *out);
+/* A directory is opened above: true if its listing may be cached there; keep: also what is. */
+bool fs_lease_list(struct fs *fs, const struct fid *dir, uint64_t now, bool *keep);
 
 /* ---- names ---- */
 int fs_co_lookup(struct lane *ln, const struct fid *dir, struct span name, struct entry *out);

@@ -29,6 +29,7 @@ struct inode {
 	uint64_t lookup_since; /* seq with which LOOKUP came */
 	uint64_t told_ns;      /* when the kernel was, 0: never */
 	bool complete;         /* a directory: all its names are in the table */
+	bool listed;           /* the kernel may cache its listing, UPDATE was never lost since */
 	struct attr attr;      /* valid with UPDATE */
 	LIST_ENTRY(inode) hash;
 };
@@ -99,6 +100,13 @@ static struct inode *inode_make(struct leases *t, const struct fid *fid)
 	LIST_INSERT_HEAD(&t->inodes[(mix(fid) >> 40) % INODE_BUCKETS], i, hash);
 	t->counts.inodes++;
 	return i;
+}
+
+static void lose_bits(struct inode *i, uint32_t bits)
+{
+	i->bits &= ~bits;
+	if (bits & LEASE_UPDATE)
+		i->listed = false;
 }
 
 static void inode_drop(struct leases *t, struct inode *i)
@@ -280,7 +288,7 @@ static void overtake(struct leases *t, const struct fid *fid, uint64_t seq)
 	struct inode *i = inode_find(t, fid);
 
 	if (i && i->attr.seq < seq)
-		i->bits &= ~(uint32_t)LEASE_UPDATE;
+		lose_bits(i, LEASE_UPDATE);
 	if (c->floor < seq)
 		c->floor = seq;
 }
@@ -296,7 +304,7 @@ void leases_change_end(struct leases *t, const struct fid *fid, uint64_t seq, ui
 	c->changed_ns = now;
 	i = inode_find(t, fid);
 	if (!seq && i) /* a failed truncation may have changed something all the same */
-		i->bits &= ~(uint32_t)LEASE_UPDATE;
+		lose_bits(i, LEASE_UPDATE);
 	overtake(t, fid, seq);
 	pthread_mutex_unlock(&t->lock);
 }
@@ -392,6 +400,21 @@ uint64_t leases_tell(struct leases *t, const struct fid *fid, const struct attr 
 	return left;
 }
 
+bool leases_list(struct leases *t, const struct fid *dir, uint64_t now, bool *keep)
+{
+	struct inode *i;
+	bool good;
+
+	pthread_mutex_lock(&t->lock);
+	i = inode_find(t, dir);
+	good = attr_good(t, i, now);
+	*keep = good && i->listed;
+	if (good)
+		i->listed = true;
+	pthread_mutex_unlock(&t->lock);
+	return good;
+}
+
 /* ---- taking back ---- */
 
 uint64_t leases_obey(struct leases *t, const struct fid *fid, uint32_t bits, uint64_t seq)
@@ -406,7 +429,7 @@ uint64_t leases_obey(struct leases *t, const struct fid *fid, uint32_t bits, uin
 	i = inode_find(t, fid);
 	if (i) {
 		told = i->told_ns;
-		i->bits &= ~bits;
+		lose_bits(i, bits);
 		if (bits & LEASE_UPDATE)
 			i->complete = false;
 		if (!i->bits)

@@ -65,6 +65,9 @@ bool leases_no_name(struct leases *t, const struct fid *dir, struct span name, u
  * name that this name leads there. asked: when the question came. 0: not at all. */
 uint64_t leases_tell(struct leases *t, const struct fid *fid, const struct attr *a, bool name,
 		     uint64_t asked, uint64_t now);
+/* The kernel opens a directory. True: it may cache the listing; keep: what it has of it since it
+ * was told so before is right. */
+bool leases_list(struct leases *t, const struct fid *dir, uint64_t now, bool *keep);
 
 /* ---- recall.c ---- */
 /* Obeys a recall; when the kernel was told last of this inode, 0: never. */

@@ -5,6 +5,10 @@
  * FORGET: only counted (known.c). OPENDIR and RELEASEDIR: cookies need no state. FLUSH:
  * matters only to whoever holds fcntl locks on the file. GETXATTR of an ACL that is known not
  * to be there.
+ *
+ * The kernel caches a listing while the lease lasts. It looks itself, at the start of each reading,
+ * whether the directory was changed by a call of this mount or has another mtime; whether it was
+ * changed by others, and then got its old mtime again, only an OPENDIR tells it (KEEP_CACHE).
  */
 #include "client/fuse/face.h"
 #include "common/log.h"
@@ -81,9 +85,21 @@ static void forget(struct face *f, const struct serve *s)
 		known_forget(f->known, at[i].nodeid, at[i].nlookup);
 }
 
+static void fast_opendir(struct flane *fl, const struct serve *s)
+{
+	const struct fuse_in_header *h = serve_head(s);
+	struct fuse_open_out out = {0}; /* handle 0 */
+	struct fid dir;
+	bool keep;
+
+	if (!fl->face->opt.nocache && !face_fid(fl->face, h->nodeid, &dir) &&
+	    fs_lease_list(fl->face->fs, &dir, loop_clock(fl->loop), &keep))
+		out.open_flags = FOPEN_CACHE_DIR | (keep ? FOPEN_KEEP_CACHE : 0);
+	raw_reply(fl->face, h->unique, 0, &out, sizeof(out));
+}
+
 bool fast_serve(struct flane *fl, const struct serve *s)
 {
-	static const struct fuse_open_out opendir_out; /* handle 0, nothing cached */
 	const struct fuse_in_header *h = serve_head(s);
 
 	switch (h->opcode) {
@@ -92,7 +108,7 @@ bool fast_serve(struct flane *fl, const struct serve *s)
 		forget(fl->face, s);
 		return true; /* no reply is wanted */
 	case FUSE_OPENDIR:
-		raw_reply(fl->face, h->unique, 0, &opendir_out, sizeof(opendir_out));
+		fast_opendir(fl, s);
 		return true;
 	case FUSE_RELEASEDIR:
 		raw_reply(fl->face, h->unique, 0, NULL, 0);

@@ -29,6 +29,38 @@ touch "$B/own/nothing"
 check "until another client makes it" stat "$A/own/nothing"
 is "a warm walk asks nothing" "$(count test -d "$A/d/e/f")" 0
 
+# ---- listings ----
+sorted() { ls "$A/d/e/f" | sort -n | tr '\n' ' '; }
+BEFORE=$(sorted)
+is "a directory is listed again without requests" "$(count ls "$A/d/e/f")" 0
+is "with attributes, too" "$(count sh -c 'stat "$0"/*' "$A/d/e/f")" 0
+is "completely" "$(sorted)" "$BEFORE"
+touch -r "$B/d/e/f" "$WORK/times"
+touch "$B/d/e/f/51"
+touch -r "$WORK/times" "$B/d/e/f" # as tar and rsync do: the directory looks as if nothing had happened
+is "what another client makes is listed at once" "$(sorted)" "${BEFORE}51 "
+touch "$A/d/e/f/52"
+is "so is one's own" "$(sorted)" "${BEFORE}51 52 "
+rm "$A/d/e/f/52" "$B/d/e/f/51"
+is "and what is removed is not" "$(sorted)" "$BEFORE"
+sorted >/dev/null
+is "then it is listed without requests again" "$(count ls "$A/d/e/f")" 0
+exec 7<"$A/d/e/f" # keeps the directory open
+$PY - "$A/d/e/f" "$B/d/e/f" <<-'EOF' || FAILED=$((FAILED + 1))
+	import os, sys
+	a, b = sys.argv[1:]
+	fd = os.open(a, os.O_RDONLY)
+	for i in range(20):
+	    with open(f"{b}/x{i}", "w"):
+	        pass
+	    if f"x{i}" not in os.listdir(fd):  # rewinds it
+	        sys.exit(f"a directory that is open is listed without x{i}")
+	    os.unlink(f"{b}/x{i}")
+	    if f"x{i}" in os.listdir(fd):
+	        sys.exit(f"a directory that is open is listed with x{i}, which is gone")
+EOF
+exec 7<&-
+
 # The other mount changes each kind of thing; the first sees it, and is warm again after one look.
 chmod 600 "$B/d/e/f/1"
 is "a mode" "$(stat -c %a "$A/d/e/f/1")" 600

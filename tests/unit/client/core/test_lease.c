@@ -208,6 +208,46 @@ static void the_kernel_is_told_only_what_is_right_and_was_asked_late_enough(void
 	assert_int_equal(leases_tell(t, &F, &a, false, 21, 22), TERM - 22);
 }
 
+/* True with *keep for "2", 1: may be cached from now on, 0: not at all. */
+static int listing(uint64_t now)
+{
+	bool keep;
+
+	return leases_list(t, &D, now, &keep) ? 1 + keep : 0;
+}
+
+static void a_listing_is_kept_while_the_lease_was_never_lost(void **state)
+{
+	(void)state;
+	assert_int_equal(listing(10), 0);
+	leases_note(t, &D, &(struct lease_grant){SESSION, 1, BOTH},
+		    &(struct attr){.mode = S_IFDIR});
+	assert_int_equal(listing(10), 1);
+	assert_int_equal(listing(10), 2);
+	leases_obey(t, &D, LEASE_LOOKUP, 2);
+	assert_int_equal(listing(10), 2); /* that is about its own name */
+	assert_int_equal(listing(TERM), 0);
+	leases_obey(t, &D, LEASE_UPDATE, 3);
+	assert_int_equal(listing(10), 0);
+	leases_note(t, &D, &(struct lease_grant){SESSION, 4, BOTH},
+		    &(struct attr){.mode = S_IFDIR});
+	assert_int_equal(listing(10), 1);
+	leases_change_begin(t, &D);
+	assert_int_equal(listing(10), 0);
+	leases_change_end(t, &D, 5, 10);
+	assert_int_equal(listing(10), 0);
+	leases_note(t, &D, &(struct lease_grant){SESSION, 5, BOTH},
+		    &(struct attr){.mode = S_IFDIR});
+	assert_int_equal(listing(10), 1); /* the lease may have been another's in between */
+	leases_change_begin(t, &D);
+	leases_change_end(t, &D, 0, 11);
+	leases_note(t, &D, &(struct lease_grant){SESSION, 6, BOTH},
+		    &(struct attr){.mode = S_IFDIR});
+	assert_int_equal(listing(12), 1); /* who knows what a failed change did */
+	leases_lose_all(t, NULL, NULL);
+	assert_int_equal(listing(12), 0);
+}
+
 static uint32_t lost;
 
 static void count_lost(void *arg, const struct fid *fid, uint64_t told)
@@ -413,6 +453,7 @@ int main(void)
 		TEST(an_old_answer_about_a_name_is_not_kept),
 		TEST(own_changes_of_names_are_seen),
 		TEST(the_kernel_is_told_only_what_is_right_and_was_asked_late_enough),
+		TEST(a_listing_is_kept_while_the_lease_was_never_lost),
 		TEST(a_lost_session_takes_everything_with_it),
 		TEST(a_name_that_is_not_in_a_complete_directory_does_not_exist),
 		TEST(a_name_without_a_lease_exists_all_the_same),
