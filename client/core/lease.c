@@ -6,9 +6,11 @@
  * bounds how many leases a client has, and with that the table.
  */
 #include "client/core/lease.h"
+#include "client/core/xattrs.h"
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/queue.h>
+#include <sys/stat.h>
 
 enum {
 	CLASSES = 4096,
@@ -31,6 +33,7 @@ struct inode {
 	bool complete;         /* a directory: all its names are in the table */
 	bool listed;           /* the kernel may cache its listing, UPDATE was never lost since */
 	struct attr attr;      /* valid with UPDATE */
+	struct xattrs xattrs;  /* so are these */
 	LIST_ENTRY(inode) hash;
 };
 
@@ -50,6 +53,7 @@ struct leases {
 	LIST_HEAD(, inode) inodes[INODE_BUCKETS];
 	LIST_HEAD(, name) names[NAME_BUCKETS];
 	TAILQ_HEAD(, name) by_age;
+	struct xattr_pool xattrs;
 	struct lease_counts counts;
 };
 
@@ -61,6 +65,7 @@ int leases_create(struct leases **out)
 		return -ENOMEM;
 	pthread_mutex_init(&t->lock, NULL);
 	TAILQ_INIT(&t->by_age);
+	xattrs_init(&t->xattrs);
 	*out = t;
 	return 0;
 }
@@ -102,15 +107,18 @@ static struct inode *inode_make(struct leases *t, const struct fid *fid)
 	return i;
 }
 
-static void lose_bits(struct inode *i, uint32_t bits)
+static void lose_bits(struct leases *t, struct inode *i, uint32_t bits)
 {
 	i->bits &= ~bits;
-	if (bits & LEASE_UPDATE)
-		i->listed = false;
+	if (!(bits & LEASE_UPDATE))
+		return;
+	i->listed = false;
+	xattrs_drop(&t->xattrs, &i->xattrs);
 }
 
 static void inode_drop(struct leases *t, struct inode *i)
 {
+	xattrs_drop(&t->xattrs, &i->xattrs);
 	LIST_REMOVE(i, hash);
 	t->counts.inodes--;
 	free(i);
@@ -288,7 +296,7 @@ static void overtake(struct leases *t, const struct fid *fid, uint64_t seq)
 	struct inode *i = inode_find(t, fid);
 
 	if (i && i->attr.seq < seq)
-		lose_bits(i, LEASE_UPDATE);
+		lose_bits(t, i, LEASE_UPDATE);
 	if (c->floor < seq)
 		c->floor = seq;
 }
@@ -304,7 +312,9 @@ void leases_change_end(struct leases *t, const struct fid *fid, uint64_t seq, ui
 	c->changed_ns = now;
 	i = inode_find(t, fid);
 	if (!seq && i) /* a failed truncation may have changed something all the same */
-		lose_bits(i, LEASE_UPDATE);
+		lose_bits(t, i, LEASE_UPDATE);
+	if (i) /* its attributes may be newer than the change; these are not */
+		xattrs_drop(&t->xattrs, &i->xattrs);
 	overtake(t, fid, seq);
 	pthread_mutex_unlock(&t->lock);
 }
@@ -400,6 +410,55 @@ uint64_t leases_tell(struct leases *t, const struct fid *fid, const struct attr 
 	return left;
 }
 
+/* Of an inode without any: names that would be there if there were. Those of layouts are not. */
+static bool is_plain_xattr(const struct attr *a, struct span name)
+{
+	static const char *const spaces[] = {"security.", "system.posix_acl_", "user."};
+	size_t i, n;
+
+	for (i = 0; i < ARRAY_SIZE(spaces); i++) {
+		n = strlen(spaces[i]);
+		if (name.len > n && memcmp(name.ptr, spaces[i], n) == 0)
+			return S_ISREG(a->mode) || S_ISDIR(a->mode);
+	}
+	return false;
+}
+
+bool leases_xattr(struct leases *t, const struct fid *fid, struct span name, uint64_t now, int *rc,
+		  struct wbuf *value)
+{
+	const struct inode *i;
+	struct span v = SPAN_NONE;
+	bool known;
+
+	pthread_mutex_lock(&t->lock);
+	i = inode_find(t, fid);
+	known = attr_good(t, i, now);
+	if (known && !(i->attr.flags & (ATTR_HAS_XATTR | ATTR_HAS_ACL)) &&
+	    is_plain_xattr(&i->attr, name))
+		*rc = -ENODATA;
+	else if (known)
+		known = xattrs_get(&i->xattrs, name, rc, &v);
+	wbuf_put(value, v.ptr, v.len);
+	t->counts.hits += known;
+	pthread_mutex_unlock(&t->lock);
+	return known;
+}
+
+void leases_note_xattr(struct leases *t, const struct fid *fid, uint64_t session, uint64_t seq,
+		       struct span name, int rc, struct span value)
+{
+	struct fid_class *c = class_of(t, fid);
+	struct inode *i;
+
+	pthread_mutex_lock(&t->lock);
+	i = inode_find(t, fid);
+	if (i && (i->bits & LEASE_UPDATE) && session == t->session && seq >= c->floor &&
+	    seq >= i->attr.seq && !c->changing)
+		xattrs_put(&t->xattrs, &i->xattrs, name, rc, value);
+	pthread_mutex_unlock(&t->lock);
+}
+
 bool leases_list(struct leases *t, const struct fid *dir, uint64_t now, bool *keep)
 {
 	struct inode *i;
@@ -429,7 +488,7 @@ uint64_t leases_obey(struct leases *t, const struct fid *fid, uint32_t bits, uin
 	i = inode_find(t, fid);
 	if (i) {
 		told = i->told_ns;
-		lose_bits(i, bits);
+		lose_bits(t, i, bits);
 		if (bits & LEASE_UPDATE)
 			i->complete = false;
 		if (!i->bits)

@@ -25,6 +25,7 @@
 #include "client/core/fs.h"
 
 struct leases;
+struct wbuf;
 
 must_check int leases_create(struct leases **out);
 void leases_destroy(struct leases *t);
@@ -61,6 +62,13 @@ bool leases_name(struct leases *t, const struct fid *dir, struct span name, uint
 		 struct entry *out);
 /* True: there is no such name. */
 bool leases_no_name(struct leases *t, const struct fid *dir, struct span name, uint64_t now);
+/* Extended attributes go with the attributes: whoever changes one recalls UPDATE. True: known; *rc
+ * is 0 or -ENODATA, the value is appended. name "": the list of all names. */
+bool leases_xattr(struct leases *t, const struct fid *fid, struct span name, uint64_t now, int *rc,
+		  struct wbuf *value);
+/* What an answer said. */
+void leases_note_xattr(struct leases *t, const struct fid *fid, uint64_t session, uint64_t seq,
+		       struct span name, int rc, struct span value);
 /* How long, in ns, the kernel may believe what it is about to be told: the attributes a, and with
  * name that this name leads there. asked: when the question came. 0: not at all. */
 uint64_t leases_tell(struct leases *t, const struct fid *fid, const struct attr *a, bool name,

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* xattr.c - extended attributes: kept by the MDS, except lustre.fid, which is the name of the
- * inode. lustre.lov and trusted.lov are ordinary names here; the MDS knows what they mean. */
+ * inode. lustre.lov and trusted.lov are ordinary names here; the MDS knows what they mean. What
+ * was asked for once is remembered under the lease of the attributes. */
 #include "client/core/core.h"
+#include "client/core/xattrs.h"
 
 /* xattr calls that ask for the length give no buffer. */
 static ssize_t give(const void *value, uint32_t n, void *buf, size_t len)
@@ -15,13 +17,41 @@ static ssize_t give(const void *value, uint32_t n, void *buf, size_t len)
 	return n;
 }
 
+/* Without asking. -EAGAIN: not known. */
+static ssize_t known(struct lane *ln, const struct fid *fid, struct span name, void *buf,
+		     size_t len)
+{
+	struct wbuf w;
+	ssize_t n = -EAGAIN;
+	int rc;
+
+	wbuf_init(&w, XATTRS_VALUE_MAX);
+	if (leases_xattr(ln->fs->leases, fid, name, loop_clock(ln->loop), &rc, &w)) {
+		stat_add(&ln->stats[FS_STAT_getxattr_hits], 1);
+		n = rc ? rc : w.rc ? w.rc : give(w.ptr, w.len, buf, len);
+	}
+	wbuf_fini(&w);
+	return n;
+}
+
+static ssize_t ask(struct lane *ln, const struct mds_getxattr_req *q, void *buf, size_t len)
+{
+	struct mds_getxattr_rep p;
+	RPC_CALL(call);
+	int rc = mds_co_getxattr(ln->mdt->imp, &call, q, &p);
+
+	if (rc)
+		return rc;
+	rc = p.none ? -ENODATA : 0;
+	leases_note_xattr(ln->fs->leases, &q->fid, call.hdr.session, p.seq, q->name, rc, p.value);
+	return rc ? rc : give(p.value.ptr, p.value.len, buf, len);
+}
+
 ssize_t fs_co_getxattr(struct lane *ln, const struct fid *fid, const char *name, void *buf,
 		       size_t len)
 {
 	struct mds_getxattr_req q = {.fid = *fid, .name = SPAN_STR(name)};
-	struct mds_getxattr_rep p;
-	RPC_CALL(call);
-	int rc;
+	ssize_t n;
 	OP_TIMER(ln, getxattr);
 
 	if (strcmp(name, "lustre.fid") == 0) {
@@ -32,8 +62,8 @@ ssize_t fs_co_getxattr(struct lane *ln, const struct fid *fid, const char *name,
 	}
 	if (q.name.len > MAX_XATTR_NAME)
 		return -ERANGE;
-	rc = mds_co_getxattr(ln->mdt->imp, &call, &q, &p);
-	return rc ? rc : give(p.value.ptr, p.value.len, buf, len);
+	n = known(ln, fid, q.name, buf, len);
+	return n == -EAGAIN ? ask(ln, &q, buf, len) : n;
 }
 
 ssize_t fs_co_listxattr(struct lane *ln, const struct fid *fid, char *buf, size_t len)
@@ -41,11 +71,18 @@ ssize_t fs_co_listxattr(struct lane *ln, const struct fid *fid, char *buf, size_
 	struct mds_listxattr_req q = {.fid = *fid};
 	struct mds_listxattr_rep p;
 	RPC_CALL(call);
+	ssize_t n;
 	int rc;
 	OP_TIMER(ln, listxattr);
 
+	n = known(ln, fid, SPAN_NONE, buf, len);
+	if (n != -EAGAIN)
+		return n;
 	rc = mds_co_listxattr(ln->mdt->imp, &call, &q, &p);
-	return rc ? rc : give(p.names.ptr, p.names.len, buf, len);
+	if (rc)
+		return rc;
+	leases_note_xattr(ln->fs->leases, fid, call.hdr.session, p.seq, SPAN_NONE, 0, p.names);
+	return give(p.names.ptr, p.names.len, buf, len);
 }
 
 int fs_co_setxattr(struct lane *ln, const struct fid *fid, const char *name, struct span value,

@@ -85,13 +85,14 @@
 /* cookie 0 starts. entries: mds_dirent records. flags: READDIR_PLUS. parent: for "..". */
 #define REQ_mds_readdir(F) F(fid, fid) F(u64, cookie) F(u32, max_bytes) F(u32, flags)
 #define REP_mds_readdir(F) F(blob, entries) F(u32, eof) F(fid, parent) F(u64, seq)
+/* none: there is no such attribute (which is no error: it may be remembered under the lease, as a value may). */
 #define REQ_mds_getxattr(F) F(fid, fid) F(str, name)
-#define REP_mds_getxattr(F) F(blob, value)
+#define REP_mds_getxattr(F) F(blob, value) F(u8, none) F(u64, seq)
 /* flags: XATTR_CREATE 1, XATTR_REPLACE 2 as in setxattr(2). priv: the caller is root. */
 #define REQ_mds_setxattr(F) F(fid, fid) F(str, name) F(blob, value) F(u32, flags) F(u32, priv)
 #define REP_mds_setxattr(F) F(attr, attr) F(u64, seq)
 #define REQ_mds_listxattr(F) F(fid, fid)
-#define REP_mds_listxattr(F) F(blob, names)
+#define REP_mds_listxattr(F) F(blob, names) F(u64, seq)
 #define REQ_mds_removexattr(F) F(fid, fid) F(str, name)
 #define REP_mds_removexattr(F) F(u64, seq)
 #define REQ_mds_statfs(F)

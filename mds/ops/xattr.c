@@ -52,10 +52,12 @@ int mds_getxattr(struct rpc_op *op, const struct mds_getxattr_req *q, struct mds
 		rc = get_lov(op, &q->fid, &ino, &p->value);
 	else if (rc == 0)
 		rc = xattr_get(t, &q->fid, &ino, q->name, &p->value);
+	p->none = rc == -ENODATA;
+	p->seq = op_seq(op);
 	if (rc == 0)
 		rc = op_copy(op, &p->value);
 	md_end(m, MD_getxattr, began);
-	return rc;
+	return p->none ? 0 : rc;
 }
 
 static int set_lov(struct mds *m, struct txn *t, const struct mds_setxattr_req *q,
@@ -111,6 +113,7 @@ int mds_listxattr(struct rpc_op *op, const struct mds_listxattr_req *q, struct m
 		rc = w.rc;
 	if (rc == 0) {
 		p->names = wbuf_span(&w);
+		p->seq = op_seq(op);
 		rc = op_copy(op, &p->names);
 	}
 	wbuf_fini(&w);

@@ -61,6 +61,35 @@ $PY - "$A/d/e/f" "$B/d/e/f" <<-'EOF' || FAILED=$((FAILED + 1))
 EOF
 exec 7<&-
 
+# ---- extended attributes ----
+F=$A/d/e/f/3
+value() { getfattr --absolute-names --only-values -n "$1" "$F" 2>&1; }
+ls -l "$A/d/e/f" >/dev/null
+is "a long listing asks nothing" "$(count ls -l "$A/d/e/f")" 0
+is "nor what a file without attributes has" "$(count getfattr -n user.none "$F")" 0
+setfattr -n user.x -v one "$B/d/e/f/3"
+is "what another client sets is there" "$(value user.x)" one
+value user.none >/dev/null
+getfattr --absolute-names -d "$F" >/dev/null
+is "then it is read without requests" "$(count value user.x)" 0
+is "is listed without requests" "$(count getfattr -d "$F")" 0
+is "and what is not there is not asked for" "$(count value user.none)" 0
+setfattr -n user.x -v two "$B/d/e/f/3"
+is "another value is seen at once" "$(value user.x)" two
+setfattr -n user.none -v here "$B/d/e/f/3"
+is "so is what was not there" "$(value user.none)" here
+setfattr -x user.x "$B/d/e/f/3"
+like "and what is gone" "$(value user.x)" 'No such attribute'
+setfattr -n user.x -v own "$F"
+is "so is one's own change" "$(value user.x)" own
+setfacl -m u:1:r "$F"
+like "an ACL" "$(value system.posix_acl_access | od -An -c | tr -d ' \n')" '.'
+value system.posix_acl_access | cksum >"$WORK/acl"
+chmod 600 "$F" # changes the mask
+check "a mode changes the ACL" sh -c '! cmp -s "$0" "$1"' "$WORK/acl" <(value system.posix_acl_access | cksum)
+setfacl -b "$B/d/e/f/3"
+like "an ACL taken away" "$(getfacl -cp "$F" | grep -c user:)" '^1$'
+
 # The other mount changes each kind of thing; the first sees it, and is warm again after one look.
 chmod 600 "$B/d/e/f/1"
 is "a mode" "$(stat -c %a "$A/d/e/f/1")" 600

@@ -248,6 +248,77 @@ static void a_listing_is_kept_while_the_lease_was_never_lost(void **state)
 	assert_int_equal(listing(12), 0);
 }
 
+static void xattr_answer(uint64_t seq, const char *name, const char *value)
+{
+	leases_note_xattr(t, &F, SESSION, seq, SPAN_STR(name), value ? 0 : -ENODATA,
+			  value ? SPAN_STR(value) : SPAN_NONE);
+}
+
+/* -EAGAIN: the MDS must be asked; else -ENODATA, or the first byte. */
+static int xattr(const char *name)
+{
+	uint8_t mem[16];
+	struct wbuf w;
+	int rc;
+
+	wbuf_init_fixed(&w, mem, sizeof(mem));
+	if (!leases_xattr(t, &F, SPAN_STR(name), 10, &rc, &w))
+		return -EAGAIN;
+	return rc ? rc : mem[0];
+}
+
+static void file_answer(uint64_t seq, uint32_t flags)
+{
+	leases_note(t, &F, &(struct lease_grant){SESSION, seq, BOTH},
+		    &(struct attr){.mode = S_IFREG, .flags = flags});
+}
+
+static void extended_attributes_go_with_the_others(void **state)
+{
+	(void)state;
+	xattr_answer(1, "user.a", "1");
+	assert_int_equal(xattr("user.a"), -EAGAIN); /* without a lease */
+	file_answer(2, ATTR_HAS_XATTR);
+	assert_int_equal(xattr("user.a"), -EAGAIN);
+	xattr_answer(1, "user.a", "1"); /* older than the lease */
+	assert_int_equal(xattr("user.a"), -EAGAIN);
+	xattr_answer(2, "user.a", "2");
+	xattr_answer(2, "user.b", NULL);
+	xattr_answer(2, "", "user.a");
+	assert_int_equal(xattr("user.a"), '2');
+	assert_int_equal(xattr("user.b"), -ENODATA);
+	assert_int_equal(xattr("user.c"), -EAGAIN);
+	assert_int_equal(xattr(""), 'u');
+	leases_obey(t, &F, LEASE_LOOKUP, 3);
+	assert_int_equal(xattr("user.a"), '2');
+	leases_obey(t, &F, LEASE_UPDATE, 4);
+	assert_int_equal(xattr("user.a"), -EAGAIN);
+	file_answer(5, ATTR_HAS_XATTR);
+	xattr_answer(3, "user.a", "2"); /* overtaken by the recall */
+	assert_int_equal(xattr("user.a"), -EAGAIN);
+	xattr_answer(5, "user.a", "5");
+	leases_change_begin(t, &F);
+	assert_int_equal(xattr("user.a"), -EAGAIN);
+	xattr_answer(5, "user.a", "5");
+	file_answer(6, ATTR_HAS_XATTR); /* the change brings its attributes itself */
+	leases_change_end(t, &F, 6, 10);
+	assert_int_equal(xattr("user.a"), -EAGAIN);
+}
+
+static void an_inode_without_any_has_none(void **state)
+{
+	(void)state;
+	file_answer(1, 0);
+	assert_int_equal(xattr("user.a"), -ENODATA);
+	assert_int_equal(xattr("security.selinux"), -ENODATA);
+	assert_int_equal(xattr("system.posix_acl_access"), -ENODATA);
+	assert_int_equal(xattr("lustre.lov"), -EAGAIN); /* not of that kind */
+	assert_int_equal(xattr("user."), -EAGAIN);      /* an error, for the MDS to tell */
+	assert_int_equal(xattr(""), -EAGAIN);
+	file_answer(2, ATTR_HAS_ACL);
+	assert_int_equal(xattr("security.selinux"), -EAGAIN);
+}
+
 static uint32_t lost;
 
 static void count_lost(void *arg, const struct fid *fid, uint64_t told)
@@ -454,6 +525,8 @@ int main(void)
 		TEST(own_changes_of_names_are_seen),
 		TEST(the_kernel_is_told_only_what_is_right_and_was_asked_late_enough),
 		TEST(a_listing_is_kept_while_the_lease_was_never_lost),
+		TEST(extended_attributes_go_with_the_others),
+		TEST(an_inode_without_any_has_none),
 		TEST(a_lost_session_takes_everything_with_it),
 		TEST(a_name_that_is_not_in_a_complete_directory_does_not_exist),
 		TEST(a_name_without_a_lease_exists_all_the_same),

@@ -21,6 +21,8 @@ static struct layout *get(struct st *s, struct fid fid, int *rc)
 	RPC_CALL(call);
 
 	*rc = mds_co_getxattr(s->client[0].imp, &call, &q, &p);
+	if (*rc == 0 && p.none)
+		*rc = -ENODATA;
 	if (*rc == 0)
 		assert_int_equal(lov_dec(p.value, &l), 0);
 	return l;
