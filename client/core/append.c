@@ -122,10 +122,12 @@ static ssize_t write_alone(struct lane *ln, struct file *f, const uint8_t *buf, 
 	if (rc)
 		return rc;
 	*off = take_place(f->data, &len);
+	rahead_write_begin(f->data, *off, len);
 	if (len && io_may_keep(f, DATA_CACHED))
 		n = wback_co_put(ln, f, buf, len, *off, gen);
 	else if (len)
 		n = io_co_write_once(ln, f, buf, len, *off, gen);
+	rahead_write_end(f->data);
 	if (n < (ssize_t)len)
 		give_place(f->data, *off + (uint64_t)(n > 0 ? n : 0), *off + len);
 	if (n > 0)

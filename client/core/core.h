@@ -26,6 +26,8 @@
 #define IO_WINDOW MAX_BULK /* a request is handled in pieces of this many bytes */
 #define IO_PARTS (IO_WINDOW / STRIPE_SIZE_UNIT + 2)
 #define MAX_DIRTY_MB 64 /* kept by write-behind, unless max_dirty_mb says otherwise */
+#define MAX_READ_AHEAD_MB 256
+#define MAX_READ_AHEAD_PER_FILE_MB 32
 #define FAN_MAX 64 /* fibers of one fan-out */
 
 /* Counters of llite.*.stats: name, unit. */
@@ -115,6 +117,7 @@ struct fs {
 	TAILQ_HEAD(, file) kept; /* see kept.c */
 	uint32_t nkept;
 	uint32_t max_dirty_mb, max_cached_mb; /* tunables */
+	uint32_t max_read_ahead_mb, max_read_ahead_per_file_mb;
 	uint64_t grant_seq; /* orders shares and losses */
 	struct mtime_seen mtimes[MTIME_CACHE];
 	struct link_seen links[LINK_CACHE];
@@ -139,7 +142,7 @@ struct io {
 	uint32_t flags, trunc_gen;
 	uint64_t written_ns; /* 0: just now */
 	struct grant *grant; /* or NULL */
-	bool write;
+	bool write, ahead; /* ahead: nobody reads it yet */
 	struct layout_run run[IO_PARTS];
 	struct io_part part[IO_PARTS];
 	struct iovec iov[IO_PARTS];

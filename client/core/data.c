@@ -133,6 +133,8 @@ static void note_grant(struct data *d, uint64_t session, uint64_t seq, uint32_t 
 	}
 	if (d->mode != LEASE_EXCLUSIVE)
 		d->size_known = false;
+	if (d->mode == LEASE_CONTENDED)
+		rahead_cut(d, 0, 0);
 	if (!d->token && !d->recalling && !d->held && somebody_waits(d)) {
 		d->token = true;
 		d->busy++;
@@ -303,6 +305,7 @@ void data_co_hold(struct lane *ln, struct data *d)
 	d->held++;
 	while (d->busy)
 		xwait_co(&d->q, &d->lock, ln->loop);
+	rahead_cut(d, 0, 0);
 	pthread_mutex_unlock(&d->lock);
 	wback_co_flush(ln, d);
 }
@@ -415,6 +418,7 @@ static void co_drop_lease(struct lane *ln, struct data *d)
 	while (d->nclosing && !d->nwriters)
 		xwait_co(&d->q, &d->lock, ln->loop);
 	co_forget_all_pages(ln, d);
+	rahead_cut(d, 0, 0);
 	d->mode = 0;
 	d->size_known = false;
 }
@@ -521,6 +525,7 @@ static void co_lose(struct lane *ln, struct data *d, uint64_t session)
 	d->mode = 0;
 	d->floor = 0;
 	d->size_known = false;
+	rahead_cut(d, 0, 0); /* and what is on its way, by whoever is in under the old lease */
 	if (!d->recalling) { /* else its pages are being forgotten */
 		recalling_begin(d);
 		co_forget_all_pages(ln, d);

@@ -12,12 +12,16 @@
  * them it waits for those that are being read; so these reads wait for no lease: they go to the
  * objects (DATA_BYPASS), and the kernel is told once more.
  *
+ * Bytes that were fetched before anybody read them (`pages`) are under the same leases; rahead.c.
+ *
  * Functions with co_ suspend. See mds/data.c for who gets which lease.
  */
 #pragma once
 #include "client/core/dirty.h"
 #include "client/core/fs.h"
+#include "client/core/pages.h"
 #include "client/core/xwait.h"
+#include <stdatomic.h>
 
 struct fs;
 struct lane;
@@ -67,14 +71,18 @@ struct data {
 	bool size_known; /* under EXCLUSIVE */
 	uint64_t size;
 
+	struct pages pages;
+	uint64_t pages_counted; /* of their bytes, in ahead_bytes */
+	uint32_t writes;	/* that are on their way: nothing is fetched ahead */
+
 	/* under fs->lock */
 	uint32_t refs;
-	bool on_dirty_list, idle;
+	bool on_dirty_list, on_ahead_list, idle;
 	struct file *kept; /* see kept.c */
 	uint64_t cached;   /* bytes given to the kernel since it was told to forget them */
 	TAILQ_ENTRY(data) cached_link;
 	LIST_ENTRY(data) hash;
-	TAILQ_ENTRY(data) idle_link, dirty_link;
+	TAILQ_ENTRY(data) idle_link, dirty_link, ahead_link;
 };
 
 #define DATA_BUCKETS  4096
@@ -82,9 +90,13 @@ struct data {
 
 struct data_table {
 	LIST_HEAD(, data) bucket[DATA_BUCKETS];
-	TAILQ_HEAD(data_list, data) idle, dirty;
+	TAILQ_HEAD(data_list, data) idle, dirty, ahead_list;
 	TAILQ_HEAD(, data) cached; /* longest not read into first */
-	uint64_t cached_bytes;
+	uint64_t cached_bytes, ahead_bytes;
+	struct {
+		atomic_ullong hits, misses, unread; /* pages */
+		atomic_ullong fetches, full;
+	} ahead; /* see get_read_ahead_stats() */
 	bool trimming;
 	uint32_t nidle;
 	uint64_t dirty_bytes;
@@ -149,6 +161,21 @@ void data_recall(struct lane *ln, const struct mds_recall *recall);
 void data_co_lose_all(struct lane *ln, uint64_t session);
 /* Everything that was begun under lost leases is over, and what was dirty is at the objects. */
 void data_co_settle_all(struct lane *ln);
+
+/* ---- rahead.c ---- read-ahead; of open files between data_co_enter() and data_leave() */
+/* A read begins: what may be read next is fetched. */
+void rahead_read(struct lane *ln, struct file *f, uint64_t off, uint64_t len, enum data_need need,
+		 enum data_how how);
+/* The first bytes of a read, as many as are here or on their way. */
+size_t rahead_co_take(struct lane *ln, struct file *f, void *buf, size_t len, uint64_t off,
+		      enum data_how how);
+/* Waits for all fetches through an open file that nobody uses any more. */
+void rahead_co_settle(struct lane *ln, struct file *f);
+/* What was fetched of the range is void; a len of 0 is everything from off on. d->lock is held. */
+void rahead_cut(struct data *d, uint64_t off, uint64_t len);
+/* Around every change of bytes of the file, here or at the objects. */
+void rahead_write_begin(struct data *d, uint64_t off, uint64_t len);
+void rahead_write_end(struct data *d);
 
 /* ---- wback.c ---- write-behind */
 /* Takes the bytes, to be written later, or writes them now if there is no promise of space for them

@@ -12,6 +12,7 @@ void data_table_init(struct data_table *t)
 {
 	TAILQ_INIT(&t->idle);
 	TAILQ_INIT(&t->dirty);
+	TAILQ_INIT(&t->ahead_list);
 	TAILQ_INIT(&t->cached);
 	xwait_init(&t->room);
 }
@@ -52,6 +53,7 @@ static struct data *data_create(struct fs *fs, const struct fid *fid)
 	pthread_mutex_init(&d->lock, NULL);
 	xwait_init(&d->q);
 	dirty_init(&d->dirty);
+	pages_init(&d->pages);
 	LIST_INSERT_HEAD(&fs->data.bucket[bucket_of(fid)], d, hash);
 	return d;
 }
@@ -69,6 +71,10 @@ static void data_destroy(struct data *d)
 {
 	data_uncount(d);
 	assert(!d->refs && !d->busy && !d->dirty.n);
+	(void)pages_cut(&d->pages, 0, 0);
+	d->fs->data.ahead_bytes -= d->pages_counted;
+	if (d->on_ahead_list)
+		TAILQ_REMOVE(&d->fs->data.ahead_list, d, ahead_link);
 	if (d->idle) {
 		TAILQ_REMOVE(&d->fs->data.idle, d, idle_link);
 		d->fs->data.nidle--;
@@ -180,12 +186,17 @@ struct data **data_all(struct fs *fs, uint32_t *n)
 
 /* ---- a limit ---- */
 
+static bool is_too_much(const struct fs *fs)
+{
+	return fs->data.cached_bytes + fs->data.ahead_bytes > (uint64_t)fs->max_cached_mb << 20;
+}
+
 static struct data *too_much(struct fs *fs)
 {
 	struct data *d = NULL;
 
 	fs_lock(fs);
-	if (fs->data.cached_bytes > (uint64_t)fs->max_cached_mb << 20)
+	if (is_too_much(fs))
 		d = TAILQ_FIRST(&fs->data.cached);
 	if (d)
 		data_ref(d);
@@ -217,7 +228,7 @@ void data_cached(struct lane *ln, struct data *d, uint64_t n)
 	TAILQ_INSERT_TAIL(&fs->data.cached, d, cached_link);
 	d->cached += n;
 	fs->data.cached_bytes += n;
-	trim = fs->data.cached_bytes > (uint64_t)fs->max_cached_mb << 20 && !fs->data.trimming;
+	trim = is_too_much(fs) && !fs->data.trimming;
 	fs->data.trimming |= trim;
 	fs_unlock(fs);
 	if (trim)

@@ -107,12 +107,19 @@ void file_note(struct file *f, uint32_t comp, uint32_t stripe, const struct obj_
 	pthread_mutex_lock(&f->lock);
 	objs_note(&f->objs, objs_index(f->layout, comp, stripe), s);
 	if (read_at) {
-		f->read_at = read_at;
+		f->read_at = read_at > 0 ? read_at : f->read_at;
 	} else {
 		f->wrote = true;
 		if (s->mtime > f->mtime)
 			f->mtime = s->mtime;
 	}
+	pthread_mutex_unlock(&f->lock);
+}
+
+void file_read_here(struct file *f, int64_t read_at)
+{
+	pthread_mutex_lock(&f->lock);
+	f->read_at = read_at;
 	pthread_mutex_unlock(&f->lock);
 }
 
@@ -203,6 +210,18 @@ uint64_t file_size_hint(struct file *f)
 
 	pthread_mutex_lock(&f->lock);
 	size = f->size_hint;
+	pthread_mutex_unlock(&f->lock);
+	return size;
+}
+
+uint64_t file_size_seen(struct file *f)
+{
+	uint64_t size;
+
+	pthread_mutex_lock(&f->lock);
+	size = f->size_hint;
+	if (f->objs.n)
+		size = max_u64(size, objs_size(&f->objs, f->layout));
 	pthread_mutex_unlock(&f->lock);
 	return size;
 }

@@ -4,6 +4,7 @@
  * Functions with co_ suspend; all others may be called on any thread.
  */
 #pragma once
+#include "client/core/ahead.h"
 #include "client/core/data.h"
 #include "client/core/objects.h"
 #include <pthread.h>
@@ -21,6 +22,8 @@ struct file {
 	struct fs *fs;
 	struct fid fid;
 	struct data *data;
+	struct ahead ahead; /* this and the next under data->lock */
+	uint32_t fetches;   /* on their way */
 	bool counted;	      /* data_co_opening() has no data_closed() yet */
 	bool cached;	      /* above, see file_is_cached() */
 	uint32_t errors_seen; /* see wback_error() */
@@ -59,9 +62,12 @@ must_check int file_co_layout(struct lane *ln, struct file *f, bool instantiate,
 /* After -ESTALE of an OST: a truncation happened. */
 must_check int file_co_refresh(struct lane *ln, struct file *f);
 uint32_t file_trunc_gen(struct file *f);
-/* A server told of an object after a write (read_at 0) or a read (when) through f. */
+/* A server told of an object after a write (read_at 0), a read (when), or a fetch that nobody reads
+ * yet (-1) through f. */
 void file_note(struct file *f, uint32_t comp, uint32_t stripe, const struct obj_state *s,
 	       int64_t read_at);
+/* Bytes were read through f that were here. */
+void file_read_here(struct file *f, int64_t read_at);
 /* Bytes were written through f that are not at the objects yet. */
 void file_wrote(struct file *f);
 /* Somebody here set the access time: what was read before does not count any more. */
@@ -74,6 +80,8 @@ bool file_knows_size(struct fs *fs, const struct fid *fid, uint64_t open_seq, st
 int64_t file_newest_mtime(struct fs *fs, const struct fid *fid);
 /* What the MDS said last: a file may be longer than its objects can prove. */
 uint64_t file_size_hint(struct file *f);
+/* At least so long, by that or by what the objects said. */
+uint64_t file_size_seen(struct file *f);
 
 /* ---- kept.c ---- */
 /* Keeps a file that was closed here; false: close it at the MDS. */
@@ -93,6 +101,8 @@ ssize_t io_co_write_once(struct lane *ln, struct file *f, const uint8_t *buf, si
 			 uint64_t off, uint32_t trunc_gen);
 /* Bytes may be kept here for a while: nobody asked for them to be at the servers. */
 bool io_may_keep(const struct file *f, enum data_how how);
+/* Reads without anybody having asked: no access time. */
+ssize_t io_co_fetch(struct lane *ln, struct file *f, uint8_t *buf, size_t len, uint64_t off);
 /* The same for an extent of bytes that were kept. */
 ssize_t io_co_write_behind(struct lane *ln, const struct dirty_extent *e);
 /* ---- append.c ---- */

@@ -146,6 +146,11 @@ int fs_co_fallocate(struct lane *ln, struct file *file, int mode, uint64_t off, 
 int64_t fs_co_lseek(struct lane *ln, struct file *file, uint64_t off, int whence);
 ssize_t fs_co_copy_range(struct lane *ln, struct file *in, uint64_t in_off, struct file *out,
 			 uint64_t out_off, size_t len);
+enum fs_advice { FS_WILL_NEED, FS_DONT_NEED };
+/* Will need: fetches the range, of a large one as much from its start as read-ahead may keep of a
+ * file, and with wait until it has come. Don't need: this client forgets what it keeps of it. */
+int fs_co_advise(struct lane *ln, struct file *file, enum fs_advice advice, uint64_t off,
+		 uint64_t len, bool wait);
 /* A failure of write-behind that nobody was told of through this file; 0: none. */
 int fs_pending_error(struct file *file);
 /* The cache above may keep pages of this open file, until it is told to forget them. */

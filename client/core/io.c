@@ -84,7 +84,8 @@ static int part_read(struct io *io, struct io_part *p, struct target *t, uint32_
 	p->osize = r.size;
 	p->exists = r.flags & OBJ_EXISTS;
 	s = state_of(r.size, r.blocks, r.mtime, r.version);
-	file_note(io->file, p->run->comp, p->run->stripe, &s, loop_realtime(io->lane->loop));
+	file_note(io->file, p->run->comp, p->run->stripe, &s,
+		  io->ahead ? -1 : loop_realtime(io->lane->loop));
 	return 0;
 }
 
@@ -255,7 +256,7 @@ struct windows {
 	struct lane *ln;
 	struct file *f;
 	const struct layout *l;
-	bool write;
+	bool write, ahead;
 	uint32_t trunc_gen;
 	uint64_t written_ns;
 	struct grant *grant;
@@ -276,6 +277,7 @@ static ssize_t window(const struct windows *w, uint8_t *buf, uint32_t len, uint6
 	io->file = w->f;
 	io->layout = w->l;
 	io->write = w->write;
+	io->ahead = w->ahead;
 	io->flags = w->f->flags & (O_SYNC | O_DSYNC) && !w->written_ns ? OSS_WRITE_SYNC : 0;
 	io->trunc_gen = w->trunc_gen;
 	io->written_ns = w->written_ns;
@@ -394,6 +396,7 @@ static ssize_t write_under_lease(struct lane *ln, struct file *f, const uint8_t 
 
 	if (rc)
 		return rc;
+	rahead_write_begin(f->data, off, len);
 	if (io_may_keep(f, how)) {
 		/* Its place at the objects must not depend on anybody later. */
 		const struct layout *l;
@@ -405,6 +408,7 @@ static ssize_t write_under_lease(struct lane *ln, struct file *f, const uint8_t 
 		n = io_co_write_once(ln, f, buf, len, off, gen);
 		data_wrote_to(f->data, off + len);
 	}
+	rahead_write_end(f->data);
 	if (n > 0)
 		data_co_wrote(ln, f->data, off, (uint64_t)n);
 	data_leave(f->data, how);
@@ -491,8 +495,10 @@ ssize_t fs_co_write_page(struct lane *ln, struct file *f, const void *buf, size_
 	ssize_t n;
 	OP_TIMER(ln, write);
 
+	rahead_write_begin(f->data, off, len);
 	wback_co_flush_range(ln, f->data, off, len); /* bytes of write(2), older than these */
 	n = write_page(ln, f, buf, len, off);
+	rahead_write_end(f->data);
 	if (n > 0)
 		stat_add(&ln->stats[FS_STAT_write_bytes], (uint64_t)n);
 	else
@@ -512,13 +518,23 @@ static ssize_t read_objects(struct lane *ln, struct file *f, uint8_t *buf, size_
 	return rc || !w.l ? rc : io_co_run(&w);
 }
 
+ssize_t io_co_fetch(struct lane *ln, struct file *f, uint8_t *buf, size_t len, uint64_t off)
+{
+	struct windows w = {.ln = ln, .f = f, .ahead = true, .buf = buf, .len = len, .off = off};
+	int rc = file_co_layout(ln, f, false, &w.l);
+
+	return rc || !w.l ? rc : io_co_run(&w);
+}
+
 /* What is dirty here is newer than what is there; and bytes behind what is there are only known
  * here. */
-static ssize_t read_both(struct lane *ln, struct file *f, uint8_t *buf, size_t len, uint64_t off)
+static ssize_t read_both(struct lane *ln, struct file *f, uint8_t *buf, size_t len, uint64_t off,
+			 enum data_how how)
 {
 	struct data *d = f->data;
 	enum dirty_part part;
 	bool behind;
+	size_t here;
 	ssize_t n;
 
 	pthread_mutex_lock(&d->lock);
@@ -529,11 +545,15 @@ static ssize_t read_both(struct lane *ln, struct file *f, uint8_t *buf, size_t l
 		return (ssize_t)len;
 	if (part == DIRTY_PART)
 		wback_co_flush(ln, d);
-	n = read_objects(ln, f, buf, len, off);
-	if (n < 0 || (size_t)n == len || !behind)
-		return n;
-	wback_co_flush(ln, d);
-	return read_objects(ln, f, buf, len, off);
+	here = rahead_co_take(ln, f, buf, len, off, how);
+	if (here == len)
+		return (ssize_t)len;
+	n = read_objects(ln, f, buf + here, len - here, off + here);
+	if (n >= 0 && (size_t)n < len - here && behind) {
+		wback_co_flush(ln, d);
+		n = read_objects(ln, f, buf + here, len - here, off + here);
+	}
+	return n >= 0 ? (ssize_t)here + n : here ? (ssize_t)here : n;
 }
 
 static ssize_t read_under_lease(struct lane *ln, struct file *f, void *buf, size_t len,
@@ -549,7 +569,9 @@ static ssize_t read_under_lease(struct lane *ln, struct file *f, void *buf, size
 	rc = data_co_enter(ln, f->data, need, &how);
 	if (rc)
 		return rc;
-	n = read_both(ln, f, buf, min_u64(len, MAX_FILE_SIZE - off), off);
+	len = min_u64(len, MAX_FILE_SIZE - off);
+	rahead_read(ln, f, off, len, need, how);
+	n = read_both(ln, f, buf, len, off, how);
 	if (n > 0 && need == DATA_FILL)
 		data_cached(ln, f->data, (uint64_t)n);
 	data_leave(f->data, how);

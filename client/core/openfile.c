@@ -394,6 +394,7 @@ void fs_co_release(struct lane *ln, struct file *f)
 	file_uncount(f);
 	if ((f->flags & O_ACCMODE) != O_RDONLY)
 		wback_co_flush(ln, f->data);
+	rahead_co_settle(ln, f);
 	pthread_mutex_lock(&f->lock);
 	read_at = f->fs->cfg.noatime ? 0 : f->read_at;
 	f->read_at = 0;

@@ -209,12 +209,30 @@ static int get_data_stats(void *arg, struct wbuf *w)
 
 	fs_lock(fs);
 	put(w,
-	    "dirty_bytes: %llu\ncached_bytes: %llu\nidle_files: %u\nkept_open: %u\n"
+	    "dirty_bytes: %llu\ncached_bytes: %llu\nread_ahead_bytes: %llu\nidle_files: %u\n"
+	    "kept_open: %u\n"
 	    "acquired: %llu\nrecalled: %llu",
 	    (unsigned long long)fs->data.dirty_bytes,
-	    (unsigned long long)fs->data.cached_bytes, fs->data.nidle, fs->nkept,
+	    (unsigned long long)fs->data.cached_bytes,
+	    (unsigned long long)fs->data.ahead_bytes, fs->data.nidle, fs->nkept,
 	    (unsigned long long)fs->data.acquired, (unsigned long long)fs->data.recalled);
 	fs_unlock(fs);
+	return w->rc;
+}
+
+static int get_read_ahead_stats(void *arg, struct wbuf *w)
+{
+	struct fs *fs = arg;
+	struct data_table *t = &fs->data;
+
+	stats_print_head(w, real_now(), fs->start_real);
+	put(w,
+	    "hits %llu samples [pages]\nmisses %llu samples [pages]\n"
+	    "read but discarded %llu samples [pages]\nhit max r-a issue %llu samples [reqs]\n"
+	    "async readahead %llu samples [reqs]",
+	    atomic_load(&t->ahead.hits), atomic_load(&t->ahead.misses),
+	    atomic_load(&t->ahead.unread), atomic_load(&t->ahead.full),
+	    atomic_load(&t->ahead.fetches));
 	return w->rc;
 }
 
@@ -224,12 +242,12 @@ struct row {
 	param_set_fn *set;
 };
 
-static int add_llite_u32(struct fs *fs, const char *what, uint32_t *v)
+static int add_llite_u32(struct fs *fs, const char *what, uint32_t *v, uint32_t min)
 {
 	char name[MAX_PARAM_NAME];
 
 	snprintf(name, sizeof(name), "llite.%s-%s.%s", fs->cfg.source.fsname, fs->instance, what);
-	return param_add_u32(fs->params, name, v, 1, UINT32_MAX);
+	return param_add_u32(fs->params, name, v, min, UINT32_MAX);
 }
 
 int param_add_fs(struct fs *fs)
@@ -239,11 +257,11 @@ int param_add_fs(struct fs *fs)
 		{"uuid", get_uuid, NULL},
 		{"fstype", get_fstype, NULL},
 		{"blocksize", get_blocksize, NULL},
-		{"max_read_ahead_mb", get_zero, NULL},
 		{"xattr_cache", get_zero, NULL},
 		{"lanes", get_lanes, NULL},
 		{"lease_stats", get_lease_stats, NULL},
 		{"data_stats", get_data_stats, NULL},
+		{"read_ahead_stats", get_read_ahead_stats, NULL},
 	};
 	char name[MAX_PARAM_NAME];
 	uint32_t i;
@@ -255,9 +273,14 @@ int param_add_fs(struct fs *fs)
 		rc = param_add(fs->params, name, rows[i].get, rows[i].set, fs);
 	}
 	if (rc == 0)
-		rc = add_llite_u32(fs, "max_dirty_mb", &fs->max_dirty_mb);
+		rc = add_llite_u32(fs, "max_dirty_mb", &fs->max_dirty_mb, 1);
 	if (rc == 0)
-		rc = add_llite_u32(fs, "max_cached_mb", &fs->max_cached_mb);
+		rc = add_llite_u32(fs, "max_cached_mb", &fs->max_cached_mb, 1);
+	if (rc == 0)
+		rc = add_llite_u32(fs, "max_read_ahead_mb", &fs->max_read_ahead_mb, 0);
+	if (rc == 0)
+		rc = add_llite_u32(fs, "max_read_ahead_per_file_mb",
+				   &fs->max_read_ahead_per_file_mb, 0);
 	snprintf(name, sizeof(name), "mgc.MGC-%s.import", fs->instance);
 	if (rc == 0)
 		rc = param_add(fs->params, name, get_mgc_import, NULL, fs);

@@ -127,8 +127,10 @@ static int falloc_under_lease(struct fan_objs *a)
 	rc = data_co_enter(a->ln, d, DATA_WRITE, &how);
 	if (rc)
 		return rc;
+	rahead_write_begin(d, a->off, a->end - a->off);
 	wback_co_flush(a->ln, d);
 	rc = lane_co_fan(a->ln, objs_count(a->l), falloc_one, a);
+	rahead_write_end(d);
 	if (!(a->mode & FALLOC_FL_KEEP_SIZE))
 		data_wrote_to(d, a->end);
 	data_co_wrote(a->ln, d, a->off, a->end - a->off);
