@@ -6,17 +6,17 @@
 own_cluster --oss 1 --osts 2
 MIB=1048576
 
-ost_stat() { # COLUMN PATTERN: summed up over the OSTs, as mount A counted
-	lctl get_param -n --mount "$MA" "osc.*.stats" | awk -v c="$1" -v k="$2" '$1 ~ k { n += $c } END { printf "%d\n", n }'
+sent() { # reads that mount A has sent to the OSTs
+	lctl get_param -n --mount "$MA" "osc.*.stats" | awk '$1 ~ "read" { n += $2 } END { print n + 0 }'
 }
-on_osts() { # what the reads of mount A have moved on the OSTs so far
+counted() { # NAME: in read_ahead_stats
 	lctl get_param -n --mount "$MA" 'llite.*.read_ahead_stats' | awk -v k="$1" 'index($0, k) == 1 { print $(NF - 2) }'
 }
 requests() { # COMMAND...: how many reads it sends to OSTs
 	local r
-	r=$(ost_stat 2 read)
+	r=$(sent)
 	"$@" >"$WORK/out" 2>&1 || fail "$*: $(tail -n 3 "$WORK/out")"
-	echo $(($(ost_stat 2 read) - r))
+	echo $(($(sent) - r))
 }
 py() { "$PY" "$HERE/read_ahead.py" "$@"; }
 at_most() { # WHAT IS LIMIT
@@ -36,8 +36,11 @@ for p in forward backward strided wide random; do
 	*) at_most "16 MiB in steps of 4 KiB ($p)" "$N" 60 ;;
 	esac
 done
-is "random reading fetched nothing ahead" "$(fresh r2; n=$(on_osts 'async readahead'); py random "$A/r2" "$WORK/copy"; echo $(($(on_osts 'async readahead') - n)))" 0
-check "reads that were fetched before: $(on_osts hits) pages" test "$(on_osts hits)" -gt 8000
+fresh random2
+N=$(counted 'async readahead')
+py random "$A/random2" "$WORK/copy"
+is "random reading fetched nothing ahead" "$(($(counted 'async readahead') - N))" 0
+check "reads that were fetched before: $(counted hits) pages" test "$(counted hits)" -gt 8000
 fresh direct
 N=$(requests py direct-forward "$A/direct" "$WORK/copy")
 check "O_DIRECT gets none: $N requests" test "$N" -ge 4096

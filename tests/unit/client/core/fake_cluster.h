@@ -55,6 +55,9 @@ struct fake {
 	/* what is to happen */
 	int64_t now;
 	void (*before_write)(struct fake *f);
+	bool hold_reads; /* have seen the bytes, and do not answer yet */
+	uint32_t held, ncopies;
+	void *copies[16];
 };
 
 static struct fake *fake;
@@ -344,6 +347,22 @@ static UNUSED int fake_oss_write(struct rpc_op *op, const void *qv, void *pv)
 	return 0;
 }
 
+/* The reply has the bytes of now, whatever becomes of the object. */
+static UNUSED void fake_hold_read(struct iovec *iov)
+{
+	void *copy = malloc(iov->iov_len);
+
+	assert_non_null(copy);
+	memcpy(copy, iov->iov_base, iov->iov_len);
+	fake->held++;
+	while (fake->hold_reads)
+		co_sleep(NSEC_PER_MSEC);
+	fake->held--;
+	iov->iov_base = copy;
+	assert_true(fake->ncopies < ARRAY_SIZE(fake->copies));
+	fake->copies[fake->ncopies++] = copy; /* freed at the end: it is sent after this */
+}
+
 static UNUSED int fake_oss_read(struct rpc_op *op, const void *qv, void *pv)
 {
 	struct fake_obj *o = &fake_of(op)->obj;
@@ -357,6 +376,8 @@ static UNUSED int fake_oss_read(struct rpc_op *op, const void *qv, void *pv)
 		*iov = (struct iovec){o->data + q->off, min_u64(q->len, o->size - q->off)};
 		op->out = iov;
 		op->out_n = 1;
+		if (fake->hold_reads)
+			fake_hold_read(iov);
 	}
 	FAKE_ATTR(p, o);
 	return 0;
@@ -529,5 +550,7 @@ static UNUSED void fake_run(fake_fn *fn)
 	layout_free(fake->layout);
 	fiber_pool_drain();
 	rpc_frame_drain();
+	while (fake->ncopies)
+		free(fake->copies[--fake->ncopies]);
 	free(fake);
 }
