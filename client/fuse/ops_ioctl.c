@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ops_ioctl.c - the two ioctls by which MPI-IO libraries and IOR set and read striping on
- * Lustre.
+/* ops_ioctl.c - the ioctls by which MPI-IO libraries and IOR set and read striping on Lustre, and
+ * by which programs give advice.
  *
  * Their old numbers say that the argument is 8 bytes long while it is a whole struct
  * lov_user_md, and FUSE copies what the number says. So the structure is read from (and written
@@ -9,6 +9,7 @@
  * and are treated alike.
  */
 #include "client/fuse/face.h"
+#include "common/ladvise.h"
 #include "common/lov.h"
 #include <endian.h>
 #include <fcntl.h>
@@ -126,6 +127,50 @@ static int ioc_path2fid(const struct fid *fid, const struct cred *cred, void *ar
 	return caller_write((pid_t)cred->pid, arg, &out, sizeof(out));
 }
 
+static int advise(struct flane *fl, struct file *file, const struct ladvise *a, bool wait)
+{
+	if (a->end <= a->start)
+		return -EINVAL;
+	switch (a->advice) {
+	case LADVISE_WILLREAD:
+	case LADVISE_DONTNEED:
+		return fs_co_advise(fl->ln, file,
+				    a->advice == LADVISE_WILLREAD ? FS_WILL_NEED : FS_DONT_NEED,
+				    a->start, a->end - a->start, wait);
+	case LADVISE_LOCKAHEAD:
+	case LADVISE_LOCKNOEXPAND:
+		return -EOPNOTSUPP; /* leases are on whole files */
+	default:
+		return -EINVAL;
+	}
+}
+
+/* Several advices in one call; the first error ends it. */
+static int ioc_ladvise(struct flane *fl, struct fuse_file_info *fi, const struct cred *cred,
+		       const uint8_t *arg, unsigned flags)
+{
+	HOLD_FILE(fi);
+	struct ladvise_head h;
+	struct ladvise a;
+	uint32_t i;
+	int rc;
+
+	if (flags & FUSE_IOCTL_DIR || !fi_file(fi))
+		return -ENOTTY;
+	rc = caller_read((pid_t)cred->pid, arg, &h, sizeof(h));
+	if (rc)
+		return rc;
+	if (h.magic != LADVISE_MAGIC || !h.count || h.count > LADVISE_COUNT ||
+	    h.flags & ~(uint64_t)(LADVISE_ASYNC | LADVISE_UNSET))
+		return -EINVAL;
+	for (i = 0; i < h.count && rc == 0; i++) {
+		rc = caller_read((pid_t)cred->pid, arg + sizeof(h) + i * sizeof(a), &a, sizeof(a));
+		if (rc == 0)
+			rc = advise(fl, fi_file(fi), &a, !(h.flags & LADVISE_ASYNC));
+	}
+	return rc;
+}
+
 static void op_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned int cmd, void *arg,
 		     struct fuse_file_info *fi, unsigned flags, const void *in_buf, size_t in_len,
 		     size_t out_len)
@@ -137,7 +182,6 @@ static void op_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned int cmd, void *arg
 	struct fid fid;
 	int rc;
 
-	(void)fi;
 	(void)in_buf;
 	(void)in_len;
 	(void)out_len;
@@ -158,6 +202,9 @@ static void op_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned int cmd, void *arg
 		break;
 	case IOC_PATH2FID:
 		rc = ioc_path2fid(&fid, &cred, arg);
+		break;
+	case IOC_LADVISE:
+		rc = ioc_ladvise(fl, fi, &cred, arg, flags);
 		break;
 	case IOC_GET_MDTIDX:
 		rc = caller_write((pid_t)cred.pid, arg, &mdt_index, sizeof(mdt_index));

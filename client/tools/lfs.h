@@ -12,6 +12,7 @@ int lfs_check(int argc, char **argv);
 int lfs_path2fid(int argc, char **argv);
 int lfs_fid2path(int argc, char **argv);
 int lfs_getname(int argc, char **argv);
+int lfs_ladvise(int argc, char **argv);
 
 extern const char lfs_setstripe_usage[];
 extern const char lfs_getstripe_usage[];
@@ -22,6 +23,7 @@ extern const char lfs_check_usage[];
 extern const char lfs_path2fid_usage[];
 extern const char lfs_fid2path_usage[];
 extern const char lfs_getname_usage[];
+extern const char lfs_ladvise_usage[];
 
 /* "lfs df: option '-q' is unknown" for what getopt_long() just refused; CMD_HELP. */
 int lfs_bad_option(int opt, char **argv);

@@ -16,6 +16,8 @@ static const struct tool_cmd cmds[] = {
 	{"check", lfs_check, "say which servers answer", lfs_check_usage},
 	{"path2fid", lfs_path2fid, "FID of a path", lfs_path2fid_usage},
 	{"fid2path", lfs_fid2path, "paths of a FID", lfs_fid2path_usage},
+	{"ladvise", lfs_ladvise, "say what will be read, or not be needed any more",
+	 lfs_ladvise_usage},
 	{"getname", lfs_getname, "name of the mounted file systems", lfs_getname_usage},
 	{NULL, NULL, NULL, NULL},
 };

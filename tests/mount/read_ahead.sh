@@ -59,8 +59,36 @@ printf changed | dd of="$B/forward" bs=1 seek=$((256 * 1024)) conv=notrunc statu
 is "a write of another mount to what was fetched" "$(dd bs=4k skip=48 count=1 status=none <&7 | head -c 7 | tr -d '\0')" changed
 exec 7>&-
 
-# ---- limits ----
 kept() { lctl get_param -n --mount "$MA" 'llite.*.data_stats' | awk '$1 == "read_ahead_bytes:" { print $2 }'; }
+
+# ---- advice ----
+fresh advised
+at_most "willread fetches in large requests" "$(requests lfs ladvise -a willread "$A/advised")" 32
+is "and keeps it" "$(requests py random "$A/advised" "$WORK/copy")" 0
+is "for the page cache as well" "$(requests py cached-random "$A/advised" "$WORK/copy")" 0
+check "dontneed" lfs ladvise -a dontneed -s 1M -l 1M "$A/advised"
+N=$(requests dd if="$A/advised" of=/dev/null bs=1M count=1 skip=1 status=none)
+check "and the range is read again: $N" test "$N" -ge 1
+cmp "$A/advised" "$WORK/copy"
+is "all of it is in the page cache" "$(requests cmp "$A/advised" "$WORK/copy")" 0
+check "dontneed for all of it" lfs ladvise --advice=dontneed "$A/advised"
+N=$(requests cmp "$A/advised" "$WORK/copy")
+check "makes the kernel forget it: $N" test "$N" -ge 4
+check "in the background" lfs ladvise -a willread -b -s 4k -e 1M "$A/advised"
+says() { # WHAT WANT ARGS...
+	like "$1" "$(lfs ladvise "${@:3}" 2>&1)" "$2"
+}
+says "no advice" "please give an advice type" "$A/advised"
+says "unknown advice" "invalid advice type 'nap'" -a nap "$A/advised"
+says "an empty range" "range .8192, 4096. is invalid" -a willread -s 8k -e 4k "$A/advised"
+says "no file" "please give one or more file names" -a willread
+says "locks on ranges" "cannot give advice 'locknoexpand' to file" -a locknoexpand "$A/advised"
+check_fails 4 "wrong usage" lfs ladvise -a willread -s x "$A/advised"
+check_fails 95 "not supported" lfs ladvise -a lockahead -m READ "$A/advised"
+check_fails 2 "no such file" lfs ladvise -a willread "$A/none-such"
+check_fails 25 "not on directories" lfs ladvise -a willread "$A"
+
+# ---- limits ----
 lctl set_param --mount "$MA" 'llite.*.max_read_ahead_mb=2' >/dev/null
 fresh small
 py forward "$A/small" "$WORK/copy"
