@@ -212,6 +212,25 @@ static void write_body(struct fake *f)
 OPENED_TEST(a_write_makes_void_what_is_on_its_way, write_body, LEASE_EXCLUSIVE, O_RDWR)
 OPENED_TEST(so_does_one_that_is_not_kept, write_body, LEASE_EXCLUSIVE, O_RDWR | O_SYNC)
 
+/* The OST has the bytes of a write before it, and will have others in a moment. */
+static void in_between(struct fake *f)
+{
+	assert_int_equal(d->writes, 1);
+	assert_int_equal(fs_co_advise(f->ln, file, FS_WILL_NEED, 0, LEN, false), 0);
+	assert_int_equal(d->pages.n, 0);
+}
+
+static void during_body(struct fake *f)
+{
+	uint64_t off = 1000;
+
+	f->before_write = in_between;
+	assert_int_equal(fs_co_write(f->ln, file, "bbbb", 4, &off, false, false), 4);
+	assert_null(f->before_write);
+	is(1000, 4, 'b');
+}
+OPENED_TEST(nothing_is_fetched_during_a_write, during_body, LEASE_EXCLUSIVE, O_RDWR | O_SYNC)
+
 static void page_body(struct fake *f)
 {
 	on_its_way(f);
@@ -344,6 +363,7 @@ int main(void)
 		cmocka_unit_test(what_comes_after_the_lease_was_lost_is_thrown_away),
 		cmocka_unit_test(a_write_makes_void_what_is_on_its_way),
 		cmocka_unit_test(so_does_one_that_is_not_kept),
+		cmocka_unit_test(nothing_is_fetched_during_a_write),
 		cmocka_unit_test(so_does_a_page_of_a_mapping),
 		cmocka_unit_test(an_append_is_read_behind_what_was_fetched),
 		cmocka_unit_test(what_is_written_behind_is_not_fetched),
