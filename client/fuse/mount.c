@@ -129,7 +129,7 @@ int mount_attach(const struct options *o, const char *path, int fd, uint32_t max
 	return rc;
 }
 
-/* Files bypass the page cache, so this is for what is mapped. */
+/* For files that the kernel keeps pages of; for others see client/core/ahead.h. */
 static void set_read_ahead(dev_t dev, uint32_t kb)
 {
 	char path[96];

@@ -56,7 +56,7 @@ struct options {
 	O(retry, "retry=", "try so many times more when no server answers") \
 	O(mount_timeout, "mount_timeout=", "wait for servers so long (default 30 s)") \
 	O(nocache, "nocache", "the kernel keeps no names and attributes (default: by leases)") \
-	O(read_ahead_kb, "read_ahead_kb=", "read-ahead of mapped files (default 4096)") \
+	O(read_ahead_kb, "read_ahead_kb=", "read-ahead of the kernel (default 4096)") \
 	O(param, "param=", "NAME=VALUE: set a parameter as lctl set_param does") \
 	O(fsname, "fsname=", "ignored: mount.fuse3 gives it") \
 	O(subtype, "subtype=", "ignored: mount.fuse3 gives it")

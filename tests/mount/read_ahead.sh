@@ -88,6 +88,12 @@ check_fails 95 "not supported" lfs ladvise -a lockahead -m READ "$A/advised"
 check_fails 2 "no such file" lfs ladvise -a willread "$A/none-such"
 check_fails 25 "not on directories" lfs ladvise -a willread "$A"
 
+fresh fadvised
+at_most "posix_fadvise(WILLNEED), and reading at random what it was about" "$(requests py fadvise "$A/fadvised" "$WORK/copy")" 16
+"$PY" -c 'import os, sys; fd = os.open(sys.argv[1], os.O_RDONLY); os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)' "$A/fadvised"
+N=$(requests dd if="$A/fadvised" of=/dev/null bs=64k count=1 status=none)
+check "DONTNEED: the kernel asks again: $N" test "$N" -ge 1
+
 # ---- limits ----
 lctl set_param --mount "$MA" 'llite.*.max_read_ahead_mb=2' >/dev/null
 fresh small
