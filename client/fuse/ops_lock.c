@@ -51,6 +51,16 @@ static int setlk(struct flane *fl, fuse_req_t req, const struct fid *fid, const 
 	return rc;
 }
 
+/* Lustre says ENOSYS here; of locks the kernel asks again all the same (see reply_rc()). */
+static bool refused(const struct flane *fl, fuse_req_t req)
+{
+	bool none = fl->face->opt.locks == LOCKS_NONE;
+
+	if (none)
+		fuse_reply_err(req, ENOSYS);
+	return none;
+}
+
 static struct fs_lock lock_of(const struct flock *l, uint64_t owner)
 {
 	struct fs_lock lk = {
@@ -76,7 +86,9 @@ static void op_getlk(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi, 
 	struct fid fid;
 	int rc;
 
-	rc = fl->face->opt.locks == LOCKS_NONE ? -EOPNOTSUPP : face_fid(fl->face, ino, &fid);
+	if (refused(fl, req))
+		return;
+	rc = face_fid(fl->face, ino, &fid);
 	if (rc == 0)
 		rc = fs_co_getlk(fl->ln, &fid, &lk);
 	if (rc) {
@@ -98,8 +110,10 @@ static void op_setlk(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi, 
 	struct fid fid;
 	int rc;
 
+	if (refused(fl, req))
+		return;
 	lk.handle = file_handle(fi_file(fi));
-	rc = fl->face->opt.locks == LOCKS_NONE ? -EOPNOTSUPP : face_fid(fl->face, ino, &fid);
+	rc = face_fid(fl->face, ino, &fid);
 	if (rc == 0)
 		rc = setlk(fl, req, &fid, &lk, sleep && lk.type != F_UNLCK);
 	reply_rc(req, rc);
@@ -113,8 +127,10 @@ static void op_flock(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi, 
 	struct fid fid;
 	int rc;
 
+	if (refused(fl, req))
+		return;
 	lk.type = op & LOCK_EX ? F_WRLCK : op & LOCK_SH ? F_RDLCK : F_UNLCK;
-	rc = fl->face->opt.locks == LOCKS_NONE ? -EOPNOTSUPP : face_fid(fl->face, ino, &fid);
+	rc = face_fid(fl->face, ino, &fid);
 	if (rc == 0)
 		rc = setlk(fl, req, &fid, &lk, !(op & LOCK_NB) && lk.type != F_UNLCK);
 	reply_rc(req, rc);

@@ -81,6 +81,40 @@ check "umount" umount "$WORK/x"
 check "several addresses of one server" timeout 90 mount -t sheen "$DEAD,$NID:/ways" "$WORK/x"
 check "umount" umount "$WORK/x"
 
+# Locks: the last of these options wins. What the holder has is asked for on the same mount and on another.
+locks() { # LOCKER ASKER: "flock fcntl" as the asker gets them
+	"$PY" - "$1" "$2" <<-'END' | paste -sd ' '
+		import errno, fcntl, os, sys
+		held = open(sys.argv[1], "r+")
+		try:
+		    fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+		    fcntl.lockf(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+		except OSError:
+		    pass
+		for lock in fcntl.flock, fcntl.lockf:
+		    if os.fork() == 0:  # who closes a file loses all of his fcntl locks
+		        try:
+		            with open(sys.argv[2], "r+") as f:
+		                lock(f, fcntl.LOCK_EX | fcntl.LOCK_NB)
+		            print("granted", flush=True)
+		        except OSError as e:
+		            print(errno.errorcode[e.errno], flush=True)
+		        os._exit(0)
+		    os.wait()
+	END
+}
+for o in flock noflock,flock localflock noflock; do
+	check "mount -o $o" timeout 60 mount -t sheen "$NID:/ways" "$WORK/x" -o "$o"
+	case $o in
+	*localflock) here="EAGAIN EAGAIN" there="granted granted" ;;
+	noflock) here="ENOSYS ENOSYS" there="granted granted" ;;
+	*) here="EAGAIN EAGAIN" there="EAGAIN EAGAIN" ;;
+	esac
+	is "$o: locks on the same mount" "$(locks "$WORK/x/file" "$WORK/x/file")" "$here"
+	is "$o: locks on another" "$(locks "$WORK/x/file" "$A/file")" "$there"
+	check "umount" umount "$WORK/x"
+done
+
 no_mount() { ! is_mounted "$WORK/x" && ! pgrep -f "[s]heen .*$WORK/x" >/dev/null; }
 refused() { # "what" REGEX mount arguments
 	local what=$1 re=$2
