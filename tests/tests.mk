@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Tests: included by the top Makefile.
 
+comma := ,
 # Daemons' main.c stay out: each test is its own program.
 LIB_SRC := $(filter-out %/main.c,$(COMMON) $(MGS) $(MDS) $(OSS) $(CORE) $(FUSE)) \
 	$(filter-out %_main.c,$(wildcard client/tools/*.c))
@@ -19,6 +20,11 @@ $(B)/unit/%: $(OBJ)/tests/unit/%.o $(OBJ)/lib.a
 .PHONY: unit
 unit: $(UNIT_BIN) ## unit tests (MODE=asan or tsan for sanitizer runs)
 	@tests/unit/run $(UNIT_BIN)
+
+# ---- a client that must be caught: see tests/mount/broken/broken.c ----
+$(OBJ)/tests/mount/broken/broken.o: private ALL_CFLAGS += $(FUSE_CFLAGS)
+$(B)/tests/sheen-broken: $(OBJ)/tests/mount/broken/broken.o $(call o,$(FUSE) $(CORE)) $(OBJ)/common.a
+	$(call link,-Wl$(comma)--wrap=notifier_co_invalidate $(FUSE_LIBS) $(LIBS))
 
 # ---- generated documents ----
 $(B)/gen/%: $(OBJ)/tests/gen/%.o $(OBJ)/lib.a
@@ -58,8 +64,9 @@ fuzz: ## fuzz every parser, FUZZ_SECONDS each (default 60)
 	@tests/fuzz/run $(or $(FUZZ_SECONDS),60)
 soak: all check-deps ## the long versions of the mount tests
 	@tests/soak/run
-soak-coherence: all check-deps ## an hour of histories from several mounts, checked; builds that must fail
-	@tests/soak/run coherence
+soak-coherence: all check-deps ## an hour of histories from several mounts, checked; clients that must fail; real work
+	@tests/soak/run coherence broken two_mounts_fsx mmap_pingpong realwork_dbench
+	@tests/mount/run $(sort $(basename $(notdir $(wildcard tests/mount/realwork_*.sh))))
 $(B)/bench/%: $(OBJ)/tests/bench/%.o $(OBJ)/lib.a
 	$(say) LD $@
 	@mkdir -p $(@D)

@@ -2,32 +2,38 @@
 # SPDX-License-Identifier: Apache-2.0
 """Is what several mounts show linearizable? Processes on all mounts write and read registers, and every history is checked.
 
-usage: coherence.py [--seconds N] [--round N] [--procs N] [--seed N] MOUNT MOUNT...   (the same directory on each)
+usage: coherence.py [--seconds N] [--round N] [--procs N] [--seed N] [--only KIND,...] [--without KIND,...] --checker PROGRAM
+                    MOUNT MOUNT...   (the same directory on each)
 
-A register is one thing of the file system that has a value: the time of a file, its size, its first bytes, an attribute,
-what a name leads to, what a directory contains. Written values are unique, so each read tells which write it saw. Start and end of each
-operation are taken from one clock. A history of a register is linearizable if and only if (Gibbons and Korach, "Testing
-shared memories", SIAM J. Comput. 26, 1997): no read ends before its write begins, no two forward zones overlap,
-and no backward zone lies within a forward zone. The zone of a value reaches from the first end to the last start of the write
-and all reads of it; it is forward if that order holds, else backward.
+A register is one thing of the file system that has a value: some bytes of a file (in the same page as others, in another page, in
+another stripe; read through descriptors and mappings that were made long ago and whose pages the kernel keeps, through new ones, and
+past all caches; written by pwrite, O_DIRECT and stores to mappings), its size, its times, an attribute, what a name leads to, what
+a directory contains; and counters, which are added to under a lock or by O_APPEND. Start and end of each operation are taken from one
+clock. The histories are judged by the simulator's checker (tests/mount/history/history.c, tests/sim/linear.h).
 
-One exception is granted (docs/posix.md): while a process of a mount is in the middle of a change, other processes of the same mount
-may still see what was before, even if another mount has seen the change already. A read counts as begun when the first such change
-of its own mount began.
+One exception is granted (docs/posix.md): while a process of a mount is in the middle of a change of names or attributes, other
+processes of the same mount may still see what was before, even if another mount has seen the change already. Such a read counts as begun
+when the first such change of its own mount began. Data has no such exception.
 
 A process that does nothing for a minute is reported with all stacks, and the run fails.
 """
 import argparse
 import bisect
 import ctypes
+import fcntl
+import mmap
 import os
 import pickle
 import random
 import signal
+import subprocess
 import sys
 import time
 
 STUCK_S = 60
+PAGE = 4096
+NOBODY = 2**64 - 2  # no value that anybody writes
+TICK_NS = 10_000_000  # of the kernel's clock for times of files
 libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -37,32 +43,57 @@ def exchange(a, b):
         raise OSError(e, os.strerror(e))
 
 
-# ---- registers: make once, write a value, read a value; all take the mount's directory and the register's path in it
+# ---- registers: make once, write a value, read a value; all take the mount's directory
+#
+# write() is a generator: what comes before its first yield is preparation, up to the second goes the operation, and the rest cleans
+# up. The second yield may give the operations that it turned out to be, each (kind, a, b) of history.c; without that it is a write
+# of v. read() gives a value, or None if that was no answer.
+
+
+def number(data):
+    return int.from_bytes(data, "little")
 
 
 class Register:
     READERS = 1
+    GRACE = True  # names and attributes
+    FLAGS = os.O_RDWR
 
-    def __init__(self, name):
-        self.name = name
-        self.fds = {}
+    def __init__(self, k):
+        self.name = f"{type(self).__name__.lower()}{k}"
+        self.file = self.name
+        self.kept = {}
 
     def path(self, root):
-        return os.path.join(root, self.name)
+        return os.path.join(root, self.file)
 
-    def fd(self, root):  # opened long ago
-        if root not in self.fds:
-            self.fds[root] = os.open(self.path(root), os.O_RDWR)
-        return self.fds[root]
+    def keep(self, root, what, how):  # made long ago
+        key = root, what
+        if key not in self.kept:
+            self.kept[key] = how()
+        return self.kept[key]
+
+    def fd(self, root):
+        return self.keep(root, "fd", lambda: os.open(self.path(root), self.FLAGS))
 
     def make(self, root):
         with open(self.path(root), "xb") as f:
             f.write(bytes(8))
 
+    def finish(self, root, history):
+        """What could not be known when it was recorded."""
+        return history
+
 
 class Mtime(Register):
+    def make(self, root):
+        super().make(root)
+        os.utime(self.path(root), ns=(1, 1))
+
     def write(self, root, v, tmp):
+        yield
         os.utime(self.path(root), ns=(v, v))
+        yield
 
     def read(self, root, how):
         return os.stat(self.path(root)).st_mtime_ns if how else os.fstat(self.fd(root)).st_mtime_ns
@@ -76,7 +107,9 @@ class Size(Register):
         os.truncate(self.path(root), 0)
 
     def write(self, root, v, tmp):
+        yield
         os.truncate(self.path(root), v)
+        yield
 
     def read(self, root, how):
         if how == 0:
@@ -88,17 +121,167 @@ class Size(Register):
     READERS = 3
 
 
-class Data(Register):
+class Grown(Size):
+    """The size of a file that is only appended to. Where an append went is told by the file, at the end of the round."""
+
+    FLAGS = os.O_RDONLY
+
     def write(self, root, v, tmp):
-        os.pwrite(self.fd(root), v.to_bytes(8, "little"), 0)
+        fd = os.open(self.path(root), os.O_WRONLY | os.O_APPEND)
+        yield
+        n = os.write(fd, v.to_bytes(16, "little"))
+        yield [("append", v, n)]
+        os.close(fd)
+
+    def finish(self, root, history):
+        with open(self.path(root), "rb") as f:
+            data = f.read()
+        at = {number(data[i:i + 16]): i for i in range(0, len(data), 16)}
+        return [(kind, at.get(a, NOBODY) if kind == "append" else a, *rest) for kind, a, *rest in history]
+
+
+class Stamp(Register):
+    """The time of the last write: a history of its own kind, see check_stamps()."""
+
+    FLAGS = os.O_RDONLY
+    READERS = 2
+
+    def write(self, root, v, tmp):
+        fd = os.open(self.path(root), os.O_WRONLY)
+        yield
+        now = time.time_ns()
+        os.pwrite(fd, b"x", v % 9000)
+        yield [("touch", now, 0)]
+        os.close(fd)
+
+    def read(self, root, how):
+        return os.stat(self.path(root)).st_mtime_ns if how else os.fstat(self.fd(root)).st_mtime_ns
+
+
+class Data(Register):
+    """Everybody has it open for reading and writing."""
+
+    GRACE = False
+
+    def write(self, root, v, tmp):
+        fd = self.fd(root)
+        yield
+        os.pwrite(fd, v.to_bytes(8, "little"), 0)
+        yield
 
     def read(self, root, how):
         if how:
-            return int.from_bytes(os.pread(self.fd(root), 8, 0), "little")
+            return number(os.pread(self.fd(root), 8, 0))
         with open(self.path(root), "rb", buffering=0) as f:
-            return int.from_bytes(f.read(8), "little")
+            return number(f.read(8))
 
     READERS = 2
+
+
+class Page(Register):
+    """Bytes of a file that everybody has open and mapped for reading only, so that kernels keep its pages, and that is opened
+    for each write. Several registers are in one file: two in the first page, one in another, two in other stripes."""
+
+    PLACES = (0, 8, 5 * PAGE, 65536, 3 * 65536 + PAGE - 8)
+    GRACE = False
+    READERS = 5
+    FLAGS = os.O_RDONLY
+
+    def __init__(self, k):
+        super().__init__(k)
+        self.file = f"{type(self).__name__.lower()}.{k // len(self.PLACES)}"
+        self.at = self.PLACES[k % len(self.PLACES)]
+
+    def make(self, root):
+        if not os.path.exists(self.path(root)):
+            with open(self.path(root), "xb") as f:
+                f.write(bytes(4 * 65536))
+
+    def map(self, root):
+        return self.keep(root, "map", lambda: mmap.mmap(self.fd(root), 0, prot=mmap.PROT_READ))
+
+    def direct(self, root):
+        return self.keep(root, "direct", lambda: (os.open(self.path(root), os.O_RDONLY | os.O_DIRECT), mmap.mmap(-1, PAGE)))
+
+    def write(self, root, v, tmp):
+        fd = os.open(self.path(root), os.O_WRONLY)
+        yield
+        os.pwrite(fd, v.to_bytes(8, "little"), self.at)
+        yield
+        os.close(fd)
+
+    def read(self, root, how):
+        if how < 2:
+            return number(os.pread(self.fd(root), 8, self.at))
+        if how == 2:
+            return number(self.map(root)[self.at:self.at + 8])
+        if how == 3:
+            fd = os.open(self.path(root), os.O_RDONLY)
+            try:
+                return number(os.pread(fd, 8, self.at))
+            finally:
+                os.close(fd)
+        fd, buf = self.direct(root)
+        os.preadv(fd, [buf], self.at // PAGE * PAGE)
+        return number(buf[self.at % PAGE:self.at % PAGE + 8])
+
+
+class Direct(Page):
+    """Written with O_DIRECT; a register has its page for itself. Local file systems promise nothing about that and mappings."""
+
+    PLACES = (0, 5 * PAGE, 65536)
+
+    def write(self, root, v, tmp):
+        buf = self.keep(root, "written", lambda: mmap.mmap(-1, PAGE))
+        buf[:8] = v.to_bytes(8, "little")
+        fd = os.open(self.path(root), os.O_WRONLY | os.O_DIRECT)
+        yield
+        os.pwritev(fd, [buf], self.at)
+        yield
+        os.close(fd)
+
+
+class Map(Page):
+    """Everybody has it mapped for reading and writing."""
+
+    PLACES = (0, 8, 65536)
+    FLAGS = os.O_RDWR
+
+    def map(self, root):
+        return self.keep(root, "map", lambda: mmap.mmap(self.fd(root), 0))
+
+    def write(self, root, v, tmp):
+        m, data = self.map(root), v.to_bytes(8, "little")
+        if v % 4 == 0:
+            yield
+            os.pwrite(self.fd(root), data, self.at)
+        else:
+            yield
+            m[self.at:self.at + 8] = data
+        yield
+
+
+class Count(Page):
+    """A counter under a lock of another file."""
+
+    PLACES = (0,)
+
+    def write(self, root, v, tmp):
+        lock = self.keep(root, os.getpid(), lambda: os.open(self.path(root) + ".lock", os.O_RDWR | os.O_CREAT, 0o644))
+        yield
+        if v % 2:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        fcntl.lockf(lock, fcntl.LOCK_EX)
+        old = self.read(root, v % self.READERS)
+        fd = os.open(self.path(root), os.O_WRONLY)
+        os.pwrite(fd, (old + 1).to_bytes(8, "little"), self.at)
+        if v % 3:
+            os.close(fd)
+        fcntl.lockf(lock, fcntl.LOCK_UN)
+        fcntl.flock(lock, fcntl.LOCK_UN)
+        yield [("append", old, 1)]
+        if not v % 3:
+            os.close(fd)
 
 
 class Xattr(Register):
@@ -107,22 +290,25 @@ class Xattr(Register):
         os.setxattr(self.path(root), "user.v", b"0")
 
     def write(self, root, v, tmp):
+        yield
         os.setxattr(self.path(root), "user.v", b"%d" % v)
+        yield
 
     def read(self, root, how):
         return int(os.getxattr(self.path(root), "user.v"))
 
 
-class Mode(Register):
-    """Of a directory on the way to a file: what permission checks and path walks use. Twelve bits are enough for the owner's
-    histories only with the value in the times as well, so the group id is the value."""
+class Group(Register):
+    """Of a directory on the way to a file: what permission checks and path walks use."""
 
     def make(self, root):
         os.mkdir(self.path(root))
         os.chown(self.path(root), -1, 0)
 
     def write(self, root, v, tmp):
+        yield
         os.chown(self.path(root), -1, v)
+        yield
 
     def read(self, root, how):
         return os.stat(self.path(root)).st_gid
@@ -136,10 +322,15 @@ class Name(Register):
 
     def write(self, root, v, tmp):
         os.symlink(str(v), f"{root}/{tmp}")
-        return lambda: os.rename(f"{root}/{tmp}", self.path(root))
+        yield
+        os.rename(f"{root}/{tmp}", self.path(root))
+        yield
 
     def read(self, root, how):
-        return int(os.readlink(self.path(root)))
+        try:
+            return int(os.readlink(self.path(root)))
+        except FileNotFoundError:
+            return NOBODY
 
 
 class Walk(Register):
@@ -153,10 +344,17 @@ class Walk(Register):
     def write(self, root, v, tmp):
         os.mkdir(f"{root}/{tmp}")
         os.symlink(str(v), f"{root}/{tmp}/v")
-        return lambda: exchange(f"{root}/{tmp}", self.path(root))
+        yield
+        exchange(f"{root}/{tmp}", self.path(root))
+        yield
+        os.unlink(f"{root}/{tmp}/v")
+        os.rmdir(f"{root}/{tmp}")
 
     def read(self, root, how):
-        return int(os.readlink(self.path(root) + "/v"))
+        try:
+            return int(os.readlink(self.path(root) + "/v"))
+        except FileNotFoundError:
+            return None
 
 
 class Entry(Register):
@@ -167,36 +365,60 @@ class Entry(Register):
         os.mkdir(self.path(root))
         os.close(os.open(self.path(root) + "/0", os.O_CREAT, 0o644))
 
+    def write(self, root, v, tmp):
+        old = (os.listdir(self.path(root)) + ["none"])[0]
+        yield
+        try:
+            os.rename(f"{self.path(root)}/{old}", f"{self.path(root)}/{v}")
+        except FileNotFoundError:
+            yield [("read", NOBODY, 0)] if old == "none" else []
+            return
+        yield [("read", int(old), 0), ("write", v, 0)]
+
     def read(self, root, how):
         names = os.listdir(self.path(root))
-        if len(names) > 1:
-            return None
-        if not names:
-            return "empty"
-        if how == 0:
-            return int(names[0])
-        os.stat(f"{self.path(root)}/{names[0]}")  # may be gone by now: then this is no answer
+        if len(names) != 1:
+            return None if names else NOBODY
+        if how:
+            try:
+                os.stat(f"{self.path(root)}/{names[0]}")
+            except FileNotFoundError:
+                return None  # gone by now
         return int(names[0])
 
     READERS = 2
 
 
-KINDS = [Mtime, Size, Data, Xattr, Mode, Name, Walk, Entry]
-SMALL = (Mode,)  # values of 31 bits
+class Slot(Register):
+    """A name that is made if it is not there, and removed; its value is the number of the inode."""
 
+    def make(self, root):
+        pass
 
-def write_entry(reg, root, v):
-    """(old value, start, end) of the rename that worked."""
-    while True:
-        old = os.listdir(reg.path(root))
-        if not old:
-            return "empty", 0, 0
-        start = time.monotonic_ns()
+    def write(self, root, v, tmp):
+        yield
         try:
-            os.rename(f"{reg.path(root)}/{old[0]}", f"{reg.path(root)}/{v}")
-            return int(old[0]), start, time.monotonic_ns()
+            if v % 2:
+                fd = os.open(self.path(root), os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)
+                yield [("make", os.fstat(fd).st_ino, 0)]
+                os.close(fd)
+            else:
+                os.unlink(self.path(root))
+                yield [("take", 0, 0)]
+        except FileExistsError:
+            yield [("min", 1, 0)]
         except FileNotFoundError:
-            pass
+            yield [("read", 0, 0)]
+
+    def read(self, root, how):
+        try:
+            return os.stat(self.path(root)).st_ino
+        except FileNotFoundError:
+            return 0
+
+
+KINDS = [Mtime, Size, Grown, Stamp, Data, Page, Direct, Map, Count, Xattr, Group, Name, Walk, Entry, Slot]
+SMALL = (Group,)  # values of 31 bits
 
 
 # ---- one process
@@ -205,36 +427,25 @@ def write_entry(reg, root, v):
 def one_op(rng, regs, root, me, n, history):
     i = rng.randrange(len(regs))
     reg = regs[i]
-    v = (n * 64 + me + 1) & 0x3FFFFFFF if isinstance(reg, SMALL) else n * 64 + me + 1
+    v = n * 64 + me + 1
+    if isinstance(reg, SMALL):
+        v &= 0x3FFFFFFF
     if rng.random() < 0.3:
-        if isinstance(reg, Entry):
-            old, start, end = write_entry(reg, root, v)
-            history.append((i, "r", old, start, end))
-        else:
-            go = reg.write  # what has to be prepared is not part of the operation
-            tmp = f"tmp.{me}.{n}"
-            start = time.monotonic_ns()
-            later = go(root, v, tmp)
-            if later:
-                start = time.monotonic_ns()
-                later()
-            end = time.monotonic_ns()
-            if isinstance(reg, Walk):
-                os.unlink(f"{root}/{tmp}/v")
-                os.rmdir(f"{root}/{tmp}")
-        history.append((i, "w", v, start, end))
+        steps = reg.write(root, v, f"tmp.{me}.{n}")
+        next(steps)
+        start = time.monotonic_ns()
+        ops = next(steps)
+        end = time.monotonic_ns()
+        history += [(i, *op, start, end) for op in ([("write", v, 0)] if ops is None else ops)]
+        for _ in steps:
+            pass
         return
+    how = rng.randrange(reg.READERS)
     start = time.monotonic_ns()
-    try:
-        got = reg.read(root, rng.randrange(reg.READERS))
-    except FileNotFoundError:
-        if not isinstance(reg, (Entry, Walk)):
-            got = "not there"
-        else:
-            return
-    if got is None:
-        return
-    history.append((i, "r", got, start, time.monotonic_ns()))
+    got = reg.read(root, how)
+    end = time.monotonic_ns()
+    if got is not None:
+        history.append((i, "read", got, 0, start, end))
 
 
 def worker(regs, root, me, seed, first, until, out, beat):
@@ -291,15 +502,15 @@ def wait_all(pids, beat, until):
 def with_grace(ops):
     """Reads of a mount begin with the own changes that they overlap."""
     changes = {}
-    for kind, _, start, end, mount in sorted(ops, key=lambda op: op[2]):
-        if kind == "w" and mount is not None:
+    for kind, _, _, start, end, mount in sorted(ops, key=lambda op: op[3]):
+        if kind != "read":
             starts, ends, latest = changes.setdefault(mount, ([], [], []))
             starts.append(start)
             ends.append(end)
             latest.append(max(end, latest[-1] if latest else 0))  # of all ends so far
     out = []
-    for kind, value, start, end, mount in ops:
-        if kind == "r" and mount in changes:
+    for kind, a, b, start, end, mount in ops:
+        if kind == "read" and mount in changes:
             starts, ends, latest = changes[mount]
             i, began = bisect.bisect_left(starts, end) - 1, start
             while i >= 0 and latest[i] > start:
@@ -307,66 +518,79 @@ def with_grace(ops):
                     began = min(began, starts[i])
                 i -= 1
             start = began
-        out.append((kind, value, start, end))
+        out.append((kind, a, b, start, end, mount))
     return out
 
 
-def check_register(name, ops):
-    """ops: (kind, value, start, end), the first is the initial write. Returns complaints."""
-    clusters = {}
-    writes = {}
-    bad = []
-    for kind, value, start, end in ops:
-        c = clusters.setdefault(str(value), [end, start])
-        c[0], c[1] = min(c[0], end), max(c[1], start)
-        if kind == "w":
-            writes[str(value)] = (start, end)
-    for kind, value, start, end in ops:
-        w = writes.get(str(value))
-        if w is None:
-            bad.append(f"{name}: a read gives {value}, which nobody wrote")
-        elif end < w[0]:
-            bad.append(f"{name}: {value} was read before it was written")
-    forward = sorted((f, s, v) for v, (f, s) in clusters.items() if f < s)
-    for (f1, s1, v1), (f2, s2, v2) in zip(forward, forward[1:]):
-        if f2 < s1:
-            bad.append(f"{name}: both {v1} and {v2} were the value for a time, in turns: {v1} is known from {f1} to {s1}, "
-                       f"{v2} from {f2} to {s2}")
-    at = 0
-    for s, f, v in sorted((s, f, v) for v, (f, s) in clusters.items() if f >= s):
-        while at < len(forward) and forward[at][1] < f:
-            at += 1
-        if at < len(forward) and forward[at][0] < s and f < forward[at][1]:
-            bad.append(f"{name}: {v} was the value somewhere from {s} to {f}, but {forward[at][2]} was all that time")
+def check_stamps(name, ops):
+    """Times of writes: never back, and not before a write that has ended."""
+    events = sorted([(op[4], 0, op) for op in ops] + [(op[3], 1, op) for op in ops if op[0] == "read"], key=lambda e: e[:2])
+    shown, least, bad = 0, 0, []
+    for _, begins, (kind, a, _, start, end, mount) in events:
+        if begins:
+            if a < max(shown, least):
+                bad.append(f"{name}: mount {mount} reads {a} in [{start}, {end}], but {shown} was shown and the last write was not before "
+                           f"{least}")
+        elif kind == "read":
+            shown = max(shown, a)
+        else:
+            least = max(least, a - TICK_NS)
     return bad
 
 
-def self_test():
-    w = ("w", 0, 0, 0)
-    assert not check_register("x", [w, ("w", 1, 10, 20), ("r", 0, 12, 14), ("r", 1, 15, 16), ("r", 1, 30, 31)])
-    assert check_register("x", [w, ("w", 1, 10, 20), ("r", 0, 30, 31)])  # stale
-    assert check_register("x", [w, ("w", 1, 10, 20), ("r", 1, 12, 13), ("r", 0, 14, 15)])  # new, then old
-    assert check_register("x", [w, ("r", 1, 1, 2), ("w", 1, 10, 20)])
-    assert check_register("x", [w, ("r", 7, 1, 2)])
-    seen = [w + (None,), ("w", 1, 10, 40, 0), ("r", 1, 20, 21, 1)]
-    assert not check_register("x", with_grace(seen + [("r", 0, 30, 31, 0)]))
-    assert check_register("x", with_grace(seen + [("r", 0, 30, 31, 1)]))
-    assert check_register("x", with_grace(seen + [("r", 0, 41, 42, 0)]))
-    assert not check_register("x", [w, ("w", 1, 10, 20), ("w", 2, 11, 19), ("r", 2, 25, 26)])
-    assert check_register("x", [w, ("w", 1, 10, 20), ("w", 2, 11, 19), ("r", 2, 25, 26), ("r", 1, 27, 28)])
+def check_all(args, regs, firsts, histories):
+    """Complaints."""
+    path, bad, some = f"{args.scratch}/histories", [], False
+    with open(path, "w", encoding="ascii") as f:
+        for reg, first, ops in zip(regs, firsts, histories):
+            ops = reg.finish(args.mounts[0], ops)
+            if reg.GRACE:
+                ops = with_grace(ops)
+            if isinstance(reg, Stamp):
+                bad += check_stamps(reg.name, ops)
+                continue
+            some = True
+            f.write(f"object {reg.name} {first}\n")
+            f.writelines(f"{kind} {start} {end} {a} {b} {mount}\n" for kind, a, b, start, end, mount in ops)
+    if some:
+        said = subprocess.run([args.checker, path], stdout=subprocess.PIPE, text=True, check=False)
+        if said.returncode not in (0, 1):
+            sys.exit(f"# the checker failed with {said.returncode}: {said.stdout}")
+        if said.returncode:
+            bad += said.stdout.splitlines()
+    return bad
+
+
+def self_test(args):
+    def judged(ops, first=0):
+        return bool(check_all(args, [Mtime("")], [first], [ops]))
+
+    seen = [("write", 1, 0, 10, 40, 0), ("read", 1, 0, 20, 21, 1)]
+    assert not judged(seen)
+    assert not judged(seen + [("read", 0, 0, 30, 31, 0)])
+    assert judged(seen + [("read", 0, 0, 30, 31, 1)])
+    assert judged(seen + [("read", 0, 0, 41, 42, 0)])
+    assert judged(seen + [("read", 7, 0, 20, 42, 0)])
+    assert judged([("append", 0, 1, 1, 2, 0), ("append", 0, 1, 3, 4, 1)])
+    wrote = [("touch", 10**9, 0, 1, 2, 0)]
+    assert not check_stamps("x", wrote + [("read", 10**9, 0, 3, 4, 1)])
+    assert check_stamps("x", wrote + [("read", 9 * 10**8, 0, 3, 4, 1)])
+    assert check_stamps("x", wrote + [("read", 10**9 + 1, 0, 3, 4, 1), ("read", 10**9, 0, 5, 6, 0)])
 
 
 # ---- rounds
 
 
 def run_round(regs, roots, args, number, first):
-    import mmap
     beat = mmap.mmap(-1, 256)
-    until = time.monotonic() + args.round
     pids, outs = {}, []
     histories = [[] for _ in regs]
-    for i, reg in enumerate(regs):
-        histories[i].append(("w", reg.read(roots[0], 0), 0, 0, None))
+    firsts = [reg.read(roots[0], 0) for reg in regs]
+    for reg in regs:
+        for root in roots:
+            for how in range(reg.READERS):  # descriptors and mappings that stay
+                reg.read(root, how)
+    until = time.monotonic() + args.round
     for me in range(len(roots) * args.procs):
         out = f"{args.scratch}/history.{me}"
         outs.append(out)
@@ -375,45 +599,42 @@ def run_round(regs, roots, args, number, first):
             worker(regs, roots[me % len(roots)], me, args.seed * 1000003 + number * 64 + me, first, until, out, beat)
         pids[me] = pid
     if not wait_all(pids, beat, until):
-        return None, None, 0
-    total = 0
+        sys.exit("# a process failed")
     for me, out in enumerate(outs):
         with open(out, "rb") as f:
             n, history = pickle.load(f)
         first = max(first, n)
-        total += len(history)
-        for i, kind, value, start, end in history:
-            histories[i].append((kind, value, start, end, me % len(roots)))
-    return histories, first, total
+        for i, *op in history:
+            histories[i].append((*op, me % len(roots)))
+    return firsts, histories, first
 
 
 def main():
     p = argparse.ArgumentParser()
     p.add_argument("--seconds", type=int, default=10)
-    p.add_argument("--round", type=int, default=5)
+    p.add_argument("--round", type=float, default=5)
     p.add_argument("--procs", type=int, default=2)
     p.add_argument("--registers", type=int, default=2)
     p.add_argument("--seed", type=int, default=1)
     p.add_argument("--scratch", default="/tmp")
+    p.add_argument("--only", default="")
+    p.add_argument("--without", default="")
+    p.add_argument("--checker", required=True)
     p.add_argument("mounts", nargs="+")
     args = p.parse_args()
-    self_test()
-    regs = [k(f"{k.__name__.lower()}{i}") for i in range(args.registers) for k in KINDS]
+    self_test(args)
+    kinds = [k for k in KINDS if (not args.only or k.__name__ in args.only.split(",")) and k.__name__ not in args.without.split(",")]
+    regs = [k(i) for k in kinds for i in range(len(k.PLACES) if issubclass(k, Page) else args.registers)]
     for reg in regs:
         reg.make(args.mounts[0])
-    for reg in regs:
-        if isinstance(reg, Mtime):
-            reg.write(args.mounts[0], 1, "")
     end, number, first, total = time.monotonic() + args.seconds, 0, 1, 0
     while time.monotonic() < end:
-        histories, first, ops = run_round(regs, args.mounts, args, number, first)
-        if histories is None:
-            sys.exit("# a process failed")
-        bad = [b for reg, h in zip(regs, histories) for b in check_register(reg.name, with_grace(h))]
-        for b in bad[:20]:
-            print(b)
+        firsts, histories, first = run_round(regs, args.mounts, args, number, first)
+        ops = sum(len(h) for h in histories)
+        bad = check_all(args, regs, firsts, histories)
         if bad:
-            sys.exit(f"# round {number}: {len(bad)} violations in {ops} operations")
+            print("\n".join(bad[:200]))
+            sys.exit(f"# seed {args.seed}, round {number}: violations in {ops} operations")
         number += 1
         total += ops
         print(f"# round {number}: {ops} operations, linearizable", flush=True)
