@@ -14,7 +14,7 @@ run() {
 		"$A/$1" "$WORK/mnt.$1/$1"
 }
 broken_mount() { # NAME
-	mkdir "$A/$1" "$WORK/mnt.$1" && lfs setstripe -c -1 -S 64K "$A/$1" || die "the directories of $1"
+	mkdir -p "$A/$1/striped" "$WORK/mnt.$1" && lfs setstripe -c -1 -S 64K "$A/$1/striped" || die "the directories of $1"
 	MOUNTS+=("$WORK/mnt.$1")
 	SHEEN_SKIP=$1 timeout 90 "$ROOT/build/tests/sheen-broken" "$SOURCE" "$WORK/mnt.$1" || die "the mount of $1"
 }

@@ -192,7 +192,11 @@ class Page(Register):
         self.file = f"{type(self).__name__.lower()}.{k // len(self.PLACES)}"
         self.at = self.PLACES[k % len(self.PLACES)]
 
+    def path(self, root):  # of a directory with small stripes, where there are stripes
+        return os.path.join(root, "striped", self.file)
+
     def make(self, root):
+        os.makedirs(os.path.dirname(self.path(root)), exist_ok=True)
         if not os.path.exists(self.path(root)):
             with open(self.path(root), "xb") as f:
                 f.write(bytes(4 * 65536))
@@ -252,12 +256,23 @@ class Map(Page):
 
     def write(self, root, v, tmp):
         m, data = self.map(root), v.to_bytes(8, "little")
-        if v % 4 == 0:
-            yield
-            os.pwrite(self.fd(root), data, self.at)
-        else:
-            yield
-            m[self.at:self.at + 8] = data
+        yield
+        m[self.at:self.at + 8] = data
+        yield
+
+
+class Mixed(Map):
+    """Stores and writes by turns. A register has its page for itself (docs/posix.md: stores and writes to one page)."""
+
+    PLACES = (0, 5 * PAGE, 65536)
+
+    def write(self, root, v, tmp):
+        if v % 2:
+            yield from super().write(root, v, tmp)
+            return
+        fd, data = self.fd(root), v.to_bytes(8, "little")
+        yield
+        os.pwrite(fd, data, self.at)
         yield
 
 
@@ -417,7 +432,7 @@ class Slot(Register):
             return 0
 
 
-KINDS = [Mtime, Size, Grown, Stamp, Data, Page, Direct, Map, Count, Xattr, Group, Name, Walk, Entry, Slot]
+KINDS = [Mtime, Size, Grown, Stamp, Data, Page, Direct, Map, Mixed, Count, Xattr, Group, Name, Walk, Entry, Slot]
 SMALL = (Group,)  # values of 31 bits
 
 
