@@ -48,6 +48,7 @@ struct st {
 	uint64_t next_open;
 	void (*body)(struct st *s);
 	int (*ost_getattr_hook)(struct st *s); /* runs inside an oss_getattr */
+	void (*ost_punch_hook)(struct st *s);  /* inside an oss_punch, before anything is cut */
 	bool no_osts;				/* the MDS begins without configuration */
 };
 
@@ -88,6 +89,8 @@ static int st_oss_punch(struct rpc_op *op, const void *req, void *rep)
 	struct st_object *o = st_object(s, &q->fid, q->stripe);
 
 	s->punches++;
+	if (s->ost_punch_hook)
+		s->ost_punch_hook(s);
 	assert_true(q->trunc_gen > o->trunc_gen);
 	o->trunc_gen = q->trunc_gen;
 	if (o->exists && (o->size > q->size || q->extend))
@@ -257,6 +260,23 @@ static UNUSED void st_disconnect(struct st *s, int i)
 {
 	rpc_import_co_destroy(s->client[i].imp, 1000);
 	s->client[i].imp = NULL;
+}
+
+/* What the MDS knows of client i. */
+static UNUSED struct rpc_session *st_session(struct st *s, int i)
+{
+	struct rpc_session *ses = NULL;
+
+	while ((ses = rpc_service_session_next(mdt_service(s->mds), ses)))
+		if (memcmp(ses->uuid, s->client[i].cfg.uuid, UUID_LEN) == 0)
+			break;
+	assert_non_null(ses);
+	return ses;
+}
+
+static UNUSED void st_evict(struct st *s, int i)
+{
+	rpc_service_evict(mdt_service(s->mds), st_session(s, i), "test");
 }
 
 /* Waits (with virtual patience) until cond holds. */

@@ -3,15 +3,6 @@
  * log, after restarts too. */
 #include "tests/unit/mds/mds_request_test.h"
 
-static void evict(struct st *s, int c)
-{
-	struct rpc_session *ses = NULL;
-
-	while ((ses = rpc_service_session_next(mdt_service(s->mds), ses)))
-		if (memcmp(ses->uuid, s->client[c].cfg.uuid, UUID_LEN) == 0)
-			rpc_service_evict(mdt_service(s->mds), ses, "test");
-}
-
 static bool gone(struct st *s, struct fid fid)
 {
 	struct attr a;
@@ -77,7 +68,7 @@ static void body_dead_client(struct st *s)
 	st_write(s, a.fid, 0, 4711);
 	st_write(s, b.fid, 0, 10);
 	assert_int_equal(st_unlink(s, 0, "g"), 0);
-	evict(s, 1);
+	st_evict(s, 1);
 	st_until(s, st_sure(s, a.fid));
 	assert_int_equal(st_getattr(s, a.fid).size, 4711);
 	st_until(s, gone(s, b.fid));
@@ -120,7 +111,7 @@ static void body_measure_race(struct st *s)
 	st_until(s, s->getattrs == 1 && !s->ost_getattr_hook);
 	co_sleep(20 * NSEC_PER_MSEC);
 	assert_false(st_sure(s, a.fid)); /* a writer came while the objects were asked */
-	evict(s, 1);
+	st_evict(s, 1);
 	st_until(s, st_sure(s, a.fid));
 	assert_int_equal(st_getattr(s, a.fid).size, 10);
 }
@@ -152,7 +143,7 @@ static void body_retry(struct st *s)
 	a = st_create(s, 1, "f", OPEN_WRITE);
 	st_write(s, a.fid, 0, 10);
 	s->ost_getattr_hook = busy_once;
-	evict(s, 1);
+	st_evict(s, 1);
 	st_until(s, s->getattrs == 1);
 	st_until(s, !s->ost_getattr_hook); /* five seconds later */
 	assert_false(st_sure(s, a.fid)); /* an EIO is final: the object is damaged */
