@@ -469,6 +469,29 @@ static void who_removes_a_file_himself_keeps_its_data_while_he_has_it_open(void 
 	st_run(body_unlink_own);
 }
 
+static void body_closed(struct st *s)
+{
+	struct mds_data_req q = {.want = EX};
+	struct st_open a, b;
+
+	join_both(s);
+	a = st_create(s, 0, "f", OPEN_WRITE);
+	assert_int_equal(data(s, 0, a.fid, EX), EX);
+	st_close(s, 0, &a, CLOSE_WROTE, 0);
+	assert_int_equal(has(s, 0, a.fid), EX);
+	q.fid = a.fid;
+	passes(s, 1, q, EX, EX); /* nobody has it open: no contention */
+	b = st_open(s, 1, a.fid, OPEN_WRITE);
+	assert_int_equal(data(s, 1, a.fid, EX), EX);
+	st_close(s, 1, &b, 0, 0);
+}
+
+static void a_lease_outlives_the_close_and_is_recalled_for_the_next_one(void **state)
+{
+	(void)state;
+	st_run(body_closed);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -477,6 +500,7 @@ int main(void)
 		cmocka_unit_test(pages_are_only_had_under_a_lease_that_allows_them),
 		cmocka_unit_test(two_in_each_others_way_are_contended_for_longer_and_longer),
 		cmocka_unit_test(a_reader_that_writes_takes_the_file_from_other_readers),
+		cmocka_unit_test(a_lease_outlives_the_close_and_is_recalled_for_the_next_one),
 		cmocka_unit_test(what_a_dead_client_had_is_fenced_once),
 		cmocka_unit_test(what_a_silent_client_had_is_fenced_once),
 		cmocka_unit_test(who_says_goodbye_is_not_fenced),
