@@ -10,6 +10,27 @@
 #include "oss/ost.h"
 #include <linux/falloc.h>
 
+typedef int change_fn(struct ost *ost, struct object *o, const void *q);
+
+/* The frame of all of them: alone with the object, and its attributes afterwards. */
+static int co_change(struct rpc_op *op, const struct object_id *id, uint32_t create,
+		     uint32_t trunc_gen, change_fn *fn, const void *q, struct object_attr *a)
+{
+	struct ost *ost = ost_session_of(op)->ost;
+	struct object *o;
+	int rc = cache_co_get(ost->cache, id, CACHE_EXCLUSIVE | create, trunc_gen, &o);
+
+	if (rc)
+		return rc;
+	rc = cache_trunc_gen(ost->cache, o, trunc_gen);
+	if (rc == 0 && fn)
+		rc = fn(ost, o, q);
+	if (rc == 0)
+		rc = cache_attr(o, a);
+	cache_put(ost->cache, o);
+	return rc;
+}
+
 static int punch_file(struct ost *ost, struct object *o, uint64_t size)
 {
 	int rc = disk_co_truncate(o->file, size);
@@ -21,14 +42,12 @@ static int punch_file(struct ost *ost, struct object *o, uint64_t size)
 	return cache_set_vsize(ost->cache, o, size);
 }
 
-/* Exclusive lock. */
-static int punch_object(struct ost *ost, struct object *o, const struct oss_punch_req *q)
+static int punch_object(struct ost *ost, struct object *o, const void *req)
 {
+	const struct oss_punch_req *q = req;
 	struct object_attr a;
-	int rc = cache_trunc_gen(ost->cache, o, q->trunc_gen);
+	int rc = cache_attr(o, &a);
 
-	if (rc == 0)
-		rc = cache_attr(o, &a);
 	if (rc)
 		return rc;
 	/* Also to the size that it has: that frees what was preallocated behind it. */
@@ -41,22 +60,13 @@ static int punch_object(struct ost *ost, struct object *o, const struct oss_punc
 
 int oss_punch(struct rpc_op *op, const struct oss_punch_req *q, struct oss_punch_rep *p)
 {
-	struct ost *ost = ost_session_of(op)->ost;
-	struct object_id id = OST_OBJECT_ID(q);
 	uint32_t create = q->extend && q->size > 0 ? CACHE_CREATE : 0;
 	struct object_attr a;
-	struct object *o;
 	int rc;
 
 	if (q->size > OBJECT_SIZE_MAX)
 		return -EFBIG;
-	rc = cache_co_get(ost->cache, &id, CACHE_EXCLUSIVE | create, q->trunc_gen, &o);
-	if (rc)
-		return rc;
-	rc = punch_object(ost, o, q);
-	if (rc == 0)
-		rc = cache_attr(o, &a);
-	cache_put(ost->cache, o);
+	rc = co_change(op, &OST_OBJECT_ID(q), create, q->trunc_gen, punch_object, q, &a);
 	if (rc == 0)
 		OST_REPLY_ATTR(p, a);
 	return rc;
@@ -64,19 +74,9 @@ int oss_punch(struct rpc_op *op, const struct oss_punch_req *q, struct oss_punch
 
 int oss_fence(struct rpc_op *op, const struct oss_fence_req *q, struct oss_fence_rep *p)
 {
-	struct ost *ost = ost_session_of(op)->ost;
-	struct object_id id = OST_OBJECT_ID(q);
 	struct object_attr a;
-	struct object *o;
-	int rc;
+	int rc = co_change(op, &OST_OBJECT_ID(q), CACHE_CREATE, q->trunc_gen, NULL, NULL, &a);
 
-	rc = cache_co_get(ost->cache, &id, CACHE_EXCLUSIVE | CACHE_CREATE, q->trunc_gen, &o);
-	if (rc)
-		return rc;
-	rc = cache_trunc_gen(ost->cache, o, q->trunc_gen);
-	if (rc == 0)
-		rc = cache_attr(o, &a);
-	cache_put(ost->cache, o);
 	if (rc == 0)
 		OST_REPLY_ATTR(p, a);
 	return rc;
@@ -101,12 +101,13 @@ static int fallocate_check(const struct oss_fallocate_req *q)
 	return 0;
 }
 
-static int fallocate_object(struct ost *ost, struct object *o, const struct oss_fallocate_req *q)
+static int fallocate_object(struct ost *ost, struct object *o, const void *req)
 {
-	int rc = cache_trunc_gen(ost->cache, o, q->trunc_gen);
+	const struct oss_fallocate_req *q = req;
+	int rc = 0;
 
-	if (rc || !o->file)
-		return rc;
+	if (!o->file)
+		return 0;
 	if (!(q->mode & FALLOC_FL_PUNCH_HOLE))
 		rc = ost_space_check(ost, o, q->off, q->len, q->len);
 	if (rc)
@@ -118,22 +119,13 @@ static int fallocate_object(struct ost *ost, struct object *o, const struct oss_
 
 int oss_fallocate(struct rpc_op *op, const struct oss_fallocate_req *q, struct oss_fallocate_rep *p)
 {
-	struct ost *ost = ost_session_of(op)->ost;
-	struct object_id id = OST_OBJECT_ID(q);
 	uint32_t create = q->mode & FALLOC_FL_PUNCH_HOLE ? 0 : CACHE_CREATE;
 	struct object_attr a;
-	struct object *o;
 	int rc = fallocate_check(q);
 
-	if (rc)
-		return rc;
-	rc = cache_co_get(ost->cache, &id, CACHE_EXCLUSIVE | create, q->trunc_gen, &o);
-	if (rc)
-		return rc;
-	rc = fallocate_object(ost, o, q);
 	if (rc == 0)
-		rc = cache_attr(o, &a);
-	cache_put(ost->cache, o);
+		rc = co_change(op, &OST_OBJECT_ID(q), create, q->trunc_gen, fallocate_object, q,
+			       &a);
 	if (rc == 0)
 		OST_REPLY_ATTR(p, a);
 	return rc;
