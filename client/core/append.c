@@ -135,24 +135,6 @@ static ssize_t write_alone(struct lane *ln, struct file *f, const uint8_t *buf, 
 	return n;
 }
 
-/* *alone: this client has the file for itself, and it is done; else nothing was. */
-static ssize_t append_alone(struct lane *ln, struct file *f, const uint8_t *buf, size_t len,
-			    uint64_t *off, bool *alone)
-{
-	uint32_t gen = file_trunc_gen(f);
-	enum data_how how;
-	ssize_t n = 0;
-	int rc = data_co_enter(ln, f->data, DATA_WRITE, &how);
-
-	if (rc)
-		return rc;
-	*alone = how == DATA_CACHED;
-	if (*alone)
-		n = write_alone(ln, f, buf, len, off, gen);
-	data_leave(f->data, how);
-	return n;
-}
-
 /* ---- under the lock of all clients ---- */
 
 static ssize_t write_at_end(struct lane *ln, struct file *f, const uint8_t *buf, size_t len,
@@ -171,19 +153,20 @@ static ssize_t write_at_end(struct lane *ln, struct file *f, const uint8_t *buf,
 	return n;
 }
 
-static ssize_t write_locked(struct lane *ln, struct file *f, const uint8_t *buf, size_t len,
-			    uint64_t *off)
+/* Without the lock only if this client has the file for itself; -ESTALE: not so, nothing done. */
+static ssize_t write_under_lease(struct lane *ln, struct file *f, const uint8_t *buf, size_t len,
+				 uint64_t *off, bool locked)
 {
-	uint32_t gen = file_trunc_gen(f);
 	enum data_how how;
-	ssize_t n;
-	int rc = data_co_enter(ln, f->data, DATA_WRITE, &how);
+	uint32_t gen;
+	ssize_t n = -ESTALE;
+	int rc = io_co_enter_write(ln, f, &gen, &how);
 
 	if (rc)
 		return rc;
 	if (how == DATA_CACHED)
 		n = write_alone(ln, f, buf, len, off, gen);
-	else
+	else if (locked)
 		n = write_at_end(ln, f, buf, len, off, gen);
 	data_leave(f->data, how);
 	return n;
@@ -208,7 +191,7 @@ static ssize_t append_locked(struct lane *ln, struct file *f, const uint8_t *buf
 	}
 	for (tries = 0, n = -ESTALE; tries < STALE_TRIES && n == -ESTALE; tries++) {
 		rc = tries ? file_co_refresh(ln, f) : 0;
-		n = rc ? rc : write_locked(ln, f, buf, len, off);
+		n = rc ? rc : write_under_lease(ln, f, buf, len, off, true);
 	}
 	q.type = F_UNLCK;
 	q.wait = 0;
@@ -220,10 +203,7 @@ static ssize_t append_locked(struct lane *ln, struct file *f, const uint8_t *buf
 ssize_t append_co_write(struct lane *ln, struct file *f, const uint8_t *buf, size_t len,
 			uint64_t *off)
 {
-	bool alone = false;
-	ssize_t n = append_alone(ln, f, buf, len, off, &alone);
+	ssize_t n = write_under_lease(ln, f, buf, len, off, false);
 
-	if (n == -ESTALE || (n == 0 && !alone))
-		return append_locked(ln, f, buf, len, off);
-	return n;
+	return n == -ESTALE ? append_locked(ln, f, buf, len, off) : n;
 }

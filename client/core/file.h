@@ -99,6 +99,10 @@ void kept_drop_all(struct lane *ln);
  * of what is left was written; file_co_refresh() and try again. */
 ssize_t io_co_write_once(struct lane *ln, struct file *f, const uint8_t *buf, size_t len,
 			 uint64_t off, uint32_t trunc_gen);
+/* Before any write: the lease, until data_leave(), and the number of truncations for the objects.
+ * 0, or -errno. */
+must_check int io_co_enter_write(struct lane *ln, struct file *f, uint32_t *trunc_gen,
+				 enum data_how *how);
 /* Bytes may be kept here for a while: nobody asked for them to be at the servers. */
 bool io_may_keep(const struct file *f, enum data_how how);
 /* Reads without anybody having asked: no access time. */

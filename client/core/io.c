@@ -386,13 +386,19 @@ bool io_may_keep(const struct file *f, enum data_how how)
 
 /* The number of truncations is looked up before the lease: if the lease was good after that, then
  * whoever got the file since has raised the number, and these bytes are refused. */
+int io_co_enter_write(struct lane *ln, struct file *f, uint32_t *trunc_gen, enum data_how *how)
+{
+	*trunc_gen = file_trunc_gen(f);
+	return data_co_enter(ln, f->data, DATA_WRITE, how);
+}
+
 static ssize_t write_under_lease(struct lane *ln, struct file *f, const uint8_t *buf, size_t len,
 				 uint64_t off)
 {
-	uint32_t gen = file_trunc_gen(f);
 	enum data_how how;
+	uint32_t gen;
 	ssize_t n;
-	int rc = data_co_enter(ln, f->data, DATA_WRITE, &how);
+	int rc = io_co_enter_write(ln, f, &gen, &how);
 
 	if (rc)
 		return rc;
