@@ -58,6 +58,8 @@ struct fake {
 	bool hold_reads; /* have seen the bytes, and do not answer yet */
 	uint32_t held, ncopies;
 	void *copies[16];
+	int write_rc;	 /* of the next oss_write */
+	bool cache_data; /* the mount keeps data */
 };
 
 static struct fake *fake;
@@ -337,6 +339,12 @@ static UNUSED int fake_oss_write(struct rpc_op *op, const void *qv, void *pv)
 		fake->before_write = NULL;
 		fn(fake);
 	}
+	if (fake->write_rc) {
+		int rc = fake->write_rc;
+
+		fake->write_rc = 0;
+		return rc;
+	}
 	if (q->trunc_gen < s->obj.trunc_gen)
 		return -ESTALE;
 	for (i = 0; i < op->in_n; i++) {
@@ -515,7 +523,8 @@ static UNUSED void fake_fiber(void *arg)
 /* Starts a lane on what the fake servers tell; text of the error in why. */
 static UNUSED int fake_mount(const char *fsname, const char *subdir, char *why, size_t why_len)
 {
-	struct fs_cfg cfg = {.timeout_ms = 5000, .name = "test 1", .flock = true};
+	struct fs_cfg cfg = {.timeout_ms = 5000, .name = "test 1", .flock = true,
+			     .cache_data = fake->cache_data};
 	int rc;
 
 	cfg.source.mgs.nid[0] = fake->mgs.at;

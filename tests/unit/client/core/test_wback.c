@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_wback.c - write-behind against fake servers: what is kept, what makes it leave, and who
+ * hears that it could not be written. */
+#include "tests/unit/client/core/fake_cluster.h"
+
+enum { KB = 1024, CHUNK = DIRTY_CHUNK };
+
+static uint8_t bytes[CHUNK];
+
+static uint32_t writes(void)
+{
+	return fake->calls[RPC_oss_write];
+}
+
+static void put(struct file *file, size_t len, uint64_t off)
+{
+	assert_int_equal(fs_co_write(fake->ln, file, bytes, len, &off, false, false), len);
+}
+
+/* A mount that has the file for itself, and promises of space. */
+static void mounted(fake_fn *body)
+{
+	uint64_t seed = 5;
+	char why[256];
+
+	rnd_fill(&seed, bytes, sizeof(bytes));
+	fake->cache_data = true;
+	fake->lease = LEASE_EXCLUSIVE;
+	fake->promise = 64 * MIB;
+	fake_file(1);
+	assert_int_equal(fake_mount("lustre", "", why, sizeof(why)), 0);
+	body(fake);
+	fake_unmount();
+}
+
+#define WBACK_TEST(name, body)                                                                     \
+	static void body##_mounted(struct fake *f)                                                 \
+	{                                                                                          \
+		(void)f;                                                                           \
+		mounted(body);                                                                     \
+	}                                                                                          \
+	static void name(void **state)                                                             \
+	{                                                                                          \
+		(void)state;                                                                       \
+		fake_run(body##_mounted);                                                          \
+	}
+
+static void kept_body(struct fake *f)
+{
+	struct file *file = fake_open_file(O_RDWR);
+	uint8_t back[1000];
+
+	put(file, 700, 0);
+	put(file, 300, 700);
+	assert_int_equal(fs_co_read(f->ln, file, back, sizeof(back), 0), sizeof(back));
+	assert_memory_equal(back, bytes, 700);
+	assert_memory_equal(back + 700, bytes, 300);
+	assert_int_equal(writes(), 0);
+	assert_int_equal(fs_co_fsync(f->ln, file, false), 0);
+	assert_int_equal(writes(), 1);
+	assert_int_equal(f->ost[0].obj.size, 1000);
+	assert_memory_equal(f->ost[0].obj.data, back, sizeof(back));
+	put(file, 10, 2000);
+	fs_co_release(f->ln, file);
+	assert_int_equal(writes(), 2); /* the close took it along */
+	assert_int_equal(f->fs->data.dirty_bytes, 0);
+}
+WBACK_TEST(small_writes_are_kept_until_a_sync_or_the_close, kept_body)
+
+static void full_body(struct fake *f)
+{
+	struct file *file = fake_open_file(O_WRONLY);
+	struct dirty *d = &file->data->dirty;
+
+	put(file, CHUNK / 2, 0);
+	put(file, CHUNK / 2 - 1, CHUNK / 2);
+	assert_int_equal(d->n, 1);
+	assert_int_equal(d->nsending, 0);
+	put(file, 1, CHUNK - 1);
+	assert_int_equal(d->nsending, 1); /* and nobody waited for it */
+	put(file, 10, CHUNK);
+	assert_int_equal(d->n - d->nsending, 1);
+	fs_co_release(f->ln, file);
+	assert_int_equal(f->ost[0].obj.size, CHUNK + 10);
+}
+WBACK_TEST(a_full_chunk_leaves_at_once, full_body)
+
+static void old_body(struct fake *f)
+{
+	struct file *file = fake_open_file(O_WRONLY);
+	uint64_t began = loop_clock(f->l);
+	int tries;
+
+	put(file, 10, 0);
+	for (tries = 0; f->ost[0].obj.size != 10 && tries < 20000; tries++)
+		co_sleep(NSEC_PER_MSEC);
+	assert_int_equal(f->ost[0].obj.size, 10);
+	assert_true(loop_clock(f->l) - began >= NSEC_PER_SEC); /* not before, either */
+	fs_co_release(f->ln, file);
+	assert_int_equal(writes(), 1);
+}
+WBACK_TEST(what_is_a_second_old_leaves_by_itself, old_body)
+
+static void through_body(struct fake *f)
+{
+	struct file *file = fake_open_file(O_WRONLY | O_SYNC);
+
+	put(file, 10, 0);
+	assert_int_equal(writes(), 1);
+	fs_co_release(f->ln, file);
+	f->promise = 0; /* the disk is nearly full */
+	f->ln->ost[0]->ost->grant = 0;
+	file = fake_open_file(O_WRONLY);
+	put(file, 10, 10);
+	assert_int_equal(writes(), 2);
+	f->write_rc = -ENOSPC;
+	assert_int_equal(fs_co_write(f->ln, file, bytes, 10, &(uint64_t){20}, false, false),
+			 -ENOSPC); /* heard at once */
+	fs_co_release(f->ln, file);
+	assert_int_equal(writes(), 3);
+}
+WBACK_TEST(without_a_promise_of_space_nothing_is_kept, through_body)
+
+static void errors_body(struct fake *f)
+{
+	struct file *a = fake_open_file(O_WRONLY), *b = fake_open_file(O_RDWR), *late;
+
+	put(a, 10, 0);
+	f->write_rc = -ENOSPC;
+	assert_int_equal(fs_co_fsync(f->ln, a, false), -ENOSPC);
+	assert_int_equal(fs_co_fsync(f->ln, a, false), 0); /* told once */
+	late = fake_open_file(O_WRONLY);
+	assert_int_equal(fs_pending_error(late), 0); /* was not there */
+	assert_int_equal(fs_pending_error(b), -ENOSPC);
+	assert_int_equal(fs_pending_error(b), -ENOSPC); /* only a sync tells for good */
+	assert_int_equal(fs_co_fsync(f->ln, b, false), -ENOSPC);
+	assert_int_equal(fs_pending_error(b), 0);
+	assert_int_equal(fs_co_fsync(f->ln, late, false), 0);
+	put(a, 10, 0);
+	f->ost[0].obj.trunc_gen = 9; /* fenced: others had the file meanwhile */
+	assert_int_equal(fs_co_fsync(f->ln, a, false), -EIO);
+	assert_int_equal(f->fs->data.dirty_bytes, 0); /* given up */
+	assert_int_equal(f->ost[0].obj.size, 0);
+	fs_co_release(f->ln, a);
+	fs_co_release(f->ln, b);
+	fs_co_release(f->ln, late);
+}
+WBACK_TEST(every_open_file_hears_of_a_failure_once, errors_body)
+
+static void room_body(struct fake *f)
+{
+	struct file *file = fake_open_file(O_WRONLY);
+	uint64_t i;
+
+	f->fs->max_dirty_mb = 1;
+	for (i = 0; i < 8; i++) {
+		put(file, 512 * KB, i * CHUNK);
+		assert_true(f->fs->data.dirty_bytes <= CHUNK);
+	}
+	assert_true(writes() > 0);
+	fs_co_release(f->ln, file);
+	assert_int_equal(f->fs->data.dirty_bytes, 0);
+	assert_int_equal(f->ost[0].obj.size, 7 * CHUNK + 512 * KB);
+}
+WBACK_TEST(who_writes_waits_when_there_is_too_much, room_body)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(small_writes_are_kept_until_a_sync_or_the_close),
+		cmocka_unit_test(a_full_chunk_leaves_at_once),
+		cmocka_unit_test(what_is_a_second_old_leaves_by_itself),
+		cmocka_unit_test(without_a_promise_of_space_nothing_is_kept),
+		cmocka_unit_test(every_open_file_hears_of_a_failure_once),
+		cmocka_unit_test(who_writes_waits_when_there_is_too_much),
+	};
+
+	alarm(60); /* one that waits for ever */
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
