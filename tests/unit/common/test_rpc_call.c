@@ -173,6 +173,15 @@ static void run(loop_fn *body)
 	loop_destroy(l);
 }
 
+/* The request has left, and this is what comes back. */
+static void answer_with(struct msg *m, int status)
+{
+	struct wire_hdr h = m->h;
+
+	m->done(m, 0);
+	reply(&h, status, SPAN_NONE);
+}
+
 /* ---- tests ---- */
 
 static void b_early_refusal(void *arg)
@@ -191,9 +200,8 @@ static void b_early_refusal(void *arg)
 	m = co_sent(3);
 	assert_int_equal(m->h.xid, h.xid);
 	assert_true(m->h.flags & WIRE_RESENT);
-	m->done(m, 0);
 	assert_int_equal(nsent, 3); /* once, not each time */
-	reply(&h, -ENOSPC, SPAN_NONE);
+	answer_with(m, -ENOSPC);
 	while (!call_over)
 		co_yield();
 	assert_int_equal(call_rc, -ENOSPC);
@@ -232,10 +240,7 @@ static void call_getattr(void *arg)
 
 static void answer(struct msg *m)
 {
-	struct wire_hdr h = m->h;
-
-	m->done(m, 0);
-	reply(&h, -ENOENT, SPAN_NONE);
+	answer_with(m, -ENOENT);
 }
 
 static void b_ride(void *arg)
@@ -350,18 +355,11 @@ static void a_close_that_timed_out_while_it_waited_is_not_sent(void **state)
 
 static void b_refused_each_time(void *arg)
 {
-	struct msg *m;
-
 	(void)arg;
 	co_answer_connect();
 	CHECK_RC(fiber_spawn(l, call_write, NULL), 0);
 	for (uint32_t n = 2; !call_over; n++) {
-		struct wire_hdr h;
-
-		m = co_sent(n);
-		h = m->h;
-		m->done(m, 0);
-		reply(&h, -EBADMSG, SPAN_NONE);
+		answer_with(co_sent(n), -EBADMSG);
 		co_yield();
 		assert_true(n < 10);
 	}

@@ -134,18 +134,24 @@ static inline void oss_test_run(oss_test_fn *fn)
 #define TEST_FID ((struct fid){FID_SEQ_NORMAL + 1, 0x1234, 0})
 #define TEST_OBJ .fid = TEST_FID, .comp = 1, .stripe = 0
 
+static inline int oss_test_write_req(struct oss_test *t, const struct oss_write_req *q,
+				     const void *data, size_t len, struct oss_write_rep *p)
+{
+	struct iovec iov = {(void *)(uintptr_t)data, len};
+	RPC_CALL(call);
+
+	call.out = &iov;
+	call.out_n = 1;
+	return oss_co_write(t->imp, &call, q, p);
+}
+
 static inline int oss_test_write(struct oss_test *t, struct object_attr *a, uint64_t off,
 				 const void *data, size_t len, uint32_t gen)
 {
 	struct oss_write_req q = {TEST_OBJ, .off = off, .trunc_gen = gen};
-	struct iovec iov = {(void *)(uintptr_t)data, len};
 	struct oss_write_rep p;
-	RPC_CALL(call);
-	int rc;
+	int rc = oss_test_write_req(t, &q, data, len, &p);
 
-	call.out = &iov;
-	call.out_n = 1;
-	rc = oss_co_write(t->imp, &call, &q, &p);
 	if (rc == 0 && a)
 		OST_REPLY_ATTR(a, p);
 	return rc;

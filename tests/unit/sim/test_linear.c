@@ -2,11 +2,17 @@
 #include "tests/sim/linear.h"
 #include "tests/unit/unit.h"
 
-static void add(struct linear_history *h, uint8_t kind, uint64_t a, uint64_t start, uint64_t end)
+static void add_range(struct linear_history *h, uint8_t kind, uint64_t a, uint64_t b,
+		      uint64_t start, uint64_t end)
 {
-	struct linear_op op = {.kind = kind, .a = a, .start = start, .end = end};
+	struct linear_op op = {.kind = kind, .a = a, .b = b, .start = start, .end = end};
 
 	linear_add(h, &op);
+}
+
+static void add(struct linear_history *h, uint8_t kind, uint64_t a, uint64_t start, uint64_t end)
+{
+	add_range(h, kind, a, 0, start, end);
 }
 
 /* Both ways, where both may be asked; frees the history. */
@@ -98,10 +104,7 @@ static void test_holes(UNUSED void **state)
 static void append(struct linear_history *h, uint64_t at, uint64_t len, uint64_t start,
 		   uint64_t end)
 {
-	struct linear_op op = {
-		.kind = LINEAR_APPEND, .a = at, .b = len, .start = start, .end = end};
-
-	linear_add(h, &op);
+	add_range(h, LINEAR_APPEND, at, len, start, end);
 }
 
 static void test_size(UNUSED void **state)

@@ -39,13 +39,9 @@ static void a_fence_refuses_older_writes_also_after_a_restart(void **state)
 static void late(struct oss_test *t, struct object_attr *a, uint64_t age, int64_t written)
 {
 	struct oss_write_req q = {TEST_OBJ, .age = age, .written = written};
-	struct iovec iov = {(void *)(uintptr_t)"late", 4};
 	struct oss_write_rep p;
-	RPC_CALL(call);
 
-	call.out = &iov;
-	call.out_n = 1;
-	CHECK_RC(oss_co_write(t->imp, &call, &q, &p), 0);
+	CHECK_RC(oss_test_write_req(t, &q, "late", 4, &p), 0);
 	OST_REPLY_ATTR(a, p);
 }
 

@@ -19,14 +19,9 @@ static int put(struct oss_test *t, uint64_t off, uint32_t len, uint64_t used, ui
 {
 	static char data[65536];
 	struct oss_write_req q = {TEST_OBJ, .off = off, .grant_used = used, .grant_want = want};
-	struct iovec iov = {data, len};
 	struct oss_write_rep p;
-	RPC_CALL(call);
-	int rc;
+	int rc = oss_test_write_req(t, &q, data, len, &p);
 
-	call.out = &iov;
-	call.out_n = 1;
-	rc = oss_co_write(t->imp, &call, &q, &p);
 	if (rc == 0 && got)
 		*got = p.grant;
 	return rc;
