@@ -157,6 +157,8 @@ static UNUSED int fake_lookup(struct rpc_op *op, const void *qv, void *pv)
 	p->fid = fake->fid;
 	p->attr = fake->attr;
 	p->layout = fake_layout(op);
+	p->seq = fake->calls[op->desc->nr];
+	p->lease = fake->cache_data ? LEASE_LOOKUP | LEASE_UPDATE : 0;
 	return 0;
 }
 
