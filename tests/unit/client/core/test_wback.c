@@ -164,6 +164,24 @@ static void room_body(struct fake *f)
 }
 WBACK_TEST(who_writes_waits_when_there_is_too_much, room_body)
 
+static void append_body(struct fake *f)
+{
+	struct file *file = fake_open_file(O_WRONLY | O_APPEND);
+	uint64_t off = 77;
+
+	put(file, 100, 1000);
+	assert_int_equal(fs_co_write(f->ln, file, bytes, 10, &off, true, false), 10);
+	assert_int_equal(off, 1100);
+	assert_int_equal(fs_co_write(f->ln, file, bytes, 10, &off, true, false), 10);
+	assert_int_equal(off, 1110);
+	assert_int_equal(writes(), 0);
+	assert_int_equal(f->calls[RPC_oss_getattr], 1); /* the objects are asked once */
+	assert_int_equal(f->calls[RPC_mds_setlk], 0);
+	fs_co_release(f->ln, file);
+	assert_int_equal(f->ost[0].obj.size, 1120);
+}
+WBACK_TEST(who_has_the_file_for_himself_appends_without_the_lock, append_body)
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -172,6 +190,7 @@ int main(void)
 		cmocka_unit_test(what_is_a_second_old_leaves_by_itself),
 		cmocka_unit_test(without_a_promise_of_space_nothing_is_kept),
 		cmocka_unit_test(every_open_file_hears_of_a_failure_once),
+		cmocka_unit_test(who_has_the_file_for_himself_appends_without_the_lock),
 		cmocka_unit_test(who_writes_waits_when_there_is_too_much),
 	};
 
