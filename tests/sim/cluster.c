@@ -9,6 +9,7 @@
 #include "mgs/mgs.h"
 #include "oss/oss.h"
 #include "tests/lib/tmpdir.h"
+#include "tests/sim/pages.h"
 #include "tests/sim/sim.h"
 #include "tests/sim/sim_net.h"
 #include "tests/sim/trace.h"
@@ -334,7 +335,7 @@ static int lane_begin(void *arg)
 	return rc;
 }
 
-static int mount_client(struct cluster *c, uint32_t k, uint32_t lanes)
+static int mount_client(struct cluster *c, uint32_t k, uint32_t lanes, bool pages)
 {
 	struct cluster_client *cl = &c->client[k];
 	struct fs_cfg *cfg = calloc(1, sizeof(*cfg)); /* too big for a stack */
@@ -350,6 +351,9 @@ static int mount_client(struct cluster *c, uint32_t k, uint32_t lanes)
 	cfg->flock = true;
 	cfg->cache_data = true;
 	cfg->timeout_ms = 300000;
+	cl->pages = pages ? pages_create() : NULL;
+	cfg->co_invalidate = pages ? pages_co_invalidate : NULL;
+	cfg->co_invalidate_arg = cl->pages;
 	rc = fs_create(cfg, &cl->fs);
 	free(cfg);
 	for (uint32_t i = 0; !rc && i < lanes; i++) {
@@ -390,13 +394,16 @@ int cluster_unmount(struct cluster *c)
 			rc = cluster_call(cl->loop[i], lane_end, cl->lane[i]);
 		if (!rc)
 			fs_destroy(cl->fs);
+		if (!rc)
+			pages_destroy(cl->pages);
 	}
 	return failed("unmount", rc);
 }
 
 /* ------------------------------------------------------------------ the whole */
 
-int cluster_start(const char *dir, uint32_t clients, uint32_t lanes, struct cluster **out)
+int cluster_start(const char *dir, uint32_t clients, uint32_t lanes, bool pages,
+		  struct cluster **out)
 {
 	struct cluster *c = calloc(1, sizeof(*c));
 	int rc;
@@ -415,7 +422,7 @@ int cluster_start(const char *dir, uint32_t clients, uint32_t lanes, struct clus
 		rc = oss_up(c, i);
 	assert(clients <= CLUSTER_CLIENTS_MAX);
 	for (c->nclients = 0; !rc && c->nclients < clients; c->nclients++)
-		rc = mount_client(c, c->nclients, lanes);
+		rc = mount_client(c, c->nclients, lanes, pages);
 	return rc;
 }
 

@@ -28,11 +28,12 @@ struct cluster_client {
 	uint32_t nlanes;
 	struct loop *loop[CLUSTER_LANES];
 	struct lane *lane[CLUSTER_LANES];
+	struct pages *pages; /* or NULL */
 };
 
-/* Starts everything; dir is an empty directory for the databases. On error sim_fail() has said
- * why. */
-must_check int cluster_start(const char *dir, uint32_t clients, uint32_t lanes,
+/* Starts everything; dir is an empty directory for the databases. With pages, mounts have page
+ * caches (pages.h). On error sim_fail() has said why. */
+must_check int cluster_start(const char *dir, uint32_t clients, uint32_t lanes, bool pages,
 			     struct cluster **out);
 uint32_t cluster_clients(const struct cluster *c);
 struct cluster_client *cluster_client(struct cluster *c, uint32_t k);

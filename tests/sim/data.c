@@ -9,7 +9,6 @@
 #include "tests/sim/trace.h"
 #include <fcntl.h>
 #include <inttypes.h>
-#include <linux/falloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -72,41 +71,48 @@ static bool is_open(struct data_task *t, uint32_t k)
 	bool trunc = below(t, 12) == 0 && !t->done && !is_victim(t); /* not in the last look */
 	struct data_file *f = &t->d->file[k];
 	struct data_op op;
-	struct attr a;
+	struct attr a = {0};
 	int rc;
 
 	if (t->f[k])
 		return true;
 	t->append[k] = f->appends && below(t, 2) && !is_victim(t);
+	t->rdonly[k] = t->pages && !trunc && !t->append[k] && below(t, 2);
 	data_begin(&op, t, f);
-	rc = fs_co_open(t->ln, &f->fid,
-			O_RDWR | (t->append[k] ? O_APPEND : 0) | (trunc ? O_TRUNC : 0), &t->f[k],
-			&a);
+	rc = pages_co_open(t->pages, t->ln, &f->fid,
+			   (t->rdonly[k] ? O_RDONLY : O_RDWR) | (t->append[k] ? O_APPEND : 0) |
+				   (trunc ? O_TRUNC : 0),
+			   &t->f[k], &a);
 	data_end(&op);
-	trace("%u c%u open #%u%s%s: %d size %" PRIu64, t->id, t->client, k,
-	      t->append[k] ? " append" : "", trunc ? " trunc" : "", rc, a.size);
+	trace("%u c%u open #%u%s%s%s: %d size %" PRIu64 " [%" PRIu64 ", %" PRIu64 "]", t->id,
+	      t->client, k, t->append[k] ? " append" : "", trunc ? " trunc" : "",
+	      t->rdonly[k] ? rc == 0 && pages_is_cached(t->f[k]) ? " cached" : " rdonly" : "", rc,
+	      a.size, op.start, op.end);
 	if (!ok(t, "open", rc))
 		return false;
 	if (trunc)
 		data_did_truncate(&op, 0);
-	else
+	else if (!t->pages)
 		data_did_stat(&op, a.size);
 	return true;
 }
 
 static void do_close(struct data_task *t, uint32_t k)
 {
+	int rc;
+
 	if (!t->f[k])
 		return;
-	trace("%u c%u close #%u", t->id, t->client, k);
-	fs_co_release(t->ln, t->f[k]);
+	rc = pages_co_close(t->ln, t->f[k]);
 	t->f[k] = NULL;
+	trace("%u c%u close #%u: %d", t->id, t->client, k, rc);
+	(void)!ok(t, "close", rc);
 }
 
 static void do_sync(struct data_task *t, uint32_t k)
 {
 	uint64_t now = t->d->now;
-	int rc = fs_co_fsync(t->ln, t->f[k], below(t, 2));
+	int rc = pages_co_sync(t->ln, t->f[k], below(t, 2));
 
 	trace("%u c%u fsync #%u: %d", t->id, t->client, k, rc);
 	if (ok(t, "fsync", rc) && !t->d->cut_from)
@@ -120,7 +126,7 @@ static void do_read(struct data_task *t, uint32_t k, uint64_t off, uint64_t len)
 
 	memset(t->buf, 0, len);
 	data_begin(&op, t, &t->d->file[k]);
-	rc = fs_co_read(t->ln, t->f[k], t->buf, len, off);
+	rc = pages_co_read(t->ln, t->f[k], t->buf, len, off);
 	data_end(&op);
 	trace("%u c%u read #%u %" PRIu64 "+%" PRIu64 ": %zd [%" PRIu64 ", %" PRIu64 "]", t->id,
 	      t->client, number(&op), off, len, rc, op.start, op.end);
@@ -132,10 +138,13 @@ static void do_read(struct data_task *t, uint32_t k, uint64_t off, uint64_t len)
 
 static void do_write(struct data_task *t, uint32_t k)
 {
+	struct data_file *f = &t->d->file[k];
 	uint64_t off, len, first, was;
 	struct data_op op;
 	ssize_t rc;
 
+	if (f->paging[t->client] && !t->d->how.strict)
+		return; /* data.h */
 	any_range(t, &off, &len);
 	if (t->append[k] && len > APPEND_MAX)
 		len = APPEND_MAX;
@@ -144,8 +153,10 @@ static void do_write(struct data_task *t, uint32_t k)
 	t->d->values += len / DATA_BLOCK;
 	for (uint64_t i = 0; i < len / DATA_BLOCK; i++)
 		data_fill(t->buf + i * DATA_BLOCK, first + i);
-	data_begin(&op, t, &t->d->file[k]);
-	rc = fs_co_write(t->ln, t->f[k], t->buf, len, &off, t->append[k], false);
+	data_begin(&op, t, f);
+	f->writing[t->client]++;
+	rc = pages_co_write(t->ln, t->f[k], t->buf, len, &off, t->append[k]);
+	f->writing[t->client]--;
 	data_end(&op);
 	trace("%u c%u write #%u %" PRIu64 "+%" PRIu64 "%s: %zd, values from %" PRIu64 " [%" PRIu64
 	      ", %" PRIu64 "]", t->id, t->client, k, off, len, t->append[k] ? " append" : "", rc,
@@ -170,22 +181,21 @@ static void do_truncate(struct data_task *t, uint32_t k)
 	struct data_file *f = &t->d->file[k];
 	bool by_name = below(t, 3) == 0;
 	struct data_op op;
-	struct attr want = {0}, a;
-	uint64_t len;
+	uint64_t size, len;
 	int rc;
 
-	any_range(t, &want.size, &len);
+	any_range(t, &size, &len);
 	if (!f->appends)
-		want.size += 8 * below(t, DATA_WORDS);
+		size += 8 * below(t, DATA_WORDS);
 	else if (below(t, 2))
-		want.size = 0;
+		size = 0;
 	data_begin(&op, t, f);
-	rc = fs_co_setattr(t->ln, &f->fid, by_name ? NULL : t->f[k], SETATTR_SIZE, &want, &a);
+	rc = pages_co_truncate(t->pages, t->ln, &f->fid, by_name ? NULL : t->f[k], size);
 	data_end(&op);
 	trace("%u c%u truncate #%u %" PRIu64 ": %d [%" PRIu64 ", %" PRIu64 "]", t->id, t->client,
-	      k, want.size, rc, op.start, op.end);
+	      k, size, rc, op.start, op.end);
 	if (ok(t, "truncate", rc))
-		data_did_truncate(&op, want.size);
+		data_did_truncate(&op, size);
 }
 
 static void do_stat(struct data_task *t, uint32_t k)
@@ -195,7 +205,7 @@ static void do_stat(struct data_task *t, uint32_t k)
 	int rc;
 
 	data_begin(&op, t, &t->d->file[k]);
-	rc = fs_co_getattr(t->ln, &t->d->file[k].fid, &a);
+	rc = pages_co_getattr(t->pages, t->ln, &t->d->file[k].fid, &a);
 	data_end(&op);
 	trace("%u c%u stat #%u: %d size %" PRIu64 " [%" PRIu64 ", %" PRIu64 "]", t->id, t->client,
 	      k, rc, a.size, op.start, op.end);
@@ -211,12 +221,71 @@ static void do_punch(struct data_task *t, uint32_t k)
 
 	any_range(t, &off, &len);
 	data_begin(&op, t, &t->d->file[k]);
-	rc = fs_co_fallocate(t->ln, t->f[k], FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, off, len);
+	rc = pages_co_punch(t->ln, t->f[k], off, len);
 	data_end(&op);
 	trace("%u c%u punch #%u %" PRIu64 "+%" PRIu64 ": %d [%" PRIu64 ", %" PRIu64 "]", t->id,
 	      t->client, k, off, len, rc, op.start, op.end);
 	if (ok(t, "punch", rc))
 		data_did_punch(&op, off, len);
+}
+
+/* ------------------------------------------------------------------ mappings */
+
+static void do_load(struct data_task *t, uint32_t k, uint64_t off)
+{
+	struct data_op op;
+	int rc;
+
+	data_begin(&op, t, &t->d->file[k]);
+	rc = pages_co_load(t->ln, t->f[k], t->buf, DATA_BLOCK, off);
+	data_end(&op);
+	trace("%u c%u load #%u %" PRIu64 ": %d [%" PRIu64 ", %" PRIu64 "]", t->id, t->client, k,
+	      off, rc, op.start, op.end);
+	if (rc == 0)
+		data_did_load(&op, t->buf, off);
+}
+
+static void do_store(struct data_task *t, uint32_t k, uint64_t off)
+{
+	uint64_t value = ++t->d->values;
+	struct data_op op;
+	int rc;
+
+	data_fill(t->buf, value);
+	data_begin(&op, t, &t->d->file[k]);
+	rc = pages_co_store(t->ln, t->f[k], t->buf, DATA_BLOCK, off);
+	data_end(&op);
+	trace("%u c%u store #%u %" PRIu64 ": %d, value %" PRIu64 " [%" PRIu64 ", %" PRIu64 "]",
+	      t->id, t->client, k, off, rc, value, op.start, op.end);
+	if (rc == 0)
+		data_did_store(&op, off, value);
+	if (rc == 0 && below(t, 3) == 0)
+		pages_write_behind(t->ln, t->f[k], 1 + below(t, 5000000));
+}
+
+/* A few times, around one place. */
+static void do_touch(struct data_task *t, uint32_t k)
+{
+	struct data_file *f = &t->d->file[k];
+	uint64_t off, len, n = 1 + below(t, 3);
+
+	if (f->writing[t->client] && !t->d->how.strict)
+		return; /* data.h */
+	f->paging[t->client]++;
+	any_range(t, &off, &len);
+	if (!pages_is_mapped(t->f[k]))
+		pages_co_map(t->ln, t->f[k]);
+	if (off + len > pages_known_size(t->f[k]) || below(t, 12) == 0)
+		do_stat(t, k);
+	while (n--) {
+		uint64_t at = off + below(t, len / DATA_BLOCK) * DATA_BLOCK;
+
+		if (t->rdonly[k] || below(t, 2))
+			do_load(t, k, at);
+		else
+			do_store(t, k, at);
+	}
+	f->paging[t->client]--;
 }
 
 /* ------------------------------------------------------------------ names */
@@ -313,19 +382,33 @@ static void one(struct data_task *t)
 	}
 	if (!is_open(t, k))
 		return;
+	if (t->pages && below(t, 2)) {
+		do_touch(t, k);
+		return;
+	}
 	any_range(t, &off, &len);
 	/* Its truncates would hide what they meet: they are not one step (forget_parts). */
 	switch (is_victim(t) ? below(t, 15) + (below(t, 3) ? 0 : 8) : below(t, 24)) {
 	case 0 ... 8: do_read(t, k, off, len); break;
 	case 9 ... 14:
-		if (t->append[k] && t->at[k] > (uint64_t)DATA_SPAN / 2 * 3 * DATA_BLOCK)
+		if (t->rdonly[k])
+			do_close(t, k);
+		else if (t->append[k] && t->at[k] > (uint64_t)DATA_SPAN / 2 * 3 * DATA_BLOCK)
 			do_truncate(t, k);
 		else
 			do_write(t, k);
 		break;
-	case 15 ... 16: do_truncate(t, k); break;
+	case 15 ... 16:
+		if (t->rdonly[k])
+			do_close(t, k);
+		else
+			do_truncate(t, k);
+		break;
 	case 17 ... 20: do_stat(t, k); break;
-	case 21: do_punch(t, k); break;
+	case 21:
+		if (!t->rdonly[k])
+			do_punch(t, k);
+		break;
 	case 22: do_sync(t, k); break;
 	default: do_close(t, k); break;
 	}
@@ -410,6 +493,7 @@ static void task_init(struct data *d, uint32_t id, uint64_t seed, uint32_t steps
 	t->client = id % cluster_clients(d->cl);
 	c = cluster_client(d->cl, t->client);
 	t->ln = c->lane[below(t, c->nlanes)];
+	t->pages = c->pages;
 	t->buf = malloc(BUF);
 	assert(t->buf);
 	t->w = (struct loop_work){.fn = begin, .arg = t};
@@ -457,9 +541,17 @@ bool data_others_done(const struct data *d)
 bool data_done(const struct data *d)
 {
 	for (uint32_t i = 0; i < d->ntasks; i++)
-		if (!d->task[i].done)
+		if (!d->task[i].done || !pages_idle(d->task[i].pages))
 			return false;
 	return true;
+}
+
+void data_stuck(const struct data *d)
+{
+	for (uint32_t i = 0; i < cluster_clients(d->cl) && d->how.maps; i++) {
+		trace("client %u:", i);
+		pages_trace(d->task[i].pages);
+	}
 }
 
 /* One task of each client looks at everything. */

@@ -93,6 +93,21 @@ void data_did_read(const struct data_op *op, const uint8_t *buf, uint64_t off, u
 		take_down(op, &f->size, LINEAR_MIN, off + got, 0);
 }
 
+void data_did_load(const struct data_op *op, const uint8_t *buf, uint64_t off)
+{
+	uint64_t v = content(buf);
+
+	if (v == UINT64_MAX)
+		sim_fail("file %u block %" PRIu64 ": task %u loads a mixture of two values",
+			 (uint32_t)(op->f - op->t->d->file), off / DATA_BLOCK, op->t->id);
+	take_down(op, &op->f->block[off / DATA_BLOCK], LINEAR_READ, v, 0);
+}
+
+void data_did_store(const struct data_op *op, uint64_t off, uint64_t value)
+{
+	take_down(op, &op->f->block[off / DATA_BLOCK], LINEAR_WRITE, value << 8 | DATA_WORDS, 0);
+}
+
 static void add_wide(const struct data_op *op, const struct data_wide *w)
 {
 	struct data_file *f = op->f;

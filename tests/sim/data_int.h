@@ -3,6 +3,7 @@
 #pragma once
 #include "tests/sim/data.h"
 #include "tests/sim/linear.h"
+#include "tests/sim/pages.h"
 
 enum {
 	DATA_FILES = 3,
@@ -29,6 +30,8 @@ struct data_file {
 	struct linear_history size, block[DATA_BLOCKS];
 	struct data_wide *wide;
 	uint32_t nwide;
+	/* of each client: tasks that are in a write(2), and in its page cache */
+	uint32_t writing[CLUSTER_CLIENTS_MAX], paging[CLUSTER_CLIENTS_MAX];
 };
 
 struct data_task {
@@ -38,7 +41,9 @@ struct data_task {
 	struct loop_work w;
 	uint64_t rng;
 	uint8_t *buf;
-	struct file *f[DATA_FILES];
+	struct pages *pages; /* of its client, or NULL */
+	struct pages_file *f[DATA_FILES];
+	bool rdonly[DATA_FILES];
 	bool append[DATA_FILES];  /* opened so */
 	uint64_t at[DATA_FILES];  /* where its last write ended */
 	uint64_t synced[DATA_FILES]; /* what had ended by then is safe */
@@ -74,6 +79,9 @@ void data_end(struct data_op *op);
 /* buf has been read at off, len was asked for, got came. */
 void data_did_read(const struct data_op *op, const uint8_t *buf, uint64_t off, uint64_t len,
 		   uint64_t got);
+/* A load of one block, and a store. */
+void data_did_load(const struct data_op *op, const uint8_t *buf, uint64_t off);
+void data_did_store(const struct data_op *op, uint64_t off, uint64_t value);
 /* Values from first on were written to the blocks; append: that was where the file ended. */
 void data_did_write(const struct data_op *op, uint64_t off, uint64_t len, uint64_t first,
 		    bool append);

@@ -25,14 +25,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { CROWD = 4, MIXED_MODES = 8, DATA_MODES = 3, /* of "data" */ LIST_MAX = 1 << 20 };
+enum { CROWD = 4, MIXED_MODES = 8, DATA_MODES = 3, /* of "data" and of "maps" */ MAPS_MODES = 4, LIST_MAX = 1 << 20 };
 #define RUN_MAX_NS (4 * 3600 * NSEC_PER_SEC)
 #define CUT_NS (100 * NSEC_PER_SEC) /* longer than a session */
 
 struct mode {
 	const char *name;
 	uint32_t players;
-	bool shared, data, cut, strict, faults, restarts, death;
+	bool shared, data, maps, cut, strict, faults, restarts, death;
 };
 
 /* The first MIXED_MODES are what "mixed" chooses from. */
@@ -49,13 +49,17 @@ static const struct mode modes[] = {
 	{.name = "shared+restarts", .shared = true, .restarts = true},
 };
 
-/* The first DATA_MODES are what "data" chooses from. "strict": what is known not to be atomic
+/* The first DATA_MODES are what "data" chooses from; as many from MAPS_MODES on, "maps". "strict": what is known not to be atomic
  * counts as wrong too. */
 static const struct mode data_modes[] = {
 	{.name = "data+calm", .data = true},
 	{.name = "data+restarts", .data = true, .restarts = true},
 	{.name = "data+cut", .data = true, .cut = true},
 	{.name = "data+faults", .data = true, .faults = true},
+	{.name = "maps+calm", .data = true, .maps = true},
+	{.name = "maps+restarts", .data = true, .maps = true, .restarts = true},
+	{.name = "maps+cut", .data = true, .maps = true, .cut = true},
+	{.name = "maps+faults", .data = true, .maps = true, .faults = true},
 	{.name = "strict", .data = true, .strict = true},
 	{.name = "strict+faults", .data = true, .strict = true, .faults = true},
 	{.name = "strict+restarts", .data = true, .strict = true, .restarts = true},
@@ -86,6 +90,8 @@ static const struct mode *mode_of(const char *name, uint64_t seed)
 		return &modes[seed % MIXED_MODES];
 	if (strcmp(name, "data") == 0)
 		return &data_modes[seed % DATA_MODES];
+	if (strcmp(name, "maps") == 0)
+		return &data_modes[MAPS_MODES + seed % DATA_MODES];
 	for (size_t i = 0; i < ARRAY_SIZE(modes); i++)
 		if (strcmp(modes[i].name, name) == 0)
 			return &modes[i];
@@ -170,7 +176,8 @@ static int run_with_cut(struct run *r)
 
 static void work(struct run *r)
 {
-	struct data_how how = {r->mode->strict, r->mode->faults || r->mode->restarts, r->mode->cut};
+	struct data_how how = {r->mode->strict, r->mode->faults || r->mode->restarts, r->mode->cut,
+			       r->mode->maps};
 	uint32_t steps = r->steps;
 	int rc = 0;
 
@@ -200,6 +207,8 @@ static void work(struct run *r)
 		rc = sim_run_until(work_done, r, RUN_MAX_NS);
 	for (uint32_t i = 0; rc && i < r->nplay; i++)
 		play_stuck(&r->play[i]);
+	if (rc && r->data)
+		data_stuck(r->data);
 	if (rc)
 		sim_fail("the work does not end: %s", rc == -EDEADLK ? "nothing happens any more"
 								      : strerror(-rc));
@@ -276,7 +285,7 @@ static bool run_here(uint64_t seed, const struct options *o, uint64_t *digest)
 	lanes = 1 + (uint32_t)sim_below(SIM_WORK, CLUSTER_LANES);
 	clients = r.mode->data ? 2 + (uint32_t)sim_below(SIM_WORK, CLUSTER_CLIENTS_MAX - 1)
 			       : CLUSTER_CLIENTS;
-	rc = cluster_start(dir, clients, lanes, &r.cl);
+	rc = cluster_start(dir, clients, lanes, r.mode->maps, &r.cl);
 	if (!rc)
 		work(&r);
 	*digest = sim_digest();
@@ -401,7 +410,9 @@ static const char usage[] =
 	"  -s STEPS  operations of the players together (600)\n"
 	"  -m MODE   serial, crowd, shared, each also +faults or +restarts; death; mixed (mixed);\n"
 	"            data: data+calm, data+restarts, data+cut\n"
-	"            data+faults; strict, strict+faults, strict+restarts\n"
+	"            data+faults; strict, strict+faults, strict+restarts;\n"
+	"            maps: maps+calm, maps+restarts, maps+cut, maps+faults: as data, with\n"
+	"            page caches and mappings above the clients\n"
 	"  -l FILE   run the seeds listed in FILE instead\n"
 	"  -2        run each seed twice and compare the digests\n"
 	"  -t        print every operation   -x  every message   -v  all log lines\n"
