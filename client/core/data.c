@@ -331,6 +331,21 @@ void data_co_drop_pages(struct lane *ln, struct data *d)
 	fs_unlock(ln->fs);
 }
 
+void data_co_hold_empty(struct lane *ln, struct data *d)
+{
+	bool empty;
+
+	do {
+		data_co_drop_pages(ln, d);
+		data_co_hold(ln, d);
+		pthread_mutex_lock(&d->lock);
+		empty = !d->filled && !d->refilled && !d->recalling;
+		pthread_mutex_unlock(&d->lock);
+		if (!empty) /* one was read in between */
+			data_release(d);
+	} while (!empty);
+}
+
 void data_release(struct data *d)
 {
 	pthread_mutex_lock(&d->lock);

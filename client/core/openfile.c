@@ -158,10 +158,8 @@ static int open_co_hold(struct lane *ln, struct file *f, struct rpc_call *call,
 	bool hold = q->open_flags & OPEN_TRUNC;
 	int rc;
 
-	if (hold) {
-		data_co_hold(ln, f->data);
-		data_co_drop_pages(ln, f->data);
-	}
+	if (hold)
+		data_co_hold_empty(ln, f->data);
 	q->data = data_open_begin(f->data, f->flags);
 	rc = open_rpc(ln, call, q, p);
 	if (rc == 0) /* before the lease is used: what is sent under it carries this trunc_gen */

@@ -215,13 +215,18 @@ static void do_stat(struct data_task *t, uint32_t k)
 
 static void do_punch(struct data_task *t, uint32_t k)
 {
+	struct data_file *f = &t->d->file[k];
 	struct data_op op;
 	uint64_t off, len;
 	int rc;
 
+	if (f->paging[t->client] && !t->d->how.strict)
+		return; /* data.h */
 	any_range(t, &off, &len);
-	data_begin(&op, t, &t->d->file[k]);
+	data_begin(&op, t, f);
+	f->writing[t->client]++;
 	rc = pages_co_punch(t->ln, t->f[k], off, len);
+	f->writing[t->client]--;
 	data_end(&op);
 	trace("%u c%u punch #%u %" PRIu64 "+%" PRIu64 ": %d [%" PRIu64 ", %" PRIu64 "]", t->id,
 	      t->client, k, off, len, rc, op.start, op.end);
