@@ -33,7 +33,7 @@ static void co_forget_pages(struct lane *ln, struct data *d, uint64_t off, uint6
 		cfg->co_invalidate(cfg->co_invalidate_arg, ln, &v, 1, false);
 }
 
-/* d->lock is held. Whoever fills a page and waits does so without a lease now. */
+/* d->lock is held. Whoever fills a page and waits looks whether he must: see fills_anyway(). */
 static void recalling_begin(struct data *d)
 {
 	d->recalling = true;
@@ -51,9 +51,12 @@ static void co_forget_all_pages(struct lane *ln, struct data *d)
 {
 	while (d->filled || d->refilled) {
 		d->filled = d->refilled = false;
+		d->forgetting = true;
+		xwait_wake(&d->q); /* who fills a page need not wait now */
 		pthread_mutex_unlock(&d->lock);
 		co_forget_pages(ln, d, 0, 0);
 		pthread_mutex_lock(&d->lock);
+		d->forgetting = false;
 	}
 }
 
@@ -261,6 +264,14 @@ static int enter_wait(struct lane *ln, struct data *d, enum data_need need)
 	return acquire_start(ln, d, lease_for(d, need), need == DATA_FILL) ? -ENOMEM : 1;
 }
 
+/* The kernel may be waiting for this page in order to forget it, or will be. Under the lease that is
+ * given back when that is done nobody else has changed it, or keeps what a store changes. Without
+ * that lease it is only read if it must be: then no mapping can change it. */
+static bool fills_anyway(const struct data *d)
+{
+	return d->recalling && (d->forgetting || satisfies(d, DATA_FILL));
+}
+
 int data_co_enter(struct lane *ln, struct data *d, enum data_need need, enum data_how *how)
 {
 	int rc = 1;
@@ -268,7 +279,7 @@ int data_co_enter(struct lane *ln, struct data *d, enum data_need need, enum dat
 	pthread_mutex_lock(&d->lock);
 	d->waiting[need]++;
 	while (rc > 0) {
-		if (d->recalling && need == DATA_FILL) {
+		if (need == DATA_FILL && fills_anyway(d)) {
 			d->refilled = true;
 			*how = DATA_BYPASS;
 			rc = 0;

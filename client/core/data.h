@@ -60,6 +60,7 @@ struct data {
 	uint32_t retries;
 
 	bool filled, refilled; /* the kernel may have pages; has got more while it forgets */
+	bool forgetting;       /* it is being told to */
 	uint32_t nwriters;     /* open files here that write, and opens on their way */
 	uint32_t nclosing;     /* writers whose close is on its way */
 	uint32_t ncached;      /* open files here that the kernel caches pages for */
