@@ -65,8 +65,7 @@ static void append_unlock(void *arg)
 
 /* ---- alone ---- */
 
-/* Where the file ends, under EXCLUSIVE: the objects are asked once. */
-static int learn_size(struct lane *ln, struct file *f)
+int append_co_learn_size(struct lane *ln, struct file *f)
 {
 	struct data *d = f->data;
 	uint64_t size;
@@ -75,18 +74,20 @@ static int learn_size(struct lane *ln, struct file *f)
 
 	pthread_mutex_lock(&d->lock);
 	known = d->size_known;
+	if (!known && !d->sizing++)
+		d->size = 0; /* writes from now on raise it */
 	pthread_mutex_unlock(&d->lock);
 	if (known)
 		return 0;
 	rc = append_co_size(ln, f, &size);
-	if (rc)
-		return rc;
 	pthread_mutex_lock(&d->lock);
-	if (!d->size_known) /* else others have taken places behind it meanwhile */
-		d->size = max_u64(size, dirty_end(&d->dirty));
-	d->size_known = true;
+	d->sizing--;
+	if (rc == 0) {
+		d->size = max_u64(d->size, max_u64(size, dirty_end(&d->dirty)));
+		d->size_known = true;
+	}
 	pthread_mutex_unlock(&d->lock);
-	return 0;
+	return rc;
 }
 
 /* Takes the place for len bytes; the kernel lets one append at a time through, other writers may
@@ -117,7 +118,7 @@ static ssize_t write_alone(struct lane *ln, struct file *f, const uint8_t *buf, 
 			   uint64_t *off, uint32_t gen)
 {
 	ssize_t n = -EFBIG;
-	int rc = learn_size(ln, f);
+	int rc = append_co_learn_size(ln, f);
 
 	if (rc)
 		return rc;

@@ -71,6 +71,7 @@ struct data {
 	uint32_t nerrors;
 	bool size_known; /* under EXCLUSIVE */
 	uint64_t size;
+	uint32_t sizing; /* who is finding it out */
 
 	struct pages pages;
 	uint64_t pages_counted; /* of their bytes, in ahead_bytes */

@@ -114,3 +114,5 @@ ssize_t append_co_write(struct lane *ln, struct file *f, const uint8_t *buf, siz
 			uint64_t *off);
 /* Size of the file by its objects, right now. */
 must_check int append_co_size(struct lane *ln, struct file *f, uint64_t *size);
+/* Under EXCLUSIVE: f->data->size is where the file ends. The objects are asked once. */
+must_check int append_co_learn_size(struct lane *ln, struct file *f);

@@ -477,6 +477,19 @@ static bool may_write_page(struct lane *ln, struct data *d)
 	return may;
 }
 
+/* A mapping makes no file longer. The kernel cuts pages at the size that it knows, which may be that
+ * before a truncation somewhere else. */
+static int before_end(struct lane *ln, struct file *f, size_t len, uint64_t off, size_t *in)
+{
+	struct data *d = f->data;
+	int rc = append_co_learn_size(ln, f);
+
+	pthread_mutex_lock(&d->lock);
+	*in = d->size > off ? min_u64(len, d->size - off) : 0;
+	pthread_mutex_unlock(&d->lock);
+	return rc;
+}
+
 static ssize_t write_page(struct lane *ln, struct file *f, const void *buf, size_t len,
 			  uint64_t off)
 {
@@ -485,12 +498,17 @@ static ssize_t write_page(struct lane *ln, struct file *f, const void *buf, size
 
 	for (tries = 0; n == -ESTALE && rc == 0 && tries < STALE_TRIES; tries++) {
 		uint32_t gen = file_trunc_gen(f);
+		size_t in;
 
 		if (!may_write_page(ln, f->data))
 			return -EIO;
-		n = io_co_write_once(ln, f, buf, len, off, gen);
+		rc = before_end(ln, f, len, off, &in);
+		if (rc == 0)
+			n = in ? io_co_write_once(ln, f, buf, in, off, gen) : 0;
 		if (n == -ESTALE)
 			rc = file_co_refresh(ln, f);
+		else if (rc == 0 && n == (ssize_t)in)
+			n = (ssize_t)len;
 	}
 	return rc ? rc : n == -ESTALE ? -EIO : n;
 }
@@ -510,7 +528,6 @@ ssize_t fs_co_write_page(struct lane *ln, struct file *f, const void *buf, size_
 	else
 		log_err("%s: a page of a mapping could not be written: %s", fid_str(&f->fid, text),
 			err_str((int)n));
-	data_wrote_to(f->data, off + len);
 	return n;
 }
 
