@@ -198,10 +198,11 @@ static void do_truncate(struct data_task *t, uint32_t k)
 		data_did_truncate(&op, size);
 }
 
-static void do_stat(struct data_task *t, uint32_t k)
+/* The size, and when it was asked for. */
+static uint64_t do_stat(struct data_task *t, uint32_t k, uint64_t *asked)
 {
 	struct data_op op;
-	struct attr a;
+	struct attr a = {0};
 	int rc;
 
 	data_begin(&op, t, &t->d->file[k]);
@@ -209,8 +210,11 @@ static void do_stat(struct data_task *t, uint32_t k)
 	data_end(&op);
 	trace("%u c%u stat #%u: %d size %" PRIu64 " [%" PRIu64 ", %" PRIu64 "]", t->id, t->client,
 	      k, rc, a.size, op.start, op.end);
-	if (ok(t, "stat", rc))
-		data_did_stat(&op, a.size);
+	*asked = op.start;
+	if (!ok(t, "stat", rc))
+		return 0;
+	data_did_stat(&op, a.size);
+	return a.size;
 }
 
 static void do_punch(struct data_task *t, uint32_t k)
@@ -236,7 +240,7 @@ static void do_punch(struct data_task *t, uint32_t k)
 
 /* ------------------------------------------------------------------ mappings */
 
-static void do_load(struct data_task *t, uint32_t k, uint64_t off)
+static void do_load(struct data_task *t, uint32_t k, uint64_t off, uint64_t asked)
 {
 	struct data_op op;
 	int rc;
@@ -247,10 +251,10 @@ static void do_load(struct data_task *t, uint32_t k, uint64_t off)
 	trace("%u c%u load #%u %" PRIu64 ": %d [%" PRIu64 ", %" PRIu64 "]", t->id, t->client, k,
 	      off, rc, op.start, op.end);
 	if (rc == 0)
-		data_did_load(&op, t->buf, off);
+		data_did_load(&op, t->buf, off, asked);
 }
 
-static void do_store(struct data_task *t, uint32_t k, uint64_t off)
+static void do_store(struct data_task *t, uint32_t k, uint64_t off, uint64_t asked)
 {
 	uint64_t value = ++t->d->values;
 	struct data_op op;
@@ -263,16 +267,17 @@ static void do_store(struct data_task *t, uint32_t k, uint64_t off)
 	trace("%u c%u store #%u %" PRIu64 ": %d, value %" PRIu64 " [%" PRIu64 ", %" PRIu64 "]",
 	      t->id, t->client, k, off, rc, value, op.start, op.end);
 	if (rc == 0)
-		data_did_store(&op, off, value);
+		data_did_store(&op, off, value, asked);
 	if (rc == 0 && below(t, 3) == 0)
 		pages_write_behind(t->ln, t->f[k], 1 + below(t, 5000000));
 }
 
-/* A few times, around one place. */
+/* A few times, around one place. Nobody tells a mapping that the file was cut on another mount, so
+ * the size is asked for first. */
 static void do_touch(struct data_task *t, uint32_t k)
 {
 	struct data_file *f = &t->d->file[k];
-	uint64_t off, len, n = 1 + below(t, 3);
+	uint64_t off, len, size, asked, n = 1 + below(t, 3);
 
 	if (f->writing[t->client] && !t->d->how.strict)
 		return; /* data.h */
@@ -280,15 +285,16 @@ static void do_touch(struct data_task *t, uint32_t k)
 	any_range(t, &off, &len);
 	if (!pages_is_mapped(t->f[k]))
 		pages_co_map(t->ln, t->f[k]);
-	if (off + len > pages_known_size(t->f[k]) || below(t, 12) == 0)
-		do_stat(t, k);
+	size = do_stat(t, k, &asked);
 	while (n--) {
 		uint64_t at = off + below(t, len / DATA_BLOCK) * DATA_BLOCK;
 
+		if (at + DATA_BLOCK > size)
+			continue;
 		if (t->rdonly[k] || below(t, 2))
-			do_load(t, k, at);
+			do_load(t, k, at, asked);
 		else
-			do_store(t, k, at);
+			do_store(t, k, at, asked);
 	}
 	f->paging[t->client]--;
 }
@@ -409,7 +415,7 @@ static void one(struct data_task *t)
 		else
 			do_truncate(t, k);
 		break;
-	case 17 ... 20: do_stat(t, k); break;
+	case 17 ... 20: do_stat(t, k, &off); break;
 	case 21:
 		if (!t->rdonly[k])
 			do_punch(t, k);
@@ -563,9 +569,10 @@ void data_stuck(const struct data *d)
 static int look(void *arg)
 {
 	struct data_task *t = arg;
+	uint64_t asked;
 
 	for (uint32_t k = 0; k < t->d->nfiles && is_open(t, k); k++) {
-		do_stat(t, k);
+		do_stat(t, k, &asked);
 		do_read(t, k, 0, BUF);
 		do_close(t, k);
 	}

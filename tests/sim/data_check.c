@@ -93,19 +93,20 @@ void data_did_read(const struct data_op *op, const uint8_t *buf, uint64_t off, u
 		take_down(op, &f->size, LINEAR_MIN, off + got, 0);
 }
 
-void data_did_load(const struct data_op *op, const uint8_t *buf, uint64_t off)
+void data_did_load(const struct data_op *op, const uint8_t *buf, uint64_t off, uint64_t asked)
 {
 	uint64_t v = content(buf);
 
 	if (v == UINT64_MAX)
 		sim_fail("file %u block %" PRIu64 ": task %u loads a mixture of two values",
 			 (uint32_t)(op->f - op->t->d->file), off / DATA_BLOCK, op->t->id);
-	take_down(op, &op->f->block[off / DATA_BLOCK], LINEAR_READ, v, 0);
+	take_down(op, &op->f->block[off / DATA_BLOCK], LINEAR_READ, v, asked);
 }
 
-void data_did_store(const struct data_op *op, uint64_t off, uint64_t value)
+void data_did_store(const struct data_op *op, uint64_t off, uint64_t value, uint64_t asked)
 {
-	take_down(op, &op->f->block[off / DATA_BLOCK], LINEAR_WRITE, value << 8 | DATA_WORDS, 0);
+	take_down(op, &op->f->block[off / DATA_BLOCK], LINEAR_WRITE, value << 8 | DATA_WORDS,
+		  asked);
 }
 
 static void add_wide(const struct data_op *op, const struct data_wide *w)
@@ -282,6 +283,25 @@ static void add_repeats(const struct data_file *f, struct linear_history *h)
 	}
 }
 
+/* Whoever loads or stores while another mount cuts the file off, after he asked for its size, may
+ * do that behind the end: then nobody else sees it. */
+static void forget_behind(const struct data_file *f, struct linear_history *h)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < h->n; i++) {
+		struct linear_op op = h->op[i];
+		bool mapped = op.b && (op.kind == LINEAR_READ || op.kind == LINEAR_WRITE);
+		bool behind = mapped && meets_truncate(f, op.b, op.end);
+
+		if (behind && op.kind == LINEAR_READ)
+			continue;
+		op.maybe = op.maybe || behind;
+		h->op[n++] = op;
+	}
+	h->n = n;
+}
+
 /* An append that meets a truncate goes to the new end, and what it had written at the old one may
  * be left there. */
 static void forget_left(const struct data_file *f, struct linear_history *h)
@@ -370,6 +390,7 @@ void data_verdict(struct data *d)
 		for (uint32_t b = 0; b < DATA_BLOCKS; b++) {
 			soften(d, &f->block[b], i);
 			if (!d->how.strict) {
+				forget_behind(f, &f->block[b]);
 				forget_left(f, &f->block[b]);
 				add_repeats(f, &f->block[b]);
 			}

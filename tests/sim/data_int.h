@@ -79,9 +79,9 @@ void data_end(struct data_op *op);
 /* buf has been read at off, len was asked for, got came. */
 void data_did_read(const struct data_op *op, const uint8_t *buf, uint64_t off, uint64_t len,
 		   uint64_t got);
-/* A load of one block, and a store. */
-void data_did_load(const struct data_op *op, const uint8_t *buf, uint64_t off);
-void data_did_store(const struct data_op *op, uint64_t off, uint64_t value);
+/* A load of one block, and a store; asked: for the size, before. */
+void data_did_load(const struct data_op *op, const uint8_t *buf, uint64_t off, uint64_t asked);
+void data_did_store(const struct data_op *op, uint64_t off, uint64_t value, uint64_t asked);
 /* Values from first on were written to the blocks; append: that was where the file ended. */
 void data_did_write(const struct data_op *op, uint64_t off, uint64_t len, uint64_t first,
 		    bool append);

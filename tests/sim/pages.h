@@ -50,8 +50,6 @@ bool pages_is_cached(const struct pages_file *f); /* its read(2) uses pages */
 /* mmap of everything, shared, writable if f is; once. */
 void pages_co_map(struct lane *ln, struct pages_file *f);
 bool pages_is_mapped(const struct pages_file *f);
-/* The size that a fault goes by. */
-uint64_t pages_known_size(const struct pages_file *f);
 
 ssize_t pages_co_read(struct lane *ln, struct pages_file *f, void *buf, size_t len, uint64_t off);
 ssize_t pages_co_write(struct lane *ln, struct pages_file *f, const void *buf, size_t len,

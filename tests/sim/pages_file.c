@@ -289,11 +289,6 @@ bool pages_is_mapped(const struct pages_file *f)
 	return f->mapped;
 }
 
-uint64_t pages_known_size(const struct pages_file *f)
-{
-	return f->i->size;
-}
-
 void pages_co_map(struct lane *ln, struct pages_file *f)
 {
 	struct inode *i = f->i;
