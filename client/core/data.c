@@ -554,7 +554,9 @@ static void co_lose(struct lane *ln, struct data *d, uint64_t session)
 	rahead_cut(d, 0, 0); /* and what is on its way, by whoever is in under the old lease */
 	if (!d->recalling) { /* else its pages are being forgotten */
 		recalling_begin(d);
+		d->losing = true;
 		co_forget_all_pages(ln, d);
+		d->losing = false;
 		recalling_end(d);
 	}
 	xwait_wake(&d->q);

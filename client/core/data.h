@@ -61,6 +61,7 @@ struct data {
 
 	bool filled, refilled; /* the kernel may have pages; has got more while it forgets */
 	bool forgetting;       /* it is being told to */
+	bool losing;	       /* because the lease is lost: changed pages are sent, or refused */
 	uint32_t nwriters;     /* open files here that write, and opens on their way */
 	uint32_t nclosing;     /* writers whose close is on its way */
 	uint32_t ncached;      /* open files here that the kernel caches pages for */

@@ -461,7 +461,8 @@ ssize_t fs_co_write(struct lane *ln, struct file *f, const void *buf, size_t len
 }
 
 /* Whoever changed the page had the lease then, or it is being recalled, which waits for this write.
- * It is gone only if this client was away: then what others wrote since stands. */
+ * When the MDS has forgotten it, it waits for what its clients had; and if this client alone was
+ * away, what others wrote since stands: the objects refuse these bytes (is_refused()). */
 static bool may_write_page(struct lane *ln, struct data *d)
 {
 	bool may, wait;
@@ -469,7 +470,7 @@ static bool may_write_page(struct lane *ln, struct data *d)
 	do {
 		pthread_mutex_lock(&d->lock);
 		wait = !d->recalling && d->mode == LEASE_EXCLUSIVE && !data_is_valid(ln, d);
-		may = d->mode == LEASE_EXCLUSIVE || (d->recalling && d->mode);
+		may = d->mode == LEASE_EXCLUSIVE || (d->recalling && d->mode) || d->losing;
 		pthread_mutex_unlock(&d->lock);
 		if (wait) /* renewed or lost soon */
 			co_sleep(10 * NSEC_PER_MSEC);
@@ -490,6 +491,16 @@ static int before_end(struct lane *ln, struct file *f, size_t len, uint64_t off,
 	return rc;
 }
 
+static bool is_refused(struct data *d, ssize_t n)
+{
+	bool lost;
+
+	pthread_mutex_lock(&d->lock);
+	lost = !d->mode;
+	pthread_mutex_unlock(&d->lock);
+	return n == -ESTALE && lost;
+}
+
 static ssize_t write_page(struct lane *ln, struct file *f, const void *buf, size_t len,
 			  uint64_t off)
 {
@@ -505,6 +516,8 @@ static ssize_t write_page(struct lane *ln, struct file *f, const void *buf, size
 		rc = before_end(ln, f, len, off, &in);
 		if (rc == 0)
 			n = in ? io_co_write_once(ln, f, buf, in, off, gen) : 0;
+		if (is_refused(f->data, n))
+			return -EIO;
 		if (n == -ESTALE)
 			rc = file_co_refresh(ln, f);
 		else if (rc == 0 && n == (ssize_t)in)
