@@ -264,9 +264,9 @@ static int enter_wait(struct lane *ln, struct data *d, enum data_need need)
 	return acquire_start(ln, d, lease_for(d, need), need == DATA_FILL) ? -ENOMEM : 1;
 }
 
-/* The kernel may be waiting for this page in order to forget it, or will be. Under the lease that is
- * given back when that is done nobody else has changed it, or keeps what a store changes. Without
- * that lease it is only read if it must be: then no mapping can change it. */
+/* The kernel may be waiting for this page in order to forget it, or will be. Under the lease that
+ * is given back when that is done nobody else has changed it, or keeps what a store changes.
+ * Without that lease it is only read if it must be: then no mapping can change it. */
 static bool fills_anyway(const struct data *d)
 {
 	return d->recalling && (d->forgetting || satisfies(d, DATA_FILL));

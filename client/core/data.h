@@ -137,8 +137,8 @@ bool data_is_valid(struct lane *ln, struct data *d);
 void data_co_hold(struct lane *ln, struct data *d);
 void data_release(struct data *d);
 /* The same, and no pages are left, changed ones of mappings are written: for a truncation that the
- * kernel does not hold pages back for. They are not dropped while it is held: the kernel may have to
- * wait for a truncation that it does hold them back for, and that for the hold. */
+ * kernel does not hold pages back for. They are not dropped while it is held: the kernel may have
+ * to wait for a truncation that it does hold them back for, and that for the hold. */
 void data_co_hold_empty(struct lane *ln, struct data *d);
 /* Changed pages of mappings are written, and none are left. */
 void data_co_drop_pages(struct lane *ln, struct data *d);

@@ -478,8 +478,8 @@ static bool may_write_page(struct lane *ln, struct data *d)
 	return may;
 }
 
-/* A mapping makes no file longer. The kernel cuts pages at the size that it knows, which may be that
- * before a truncation somewhere else. */
+/* A mapping makes no file longer. The kernel cuts pages at the size that it knows, which may be
+ * that before a truncation somewhere else. */
 static int before_end(struct lane *ln, struct file *f, size_t len, uint64_t off, size_t *in)
 {
 	struct data *d = f->data;

@@ -283,23 +283,39 @@ static void add_repeats(const struct data_file *f, struct linear_history *h)
 	}
 }
 
+static bool is_behind(const struct data_file *f, const struct linear_op *op)
+{
+	return op->b && (op->kind == LINEAR_READ || op->kind == LINEAR_WRITE) &&
+	       meets_truncate(f, op->b, op->end);
+}
+
+/* It is of a store that was done behind the end, perhaps in part. */
+static bool sees_behind(const struct data_file *f, const struct linear_history *h, uint64_t value)
+{
+	for (uint32_t i = 0; i < h->n; i++)
+		if (h->op[i].kind == LINEAR_WRITE && h->op[i].a >> 8 == value >> 8 &&
+		    is_behind(f, &h->op[i]))
+			return true;
+	return false;
+}
+
 /* Whoever loads or stores while another mount cuts the file off, after he asked for its size, may
- * do that behind the end: then nobody else sees it. */
+ * do that behind the end: then nobody else sees it, or only what is before the end. */
 static void forget_behind(const struct data_file *f, struct linear_history *h)
 {
-	uint32_t n = 0;
+	struct linear_history left = {0};
 
 	for (uint32_t i = 0; i < h->n; i++) {
 		struct linear_op op = h->op[i];
-		bool mapped = op.b && (op.kind == LINEAR_READ || op.kind == LINEAR_WRITE);
-		bool behind = mapped && meets_truncate(f, op.b, op.end);
+		bool behind = is_behind(f, &op);
 
-		if (behind && op.kind == LINEAR_READ)
+		if (op.kind == LINEAR_READ && (behind || sees_behind(f, h, op.a)))
 			continue;
 		op.maybe = op.maybe || behind;
-		h->op[n++] = op;
+		linear_add(&left, &op);
 	}
-	h->n = n;
+	linear_free(h);
+	*h = left;
 }
 
 /* An append that meets a truncate goes to the new end, and what it had written at the old one may

@@ -5,7 +5,8 @@
  * serial (one player, everything exact), crowd (several players side by side and the shared files),
  * shared (only those), each also with "+faults" (connections break at random) or "+restarts"
  * (servers end, die and come back); death (a client disappears). "mixed" takes one of these by the
- * seed. "data", alike, or "+cut" (a client is cut off): the histories of files are checked.
+ * seed. "data", alike, or "+cut" (a client is cut off): the histories of files are checked. "maps":
+ * the same with a kernel's page cache above each client.
  * A failure prints the last operations and how to repeat the run.
  */
 #include "common/log.h"
@@ -25,7 +26,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { CROWD = 4, MIXED_MODES = 8, DATA_MODES = 3, /* of "data" and of "maps" */ MAPS_MODES = 4, LIST_MAX = 1 << 20 };
+enum {
+	CROWD = 4,
+	MIXED_MODES = 8,
+	DATA_MODES = 3, /* of "data" and of "maps" */
+	MAPS_MODES = 4, /* where those of "maps" begin */
+	LIST_MAX = 1 << 20
+};
 #define RUN_MAX_NS (4 * 3600 * NSEC_PER_SEC)
 #define CUT_NS (100 * NSEC_PER_SEC) /* longer than a session */
 
@@ -49,8 +56,8 @@ static const struct mode modes[] = {
 	{.name = "shared+restarts", .shared = true, .restarts = true},
 };
 
-/* The first DATA_MODES are what "data" chooses from; as many from MAPS_MODES on, "maps". "strict": what is known not to be atomic
- * counts as wrong too. */
+/* The first DATA_MODES are what "data" chooses from; as many from MAPS_MODES on, "maps". "strict":
+ * what is known not to be atomic counts as wrong too. */
 static const struct mode data_modes[] = {
 	{.name = "data+calm", .data = true},
 	{.name = "data+restarts", .data = true, .restarts = true},
