@@ -11,7 +11,9 @@
 
 enum {
 	BUCKETS_MIN = 1024,
-	RECALL_BATCH = 64, /* of a holder that has too many */
+	FORCED_MAX = 1024, /* recalls at once from a holder that has too many */
+	LOW_PART = 8,      /* it gives up so many that a part of the limit is free again */
+	HARD_PART = 4,     /* beyond that above the limit nothing is granted */
 };
 
 struct lease {
@@ -21,7 +23,7 @@ struct lease {
 	uint64_t recall_seq; /* 0: not recalled */
 	uint64_t recall_ns;
 	bool fenced; /* its writes cannot do harm */
-	uint64_t data_seq;
+	uint64_t seq, data_seq; /* of the last answers that gave bits, and data */
 	LIST_ENTRY(lease) hash;
 	TAILQ_ENTRY(lease) link;
 };
@@ -31,7 +33,7 @@ struct lease_mgr {
 	struct lease_mgr_cfg cfg;
 	struct lease_bucket *bucket;
 	uint32_t nbuckets; /* a power of two */
-	uint64_t seq;
+	uint64_t seq, answer; /* answer: of the one that is being made */
 	LIST_HEAD(, lease_barrier) barriers;
 	struct lease_holder dead; /* of those who are, and of earlier lives; never has a term */
 	struct lease_stats stats;
@@ -127,9 +129,12 @@ static struct lease *add(struct lease_mgr *m, struct lease_holder *h, const stru
 	if (m->stats.held >= m->nbuckets)
 		grow(m);
 	LIST_INSERT_HEAD(bucket_of(m, fid), l, hash);
+	m->stats.holders += h != &m->dead && !lease_count(h);
 	TAILQ_INSERT_TAIL(&h->held, l, link);
 	h->nheld++;
 	m->stats.held++;
+	if (h != &m->dead && lease_count(h) > m->stats.most)
+		m->stats.most = lease_count(h);
 	return l;
 }
 
@@ -149,6 +154,7 @@ static void unlist(struct lease *l)
 static void drop(struct lease_mgr *m, struct lease *l)
 {
 	unlist(l);
+	m->stats.holders -= l->holder != &m->dead && !lease_count(l->holder);
 	LIST_REMOVE(l, hash);
 	m->stats.held--;
 	free(l);
@@ -200,7 +206,8 @@ void lease_renew(struct lease_holder *h, uint64_t until_ns)
 
 uint64_t lease_seq(struct lease_mgr *m)
 {
-	return ++m->seq;
+	m->answer = ++m->seq;
+	return m->answer;
 }
 
 /* ---- granting ---- */
@@ -232,19 +239,97 @@ static void recall_one(struct lease_mgr *m, struct lease *l, uint32_t bits, uint
 	m->cfg.recall(m->cfg.arg, h);
 }
 
-/* A client that never forgets anything must not fill the server's memory. */
-static void trim(struct lease_mgr *m, struct lease_holder *h, uint64_t now)
-{
-	uint32_t i;
+/* ---- limits ---- */
 
-	for (i = 0; i < RECALL_BATCH && h->nheld; i++)
+uint32_t lease_count(const struct lease_holder *h)
+{
+	return h->nheld + h->nrecalled;
+}
+
+uint32_t lease_limit(const struct lease_mgr *m)
+{
+	const struct lease_limits *l = m->cfg.limits;
+	uint64_t share = UINT32_MAX;
+
+	if (l && l->total_mb && m->stats.holders)
+		share = l->total_mb * MIB / LEASE_BYTES / m->stats.holders;
+	share = min_u64(share, l ? l->per_client : LEASES_OF_CLIENT);
+	return (uint32_t)max_u64(share, LEASES_MIN);
+}
+
+/* How many of n go, so that not every new one has to be paid for with an old one. */
+static uint32_t excess(uint32_t n, uint32_t limit)
+{
+	return n > limit ? n - (limit - limit / LOW_PART) : 0;
+}
+
+static void force(struct lease_mgr *m, struct lease_holder *h, uint32_t n, uint64_t now)
+{
+	for (; n && h->nheld; n--) {
+		m->stats.forced++;
 		recall_one(m, TAILQ_FIRST(&h->held), UINT32_MAX, now);
+	}
+}
+
+/* h has n of them, or is about to. */
+static void press(struct lease_mgr *m, struct lease_holder *h, uint32_t n, uint64_t now)
+{
+	uint32_t more = excess(n, lease_limit(m));
+
+	if (!more) {
+		h->pressed_ns = 0;
+		return;
+	}
+	if (h->pressed_ns && now < h->pressed_ns + LEASE_ASK_NS)
+		return;
+	if (h->pressed_ns && more > h->nrecalled)
+		force(m, h, (uint32_t)min_u64(more - h->nrecalled, FORCED_MAX), now);
+	h->pressed_ns = now;
+	h->told = false;
+	m->stats.asked++;
+	m->cfg.recall(m->cfg.arg, h);
+}
+
+void lease_press(struct lease_mgr *m, struct lease_holder *h, uint64_t now)
+{
+	press(m, h, lease_count(h), now);
+}
+
+bool lease_asks(const struct lease_holder *h)
+{
+	return h->pressed_ns && !h->told;
+}
+
+uint32_t lease_ask(const struct lease_mgr *m, struct lease_holder *h)
+{
+	uint32_t n = excess(lease_count(h), lease_limit(m));
+
+	if (!lease_asks(h))
+		return 0;
+	h->told = true;
+	return n > h->nrecalled ? n - h->nrecalled : 0; /* the others go in any case */
+}
+
+/* For one more. Whoever wants to read or write cannot do without a lease on the data: if there is
+ * no room it is made at once. */
+static bool has_room(struct lease_mgr *m, struct lease_holder *h, uint32_t bits, uint64_t now)
+{
+	uint32_t limit, some;
+
+	press(m, h, lease_count(h) + 1, now);
+	limit = lease_limit(m);
+	if (lease_count(h) < limit + limit / HARD_PART)
+		return true;
+	m->stats.full++;
+	some = limit / LOW_PART;
+	if ((bits & LEASE_DATA) && h->nrecalled < some)
+		force(m, h, (uint32_t)min_u64(some - h->nrecalled, FORCED_MAX), now);
+	return false;
 }
 
 uint32_t lease_grant(struct lease_mgr *m, struct lease_holder *h, const struct fid *fid,
 		     uint32_t bits, uint64_t now)
 {
-	uint64_t seq = m->seq; /* of the answer: lease_seq() was called for it just now */
 	struct lease *l;
 
 	if (h->until_ns <= now || barred(m, fid, bits))
@@ -253,10 +338,8 @@ uint32_t lease_grant(struct lease_mgr *m, struct lease_holder *h, const struct f
 	if (l && l->recall_seq)
 		goto refused;
 	if (!l) {
-		if (h->nheld + h->nrecalled >= LEASES_OF_CLIENT)
-			trim(m, h, now);
-		if (h->nheld + h->nrecalled >= 2 * LEASES_OF_CLIENT)
-			goto refused; /* it does not answer */
+		if (!has_room(m, h, bits, now))
+			goto refused;
 		l = add(m, h, fid);
 	}
 	if (!l)
@@ -264,8 +347,10 @@ uint32_t lease_grant(struct lease_mgr *m, struct lease_holder *h, const struct f
 	if (bits & LEASE_DATA) {
 		l->bits &= ~(uint32_t)LEASE_DATA;
 		l->fenced = false;
-		l->data_seq = seq;
+		l->data_seq = m->answer;
 	}
+	if (bits & ~(uint32_t)LEASE_DATA)
+		l->seq = m->answer;
 	l->bits |= bits;
 	TAILQ_REMOVE(&h->held, l, link);
 	TAILQ_INSERT_TAIL(&h->held, l, link);
@@ -277,12 +362,16 @@ refused:
 }
 
 void lease_give_up(struct lease_mgr *m, struct lease_holder *h, const struct fid *fid,
-		   uint32_t bits)
+		   uint32_t bits, uint64_t heard)
 {
 	struct lease *l = find(m, h, fid);
 
 	if (!l || l->recall_seq) /* the answer to the recall will tell */
 		return;
+	if (l->data_seq > heard)
+		bits &= ~(uint32_t)LEASE_DATA;
+	if (l->seq > heard)
+		bits &= LEASE_DATA;
 	l->bits &= ~bits;
 	if (!l->bits)
 		drop(m, l);

@@ -16,8 +16,15 @@
  * client whose term is over do not hinder anybody; their recall stays queued and is the first thing
  * the client hears when it comes back, before its term begins again.
  *
- * Numbers (seq) order everything: each grant and each recall gets the next one, so a client tells a
- * grant that was overtaken by its recall.
+ * Numbers (seq) order everything: each answer that may carry grants and each recall gets the next
+ * one, so a client tells a grant that was overtaken by its recall, and the server tells a grant
+ * that its client had not heard of yet when it gave the lease up.
+ *
+ * A client has leases on so many inodes and no more (struct lease_limits). When it passes that it
+ * is asked to give some up, those that it has not used for longest: only it knows which these are.
+ * One that does not in LEASE_ASK_NS has those recalled that were granted longest ago. A quarter
+ * above the limit nothing is granted any more, so a client that does not answer, or asks faster
+ * than it gives back, goes on without.
  *
  * Pure: no fibers, no clock, no messages; times are given. One thread.
  */
@@ -25,7 +32,10 @@
 #include "common/fid.h"
 #include <sys/queue.h>
 
-#define LEASES_OF_CLIENT (1U << 17) /* more are recalled from, the oldest first */
+#define LEASES_OF_CLIENT (1U << 17) /* the limit unless another is set */
+#define LEASES_MIN       16         /* no limit is lower */
+#define LEASE_BYTES      128        /* that one takes, about */
+#define LEASE_ASK_NS     (2 * (uint64_t)NSEC_PER_SEC)
 
 struct lease;
 TAILQ_HEAD(lease_list, lease);
@@ -36,6 +46,14 @@ struct lease_holder {
 	struct lease_list recalled; /* in the order of their recalls */
 	uint32_t nheld, nrecalled;
 	uint64_t until_ns;  /* end of the term */
+	uint64_t pressed_ns; /* when it was asked to give some up; 0: it was not */
+	bool told;           /* by lease_ask() */
+};
+
+/* May change at any time: whoever has more then is asked when the server next looks. */
+struct lease_limits {
+	uint32_t per_client; /* inodes */
+	uint32_t total_mb;   /* of all clients: each may have its share; 0: no limit */
 };
 
 /* While an operation waits for leases of an inode, nobody gets new ones. */
@@ -51,6 +69,7 @@ struct lease_mgr_cfg {
 	/* h has something to hear: lease_next(). */
 	void (*recall)(void *arg, struct lease_holder *h);
 	void *arg;
+	const struct lease_limits *limits; /* NULL: LEASES_OF_CLIENT */
 	/* Numbers begin behind it. Larger than any of an earlier life of the server: clients may
 	 * still answer recalls of that. */
 	uint64_t first_seq;
@@ -58,7 +77,11 @@ struct lease_mgr_cfg {
 
 struct lease_stats {
 	uint64_t grants, refusals, recalls, returns, expired;
-	uint32_t held;
+	uint64_t asked;  /* how often a client was asked to give some up */
+	uint64_t forced; /* recalls because it did not, or could not wait for that */
+	uint64_t full;   /* refusals because it had too many */
+	uint32_t held, holders;
+	uint32_t most; /* that one client ever had */
 };
 
 must_check int lease_mgr_create(const struct lease_mgr_cfg *cfg, struct lease_mgr **out);
@@ -80,9 +103,20 @@ uint64_t lease_seq(struct lease_mgr *m);
  * barrier, a recall that is not answered, no memory). */
 uint32_t lease_grant(struct lease_mgr *m, struct lease_holder *h, const struct fid *fid,
 		     uint32_t bits, uint64_t now);
-/* h has given up these bits by itself. */
+/* h has given up these bits by itself, as far as answers with numbers up to heard gave them: for
+ * later ones it does not know of them yet. */
 void lease_give_up(struct lease_mgr *m, struct lease_holder *h, const struct fid *fid,
-		   uint32_t bits);
+		   uint32_t bits, uint64_t heard);
+
+/* ---- limits ---- */
+uint32_t lease_count(const struct lease_holder *h); /* inodes */
+uint32_t lease_limit(const struct lease_mgr *m);    /* of one client, now */
+/* Does what is due if h has too many: at every grant, and from time to time. */
+void lease_press(struct lease_mgr *m, struct lease_holder *h, uint64_t now);
+/* h has to hear that it should give some up. */
+bool lease_asks(const struct lease_holder *h);
+/* How many; it is told now. */
+uint32_t lease_ask(const struct lease_mgr *m, struct lease_holder *h);
 
 /* Nobody else has any lease, or had one that is not given back. */
 bool lease_alone(const struct lease_mgr *m, const struct lease_holder *h);

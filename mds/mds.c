@@ -6,6 +6,7 @@
 #include "mds/unlinklog.h"
 #include <inttypes.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #define RESERVE_BYTES (64 * MIB)
 
@@ -83,6 +84,14 @@ static int make_service(struct mds *m)
 	return rpc_service_create(&sc, &m->svc);
 }
 
+/* As Lustre: three tenths of the memory. The simulator must not see the machine it runs on. */
+static uint32_t leases_total_mb(const struct mds *m)
+{
+	uint64_t bytes = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
+
+	return m->cfg.nosync ? 1024 : (uint32_t)max_u64(bytes / 10 * 3 / MIB, 1);
+}
+
 static void init_memory(struct mds *m)
 {
 #define MD_NAME(n) m->md_stats[MD_##n] = (struct stat_counter){.name = #n, .unit = STAT_USECS};
@@ -99,6 +108,7 @@ static void init_memory(struct mds *m)
 	m->session_timeout_s =
 		m->cfg.session_timeout_ms ? (m->cfg.session_timeout_ms + 999) / 1000 : 30;
 	m->map_mb = 1024;
+	m->lease_limits = (struct lease_limits){LEASES_OF_CLIENT, leases_total_mb(m)};
 	m->rpc_client = (struct rpc_client_cfg){
 		.loop = m->loop,
 		.kind = PEER_MDT,
@@ -121,6 +131,7 @@ int mdt_create(const struct mds_cfg *cfg, struct mds **out)
 	snprintf(m->dir, sizeof(m->dir), "%s", cfg->dir);
 	snprintf(m->name, sizeof(m->name), "%s-MDT%04x", cfg->fsname, cfg->index);
 	init_memory(m);
+	leases.limits = &m->lease_limits;
 	leases.first_seq = (uint64_t)m->started_real_ns;
 	rc = open_table_create((uint64_t)m->started_real_ns, &m->opens);
 	if (rc == 0)

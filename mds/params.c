@@ -94,8 +94,9 @@ static int get_exports(void *arg, struct wbuf *w)
 	while ((s = rpc_service_session_next(m->svc, s))) {
 		const struct client *c = s->priv;
 
-		text_put(w, "%s%s %s nid=%s connections=%u open=%u", first ? "" : "\n",
-			 uuid_str(s->uuid, text), s->name, s->peer, s->nconns, c ? c->nopens : 0);
+		text_put(w, "%s%s %s nid=%s connections=%u open=%u leases=%u", first ? "" : "\n",
+			 uuid_str(s->uuid, text), s->name, s->peer, s->nconns, c ? c->nopens : 0,
+			 c ? lease_count(&c->leases) : 0);
 		first = false;
 	}
 	return w->rc;
@@ -137,12 +138,23 @@ static int get_lease_stats(void *arg, struct wbuf *w)
 	struct lease_stats st;
 
 	lease_mgr_stats(m->leases, &st);
-	return text_put(w,
-			"held: %u\ngrants: %" PRIu64 "\nrefusals: %" PRIu64 "\nrecalls: %" PRIu64
-			"\nreturns: %" PRIu64 "\nexpired: %" PRIu64 "\nwaits: %" PRIu64
-			"\nwait_usec: %" PRIu64,
-			st.held, st.grants, st.refusals, st.recalls, st.returns, st.expired,
-			m->lease_waits.n, m->lease_waits.sum);
+	text_put(w,
+		 "held: %u\nclients: %u\nlimit: %u\nmost: %u\ngrants: %" PRIu64
+		 "\nrefusals: %" PRIu64 "\nfull: %" PRIu64 "\nrecalls: %" PRIu64
+		 "\nreturns: %" PRIu64 "\nexpired: %" PRIu64 "\nasked: %" PRIu64
+		 "\nforced: %" PRIu64,
+		 st.held, st.holders, lease_limit(m->leases), st.most, st.grants, st.refusals,
+		 st.full, st.recalls, st.returns, st.expired, st.asked, st.forced);
+	return text_put(w, "\nwaits: %" PRIu64 "\nwait_usec: %" PRIu64 "\nwait_max_usec: %" PRIu64,
+			m->lease_waits.n, m->lease_waits.sum, m->lease_waits.max);
+}
+
+static int get_lease_count(void *arg, struct wbuf *w)
+{
+	struct lease_stats st;
+
+	lease_mgr_stats(((struct mds *)arg)->leases, &st);
+	return text_put(w, "%u", st.held);
 }
 
 static int get_settling(void *arg, struct wbuf *w)
@@ -327,6 +339,25 @@ int mds_params_add_first(struct mds *m)
 	return add_u32(m, mdt, "map_mb", &m->map_mb, 1, 1U << 24);
 }
 
+/* Leases are Lustre's DLM locks. */
+static int add_ldlm(struct mds *m, const char *mdt)
+{
+	static const struct row ns_rows[] = {{"lock_count", get_lease_count, NULL}};
+	static const struct row all_rows[] = {{"lock_granted_count", get_lease_count, NULL}};
+	char ns[96];
+	int rc;
+
+	snprintf(ns, sizeof(ns), "ldlm.namespaces.mdt-%s_UUID", m->name);
+	rc = add_rows(m, ns, ns_rows, ARRAY_SIZE(ns_rows));
+	if (rc == 0)
+		rc = add_rows(m, "ldlm", all_rows, ARRAY_SIZE(all_rows));
+	if (rc == 0)
+		rc = add_u32(m, "ldlm", "lock_limit_mb", &m->lease_limits.total_mb, 1, 1U << 24);
+	return rc ? rc
+		  : add_u32(m, mdt, "max_leases_per_client", &m->lease_limits.per_client,
+			    LEASES_MIN, 1U << 24);
+}
+
 int mds_params_add(struct mds *m)
 {
 	char mdt[64], lod[64], mdd[64];
@@ -347,6 +378,8 @@ int mds_params_add(struct mds *m)
 	if (rc == 0)
 		rc = add_u32(m, mdd, "append_stripe_count", &m->striping.append_stripe_count, 0,
 			     MAX_STRIPES);
+	if (rc == 0)
+		rc = add_ldlm(m, mdt);
 	/* How long an absent client keeps what it has open; as the label or --set says at the
 	 * start. */
 	return rc ? rc : add_u32(m, mdt, "session_timeout", &m->session_timeout_s, 1, 3600);
@@ -364,4 +397,5 @@ void mds_params_del(struct mds *m)
 	param_del_prefix(m->params, prefix);
 	snprintf(prefix, sizeof(prefix), "mdd.%s.", m->name);
 	param_del_prefix(m->params, prefix);
+	param_del_prefix(m->params, "ldlm.");
 }

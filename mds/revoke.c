@@ -57,7 +57,7 @@ uint32_t op_lease(struct rpc_op *op, const struct fid *fid, const struct attr *a
 
 void op_lease_give_up(struct rpc_op *op, const struct fid *fid, uint32_t bits)
 {
-	lease_give_up(op_mds(op)->leases, &op_client(op)->leases, fid, bits);
+	lease_give_up(op_mds(op)->leases, &op_client(op)->leases, fid, bits, UINT64_MAX);
 }
 
 /* ---- taking back ---- */
@@ -231,7 +231,7 @@ static bool has_news(const struct lease_holder *h, uint64_t heard)
 	const struct lease *at = NULL;
 	struct mds_recall r;
 
-	return lease_next(h, heard, &at, &r.fid, &r.bits, &r.seq);
+	return lease_asks(h) || lease_next(h, heard, &at, &r.fid, &r.bits, &r.seq);
 }
 
 int mds_recalls(struct rpc_op *op, const struct mds_recalls_req *q, struct mds_recalls_rep *p)
@@ -250,6 +250,7 @@ int mds_recalls(struct rpc_op *op, const struct mds_recalls_req *q, struct mds_r
 	p->renewed = may_renew(m, h);
 	if (p->renewed)
 		lease_renew(h, now + term_ns(m));
+	lease_press(m->leases, h, now); /* the limit may be another one, and it may not ask */
 	client_enter(c);
 	while (wait && rc == 0 && !has_news(h, q->heard) && !c->dead && mine == c->recalls_asked)
 		rc = co_wait(&c->recall_q, now + term_ns(m) / 3);
@@ -257,6 +258,7 @@ int mds_recalls(struct rpc_op *op, const struct mds_recalls_req *q, struct mds_r
 		return -ESTALE;
 	if (rc && rc != -ETIMEDOUT)
 		return rc;
+	p->excess = lease_ask(m->leases, h);
 	return put_recalls(op, h, q->heard, p);
 }
 
@@ -275,7 +277,7 @@ int mds_give_back(struct rpc_op *op, const struct mds_give_back_req *q,
 		if (rc == 0 && r.seq)
 			(void)lease_returned_one(m->leases, h, &r.fid, r.seq);
 		else if (rc == 0)
-			lease_give_up(m->leases, h, &r.fid, r.bits);
+			lease_give_up(m->leases, h, &r.fid, r.bits, r.granted);
 	}
 	co_wake_all(&m->lease_q);
 	return rc;

@@ -70,6 +70,7 @@ struct mds {
 	struct lease_mgr *leases;
 	struct co_waitq lease_q; /* some lease was given back */
 	struct stat_counter lease_waits;
+	struct lease_limits lease_limits; /* tunables */
 	struct settle *settle;
 	TAILQ_HEAD(, ost) osts;
 	uint32_t nosts;

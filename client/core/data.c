@@ -512,6 +512,7 @@ static void evict_fiber(void *arg)
 	pthread_mutex_lock(&d->lock);
 	if (!d->recalling && !d->acquiring && !d->busy) {
 		mode = d->mode;
+		r.r.granted = d->seq; /* not what somebody asks for from here on */
 		recalling_begin(d);
 		co_drop_lease(r.ln, d);
 		recalling_end(d);

@@ -129,11 +129,14 @@
  * recalls: returned is the highest seq of recalls that the client has obeyed; its reply tells the others, in
  * their order (mds_recall records), waiting up to a third of the term for the first if wait is set. renewed:
  * every lease of the session is good for term_ms from when the request was sent, once these recalls are obeyed.
+ * excess: the client has more leases than it may; it should
+ * give so many inodes back that it has not used for longest, soon, or the MDS recalls some of its own choice.
  * heard: recalls up to this number need not be told again. Those of data are not returned by `returned`, but one by
  * one with mds_give_back, because obeying them may take long. */
 #define REQ_mds_recalls(F) F(u64, returned) F(u32, wait) F(u64, heard)
-#define REP_mds_recalls(F) F(blob, recalls) F(u32, renewed) F(u32, term_ms)
-/* granted: number with which the lease on data was given. */
+#define REP_mds_recalls(F) F(blob, recalls) F(u32, renewed) F(u32, term_ms) F(u32, excess)
+/* granted: number of the answer with which the lease on data was given; of what the client gives back by itself (seq 0): of
+ * the newest answer it has heard. What was granted anew since then stays. */
 #define STRUCT_mds_recall(F) F(fid, fid) F(u32, bits) F(u64, seq) F(u64, granted)
 
 /* want: LEASE_SHARED to read, LEASE_EXCLUSIVE to write; LEASE_CONTENDED may be given instead if others have the file

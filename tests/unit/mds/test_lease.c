@@ -12,6 +12,7 @@ enum { CLIENTS = 4, FIDS = 12, BOTH = LEASE_LOOKUP | LEASE_UPDATE };
 static struct lease_mgr *m;
 static struct lease_holder h[CLIENTS];
 static int news[CLIENTS];
+static struct lease_limits limits;
 
 static void recall(void *arg, struct lease_holder *x)
 {
@@ -26,10 +27,11 @@ static struct fid fid_of(uint32_t i)
 
 static int setup(void **state)
 {
-	struct lease_mgr_cfg cfg = {.recall = recall};
+	struct lease_mgr_cfg cfg = {.recall = recall, .limits = &limits};
 	int i;
 
 	(void)state;
+	limits = (struct lease_limits){.per_client = LEASES_OF_CLIENT};
 	assert_int_equal(lease_mgr_create(&cfg, &m), 0);
 	for (i = 0; i < CLIENTS; i++) {
 		lease_holder_init(&h[i]);
@@ -73,7 +75,7 @@ static void shared_leases_do_not_conflict_and_bits_do_not_either(void **state)
 	assert_int_equal(lease_conflict(m, &h[1], &f, LEASE_UPDATE, 1), 0);
 	assert_int_equal(lease_conflict(m, &h[1], &f, LEASE_LOOKUP, 1), 1000);
 	assert_false(lease_alone(m, &h[0]));
-	lease_give_up(m, &h[1], &f, BOTH);
+	lease_give_up(m, &h[1], &f, BOTH, 0);
 	assert_true(lease_alone(m, &h[0]));
 }
 
@@ -167,25 +169,175 @@ static void a_barrier_keeps_new_leases_away(void **state)
 	assert_int_equal(lease_grant(m, &h[0], &f, BOTH, 1), BOTH);
 }
 
-static void a_hoarder_is_recalled_from_and_then_refused(void **state)
+/* ---- limits ---- */
+
+/* Client c asks for n leases on inodes from first on; how many it got. */
+static uint32_t hoard(int c, uint32_t first, uint32_t n, uint64_t now)
 {
+	uint32_t i, got = 0;
 	struct fid f;
+
+	for (i = first; i < first + n; i++) {
+		f = fid_of(i);
+		lease_seq(m);
+		got += lease_grant(m, &h[c], &f, BOTH, now) != 0;
+	}
+	return got;
+}
+
+static void give_back(int c, uint32_t first, uint32_t n)
+{
 	uint32_t i;
+	struct fid f;
+
+	for (i = first; i < first + n; i++) {
+		f = fid_of(i);
+		lease_give_up(m, &h[c], &f, BOTH, UINT64_MAX);
+	}
+}
+
+static struct lease_stats stats(void)
+{
+	struct lease_stats st;
+
+	lease_mgr_stats(m, &st);
+	return st;
+}
+
+static void one_that_passes_the_limit_is_asked_once_and_obeys(void **state)
+{
+	(void)state;
+	limits = (struct lease_limits){.per_client = 800};
+	lease_renew(&h[0], UINT64_MAX);
+	assert_int_equal(hoard(0, 0, 800, 1), 800);
+	assert_false(lease_asks(&h[0]));
+	assert_int_equal(hoard(0, 800, 10, 2), 10);
+	assert_int_equal(news[0], 1);
+	assert_true(lease_asks(&h[0]));
+	assert_int_equal(lease_ask(m, &h[0]), 810 - 700); /* an eighth below the limit */
+	assert_false(lease_asks(&h[0]));
+	assert_int_equal(lease_ask(m, &h[0]), 0);
+	give_back(0, 0, 110);
+	lease_press(m, &h[0], 2 + 10 * LEASE_ASK_NS);
+	assert_false(lease_asks(&h[0]));
+	assert_int_equal(h[0].nrecalled, 0);
+	assert_int_equal(hoard(0, 900, 101, 3), 101); /* and again */
+	assert_int_equal(news[0], 2);
+	assert_int_equal(stats().forced, 0);
+}
+
+static void the_oldest_are_recalled_from_one_that_does_not_obey(void **state)
+{
+	const struct lease *at = NULL;
+	uint32_t bits, i;
+	struct fid got;
+	uint64_t seq = 0;
+
+	(void)state;
+	limits = (struct lease_limits){.per_client = 80};
+	lease_renew(&h[0], UINT64_MAX);
+	hoard(0, 0, 81, 1);
+	assert_int_equal(hoard(0, 0, 5, 2), 5); /* used again: not the oldest any more */
+	assert_int_equal(lease_ask(m, &h[0]), 11);
+	lease_press(m, &h[0], LEASE_ASK_NS);
+	assert_int_equal(h[0].nrecalled, 0);
+	lease_press(m, &h[0], LEASE_ASK_NS + 1);
+	assert_int_equal(h[0].nrecalled, 11);
+	for (i = 5; lease_next(&h[0], 0, &at, &got, &bits, &seq); i++) {
+		assert_int_equal(got.oid, i + 1);
+		assert_int_equal(bits, BOTH);
+	}
+	assert_int_equal(i, 5 + 11);
+	assert_true(lease_asks(&h[0]));
+	assert_int_equal(lease_ask(m, &h[0]), 0); /* nothing but those */
+	assert_true(lease_returned(m, &h[0], seq));
+	assert_int_equal(lease_count(&h[0]), 70);
+}
+
+static void one_that_does_not_answer_goes_on_without(void **state)
+{
+	uint64_t now = 1;
+
+	(void)state;
+	limits = (struct lease_limits){.per_client = 80};
+	lease_renew(&h[0], UINT64_MAX);
+	lease_renew(&h[1], UINT64_MAX);
+	assert_int_equal(hoard(0, 0, 5000, now), 100); /* a quarter above */
+	for (; now < 100 * LEASE_ASK_NS; now += LEASE_ASK_NS / 3)
+		hoard(0, (uint32_t)(now % 100000), 10, now);
+	assert_int_equal(stats().most, 100);
+	assert_int_equal(lease_count(&h[0]), 100);
+	assert_true(stats().full > 4900);
+	assert_true(lease_overdue(&h[0], now, LEASE_ASK_NS, LEASE_ASK_NS));
+	assert_int_equal(hoard(1, 0, 80, now), 80); /* others have nothing to do with it */
+	lease_check(m, &h[0]);
+}
+
+static void whoever_needs_data_gets_room_at_once(void **state)
+{
+	struct fid f = fid_of(1000);
+	const struct lease *at = NULL;
+	uint64_t seq, last = 0;
+	uint32_t bits, n = 0;
+	struct fid got;
+
+	(void)state;
+	limits = (struct lease_limits){.per_client = 80};
+	lease_renew(&h[0], UINT64_MAX);
+	hoard(0, 0, 200, 1);
+	assert_int_equal(lease_grant(m, &h[0], &f, LEASE_SHARED, 1), 0);
+	assert_int_equal(h[0].nrecalled, 10);
+	assert_int_equal(lease_grant(m, &h[0], &f, LEASE_SHARED, 1), 0); /* waits for these */
+	assert_int_equal(h[0].nrecalled, 10);
+	while (lease_next(&h[0], 0, &at, &got, &bits, &seq)) {
+		assert_int_equal(got.oid, ++n);
+		last = seq;
+	}
+	lease_returned(m, &h[0], last);
+	assert_int_equal(lease_grant(m, &h[0], &f, LEASE_SHARED, 1), LEASE_SHARED);
+}
+
+static void memory_is_shared_among_those_who_have_leases(void **state)
+{
+	(void)state;
+	limits = (struct lease_limits){.per_client = 1 << 20, .total_mb = 1};
+	lease_renew(&h[0], UINT64_MAX);
+	lease_renew(&h[1], UINT64_MAX);
+	assert_int_equal(hoard(0, 0, MIB / LEASE_BYTES, 1), MIB / LEASE_BYTES);
+	lease_press(m, &h[0], 1);
+	assert_false(lease_asks(&h[0]));
+	assert_int_equal(hoard(1, 0, 1, 1), 1);
+	assert_int_equal(lease_limit(m), MIB / LEASE_BYTES / 2);
+	lease_press(m, &h[0], 1);
+	assert_int_equal(lease_ask(m, &h[0]), MIB / LEASE_BYTES / 2 + lease_limit(m) / 8);
+	lease_holder_drop(m, &h[1], false);
+	assert_int_equal(lease_limit(m), MIB / LEASE_BYTES);
+	limits.total_mb = 0;
+	limits.per_client = 1;
+	assert_int_equal(lease_limit(m), LEASES_MIN);
+}
+
+static void what_was_granted_after_it_was_given_up_stays(void **state)
+{
+	struct fid f = fid_of(0);
+	uint64_t first, second;
 
 	(void)state;
 	lease_renew(&h[0], 1000);
-	for (i = 0; i < LEASES_OF_CLIENT; i++) {
-		f = fid_of(i);
-		assert_int_equal(lease_grant(m, &h[0], &f, BOTH, 1), BOTH);
-	}
-	assert_int_equal(h[0].nrecalled, 0);
-	f = fid_of(i);
-	assert_int_equal(lease_grant(m, &h[0], &f, BOTH, 1), BOTH);
-	assert_true(h[0].nrecalled > 0);
-	while (lease_grant(m, &h[0], &f, BOTH, 1))
-		f = fid_of(++i);
-	assert_in_range(h[0].nheld + h[0].nrecalled, 2 * LEASES_OF_CLIENT, 2 * LEASES_OF_CLIENT);
-	lease_check(m, &h[0]);
+	first = lease_seq(m);
+	lease_grant(m, &h[0], &f, BOTH, 1);
+	lease_grant(m, &h[0], &f, LEASE_SHARED, 1);
+	second = lease_seq(m); /* this answer is on its way when the client gives up */
+	lease_grant(m, &h[0], &f, LEASE_UPDATE, 1);
+	lease_give_up(m, &h[0], &f, UINT32_MAX, first);
+	assert_int_equal(lease_data(m, &h[0], &f), 0);
+	assert_int_equal(lease_conflict(m, NULL, &f, BOTH, 1), 1000);
+	lease_give_up(m, &h[0], &f, UINT32_MAX, second);
+	assert_int_equal(lease_count(&h[0]), 0);
+	lease_seq(m);
+	lease_grant(m, &h[0], &f, LEASE_EXCLUSIVE, 1);
+	lease_give_up(m, &h[0], &f, LEASE_DATA, second);
+	assert_int_equal(lease_data(m, &h[0], &f), LEASE_EXCLUSIVE);
 }
 
 static uint64_t recalled(int c, uint32_t want)
@@ -273,9 +425,45 @@ static void what_the_dead_may_write_is_unreturned_until_it_is_fenced(void **stat
 struct honest {
 	uint32_t bits[FIDS]; /* what it uses */
 	uint64_t floor[FIDS];
-	uint64_t heard; /* recalls obeyed so far */
+	uint64_t given[FIDS]; /* newest answer heard of it */
+	uint64_t heard;       /* recalls obeyed so far */
 	uint64_t until;
+	struct {
+		uint32_t f, bits;
+		uint64_t seq;
+	} answer, gift; /* one grant and one give-up on their way; bits 0: none */
 };
+
+static void hear_answer(struct honest *c)
+{
+	uint32_t f = c->answer.f;
+
+	if (c->answer.bits && c->answer.seq > c->floor[f])
+		c->bits[f] |= c->answer.bits;
+	if (c->answer.bits && c->answer.seq > c->given[f])
+		c->given[f] = c->answer.seq;
+	c->answer.bits = 0;
+}
+
+/* It uses nothing of it any more, whatever older answers may say. */
+static void give_up(struct honest *c, uint32_t f)
+{
+	c->bits[f] = 0;
+	if (c->floor[f] < c->given[f])
+		c->floor[f] = c->given[f];
+	c->gift.f = f;
+	c->gift.bits = BOTH;
+	c->gift.seq = c->given[f];
+}
+
+static void arrive(struct honest *c, int i)
+{
+	struct fid fid = fid_of(c->gift.f);
+
+	if (c->gift.bits)
+		lease_give_up(m, &h[i], &fid, c->gift.bits, c->gift.seq);
+	c->gift.bits = 0;
+}
 
 static void hear(struct honest *c, int i)
 {
@@ -295,8 +483,8 @@ static void nobody_changes_what_somebody_may_use(void **state)
 {
 	static const uint32_t some[] = {LEASE_LOOKUP, LEASE_UPDATE, BOTH};
 	struct honest c[CLIENTS] = {0};
-	uint64_t now = 1, s = 4711, seq, changes = 0;
-	uint32_t step, i, k, f, bits, got;
+	uint64_t now = 1, s = 4711, changes = 0;
+	uint32_t step, i, k, f, bits;
 	struct fid fid;
 
 	(void)state;
@@ -306,7 +494,7 @@ static void nobody_changes_what_somebody_may_use(void **state)
 		f = (uint32_t)rnd_below(&s, FIDS);
 		fid = fid_of(f);
 		bits = some[rnd_below(&s, 3)];
-		switch (rnd_below(&s, 6)) {
+		switch (rnd_below(&s, 9)) {
 		case 0: /* its request for news arrives; the answer is heard at once */
 			if (lease_returned(m, &h[i], c[i].heard))
 				changes++;
@@ -317,11 +505,21 @@ static void nobody_changes_what_somebody_may_use(void **state)
 		case 1:
 		case 2:
 		case 3:
-			seq = lease_seq(m);
-			got = lease_grant(m, &h[i], &fid, bits, now);
-			if (got && seq > c[i].floor[f])
-				c[i].bits[f] |= bits;
-			assert_true(!got || (got & bits) == bits);
+			hear_answer(&c[i]);
+			c[i].answer.seq = lease_seq(m);
+			c[i].answer.bits = lease_grant(m, &h[i], &fid, bits, now) & bits;
+			c[i].answer.f = f;
+			break;
+		case 4:
+			if (rnd_below(&s, 2))
+				hear_answer(&c[i]);
+			break;
+		case 5:
+			if (!c[i].gift.bits)
+				give_up(&c[i], f);
+			break;
+		case 6:
+			arrive(&c[i], (int)i);
 			break;
 		default: /* a change: only if nobody is in the way */
 			lease_recall(m, &h[i], &fid, bits, now);
@@ -644,7 +842,12 @@ int main(void)
 		TEST(an_answer_to_the_first_recall_is_none_to_the_second),
 		TEST(a_holder_without_a_term_hinders_nobody_but_hears_of_it),
 		TEST(a_barrier_keeps_new_leases_away),
-		TEST(a_hoarder_is_recalled_from_and_then_refused),
+		TEST(one_that_passes_the_limit_is_asked_once_and_obeys),
+		TEST(the_oldest_are_recalled_from_one_that_does_not_obey),
+		TEST(one_that_does_not_answer_goes_on_without),
+		TEST(whoever_needs_data_gets_room_at_once),
+		TEST(memory_is_shared_among_those_who_have_leases),
+		TEST(what_was_granted_after_it_was_given_up_stays),
 		TEST(a_grant_of_data_replaces_the_former_one),
 		TEST(recalled_data_is_returned_one_by_one),
 		TEST(what_the_dead_may_write_is_unreturned_until_it_is_fenced),

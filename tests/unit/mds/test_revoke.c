@@ -236,6 +236,89 @@ static void after_a_restart_changes_wait_for_the_terms_of_the_last_life(void **s
 	st_run(body_restart);
 }
 
+static void set(struct st *s, const char *name, const char *value)
+{
+	struct wbuf w;
+
+	wbuf_init(&w, MAX_PARAM_TEXT);
+	assert_int_equal(params_set(s->params, name, value, &w), 0);
+	wbuf_fini(&w);
+}
+
+static void shows(struct st *s, const char *name, const char *line)
+{
+	struct wbuf w;
+
+	wbuf_init(&w, MAX_PARAM_TEXT);
+	assert_int_equal(params_get(s->params, name, &w), 0);
+	wbuf_put(&w, "", 1);
+	if (!strstr((const char *)w.ptr, line))
+		fail_msg("%s: not '%s' in: %s", name, line, (const char *)w.ptr);
+	wbuf_fini(&w);
+}
+
+/* Client 0 gives the leases of these files back, with one request. */
+static void give_back(struct st *s, const struct st_open *f, uint32_t n, uint64_t heard)
+{
+	struct mds_give_back_req q;
+	struct mds_give_back_rep p;
+	uint8_t mem[1024];
+	struct wbuf w;
+	uint32_t i;
+	RPC_CALL(call);
+
+	wbuf_init_fixed(&w, mem, sizeof(mem));
+	for (i = 0; i < n; i++)
+		enc_mds_recall(&w, &(struct mds_recall){f[i].fid, UINT32_MAX, 0, heard});
+	q.leases = wbuf_span(&w);
+	assert_int_equal(mds_co_give_back(s->client[0].imp, &call, &q, &p), 0);
+}
+
+/* How many the MDS wants client 0 to give back. */
+static uint32_t excess(struct st *s, bool wait)
+{
+	struct mds_recalls_req q = {.wait = wait};
+	struct mds_recalls_rep p;
+	RPC_CALL(call);
+
+	assert_int_equal(mds_co_recalls(s->client[0].imp, &call, &q, &p), 0);
+	assert_int_equal(p.recalls.len, 0);
+	return p.excess;
+}
+
+static void body_limit(struct st *s)
+{
+	struct mds_getattr_req q = {.fid = ROOT};
+	struct mds_getattr_rep p;
+	struct st_open f[LEASES_MIN + 1];
+	uint64_t returned = 0;
+	char name[8];
+	uint32_t i;
+	RPC_CALL(call);
+
+	st_connect(s, 0);
+	ask(s, 0, &returned, false, NULL);
+	set(s, "mdt.*.max_leases_per_client", "16");
+	for (i = 0; i <= LEASES_MIN; i++) {
+		snprintf(name, sizeof(name), "f%u", i);
+		f[i] = st_create(s, 0, name, 0);
+	}
+	shows(s, "ldlm.namespaces.mdt-*.lock_count", "=18"); /* the root is one */
+	assert_int_equal(excess(s, true), 18 - 14); /* an eighth below the limit; does not wait */
+	assert_int_equal(mds_co_getattr(s->client[0].imp, &call, &q, &p), 0);
+	give_back(s, f, 4, p.seq);
+	shows(s, "ldlm.lock_granted_count", "=14");
+	shows(s, "mdt.*.lease_stats", "asked: 1\nforced: 0\n");
+	shows(s, "mdt.*.exports", " leases=14");
+	assert_int_equal(excess(s, false), 0);
+}
+
+static void a_client_with_too_many_leases_is_asked_for_some(void **state)
+{
+	(void)state;
+	st_run(body_limit);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -246,6 +329,7 @@ int main(void)
 		cmocka_unit_test(a_client_that_says_goodbye_is_not_waited_for),
 		cmocka_unit_test(attributes_of_a_file_that_is_written_are_not_leased),
 		cmocka_unit_test(after_a_restart_changes_wait_for_the_terms_of_the_last_life),
+		cmocka_unit_test(a_client_with_too_many_leases_is_asked_for_some),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
