@@ -99,6 +99,16 @@ struct link_seen {
 	uint32_t len;
 };
 
+/* What is given back by itself, or because the MDS asks for it; under fs->lock. See lru.c. */
+struct lru {
+	uint32_t size;	     /* of each kind of lease, at most; 0: as many as the MDS allows */
+	uint32_t max_age_ms; /* tunable; not under the lock */
+	uint32_t asked;	     /* by the MDS, and not given back yet: inodes */
+	uint32_t clear, clear_idle; /* inodes and data to give back for lru_size=clear */
+	bool running;
+	uint64_t nasked, nreturned;
+};
+
 struct fs {
 	struct fs_cfg cfg;
 	char name[128], instance[20], source_text[512];
@@ -116,6 +126,7 @@ struct fs {
 	struct data_table data;
 	TAILQ_HEAD(, file) kept; /* see kept.c */
 	uint32_t nkept;
+	struct lru lru;
 	uint32_t max_dirty_mb, max_cached_mb; /* tunables */
 	uint32_t max_read_ahead_mb, max_read_ahead_per_file_mb;
 	uint64_t grant_seq; /* orders shares and losses */
@@ -245,6 +256,18 @@ must_check int recall_start(struct lane *ln, const struct ost *mdt);
 void recall_co_stop(struct lane *ln);
 /* The MDS has forgotten what it gave this client before this session. */
 void recall_co_lose_all(struct lane *ln, uint64_t session);
+
+/* ---- lru.c ---- */
+void lru_init(struct fs *fs);
+uint32_t lru_idle_max(const struct fs *fs); /* leases on data of files that nobody has open */
+uint32_t lru_unused(struct fs *fs);	    /* leases that could be given back */
+/* Gives back in the background what is too much, too old, or asked for. */
+void lru_start(struct lane *ln);
+/* The MDS wants the leases of n inodes back. */
+void lru_asked(struct lane *ln, uint32_t n);
+/* Any thread. size: see struct lru. */
+void lru_set_size(struct fs *fs, uint32_t size);
+void lru_clear(struct fs *fs);
 
 /* ---- name.c ---- */
 /* mds_create with all that it means for leases. */

@@ -123,9 +123,9 @@ static void note_grant(struct data *d, uint64_t session, uint64_t seq, uint32_t 
 {
 	if (!lease || seq <= d->floor || (d->mode && seq <= d->seq && session == d->session))
 		return;
-	d->mode = lease & LEASE_EXCLUSIVE ? LEASE_EXCLUSIVE
-		  : lease & LEASE_SHARED  ? LEASE_SHARED
-					  : LEASE_CONTENDED;
+	data_set_mode(d, lease & LEASE_EXCLUSIVE ? LEASE_EXCLUSIVE
+			 : lease & LEASE_SHARED  ? LEASE_SHARED
+						 : LEASE_CONTENDED);
 	d->session = session;
 	d->seq = seq;
 	if (d->mode != LEASE_CONTENDED) {
@@ -445,7 +445,7 @@ static void co_drop_lease(struct lane *ln, struct data *d)
 		xwait_co(&d->q, &d->lock, ln->loop);
 	co_forget_all_pages(ln, d);
 	rahead_cut(d, 0, 0);
-	d->mode = 0;
+	data_set_mode(d, 0);
 	d->size_known = false;
 }
 
@@ -499,43 +499,25 @@ void data_recall(struct lane *ln, const struct mds_recall *recall)
 	lane_background(ln, recall_fiber, r);
 }
 
-/* Nobody has it open; it makes room for others. */
-static void evict_fiber(void *arg)
+bool data_co_give_up(struct lane *ln, struct data *d, struct mds_recall *r)
 {
-	struct recall r = *(struct recall *)arg;
-	struct data *d = data_find(r.ln->fs, &r.r.fid);
-	uint32_t mode = 0;
-
-	free(arg);
-	if (!d)
-		return;
+	*r = (struct mds_recall){.fid = d->fid};
 	pthread_mutex_lock(&d->lock);
-	if (!d->recalling && !d->acquiring && !d->busy) {
-		mode = d->mode;
-		r.r.granted = d->seq; /* not what somebody asks for from here on */
+	if (!d->recalling && !d->acquiring && !d->busy && !d->held && !d->dirty.n && !d->nclosing) {
+		r->bits = d->mode ? LEASE_DATA : 0;
+		r->granted = d->seq; /* not what somebody asks for from here on */
 		recalling_begin(d);
-		co_drop_lease(r.ln, d);
+		co_drop_lease(ln, d);
 		recalling_end(d);
 	}
 	pthread_mutex_unlock(&d->lock);
-	if (mode)
-		co_give_back(r.ln, &r.r);
-	data_put(r.ln, d);
+	return r->bits;
 }
 
 void data_put(struct lane *ln, struct data *d)
 {
-	struct data *old = data_unref(d);
-	struct recall *r;
-
-	if (!old)
-		return;
-	r = malloc(sizeof(*r));
-	if (r) {
-		*r = (struct recall){ln, {.fid = old->fid, .bits = LEASE_DATA}};
-		lane_background(ln, evict_fiber, r);
-	}
-	(void)!data_unref(old);
+	if (data_unref(d))
+		lru_start(ln);
 }
 
 /* ---- losing ---- */
@@ -549,7 +531,7 @@ static void co_lose(struct lane *ln, struct data *d, uint64_t session)
 	}
 	if (d->token)
 		drop_token(d);
-	d->mode = 0;
+	data_set_mode(d, 0);
 	d->floor = 0;
 	d->size_known = false;
 	rahead_cut(d, 0, 0); /* and what is on its way, by whoever is in under the old lease */

@@ -94,6 +94,7 @@ struct data {
 struct data_table {
 	LIST_HEAD(, data) bucket[DATA_BUCKETS];
 	TAILQ_HEAD(data_list, data) idle, dirty, ahead_list;
+	_Atomic uint32_t nleases;
 	TAILQ_HEAD(, data) cached; /* longest not read into first */
 	uint64_t cached_bytes, ahead_bytes;
 	struct {
@@ -117,8 +118,15 @@ struct data *data_find(struct fs *fs, const struct fid *fid); /* NULL: there is 
 /* All there are, with references; the caller frees the array. */
 struct data **data_all(struct fs *fs, uint32_t *n);
 void data_ref(struct data *d); /* one more; fs->lock is held */
-/* One less. NULL, or one that should be given back to make room, with a reference (data_put()). */
-struct data *data_unref(struct data *d);
+/* One less. True: too many are kept that nobody has open (data_put()). */
+bool data_unref(struct data *d);
+/* What this client may do with the data; d->lock is held, or nobody else knows d. */
+void data_set_mode(struct data *d, uint32_t mode);
+/* One that nobody here has open, or only the closed file that is kept. NULL: it is in use, or there
+ * is none. */
+struct data *data_find_unused(struct fs *fs, const struct fid *fid, bool *in_use);
+/* Those that are idle for longest, up to n, with references. How many. */
+uint32_t data_idle(struct fs *fs, struct data **out, uint32_t n);
 /* The kernel keeps n bytes more. If that is too much it forgets those of other files. */
 void data_cached(struct lane *ln, struct data *d, uint64_t n);
 void data_uncount(struct data *d); /* it keeps none; fs->lock is held */
@@ -127,6 +135,9 @@ void data_gone(struct fs *fs, const struct fid *fid);
 
 /* ---- data.c ---- */
 void data_put(struct lane *ln, struct data *d);
+/* Gives the lease up if nobody is at it; true: there was one, and *r is what the MDS is to be told
+ * (it is not yet). */
+bool data_co_give_up(struct lane *ln, struct data *d, struct mds_recall *r);
 /* 0 and *how, or -errno. */
 must_check int data_co_enter(struct lane *ln, struct data *d, enum data_need need,
 			     enum data_how *how);

@@ -67,9 +67,19 @@ void data_uncount(struct data *d)
 	d->cached = 0;
 }
 
+void data_set_mode(struct data *d, uint32_t mode)
+{
+	if (mode && !d->mode)
+		d->fs->data.nleases++;
+	if (!mode && d->mode)
+		d->fs->data.nleases--;
+	d->mode = mode;
+}
+
 static void data_destroy(struct data *d)
 {
 	data_uncount(d);
+	data_set_mode(d, 0);
 	assert(!d->refs && !d->busy && !d->dirty.n);
 	(void)pages_cut(&d->pages, 0, 0);
 	d->fs->data.ahead_bytes -= d->pages_counted;
@@ -118,12 +128,10 @@ static bool is_empty(const struct data *d)
 	return !d->mode && !d->filled;
 }
 
-/* The last reference goes. NULL, or one that should be given back to make room, with a
- * reference. */
-struct data *data_unref(struct data *d)
+bool data_unref(struct data *d)
 {
 	struct fs *fs = d->fs;
-	struct data *old = NULL;
+	bool many = false;
 
 	fs_lock(fs);
 	if (--d->refs == 0 && is_empty(d)) {
@@ -131,13 +139,38 @@ struct data *data_unref(struct data *d)
 	} else if (!d->refs) {
 		TAILQ_INSERT_TAIL(&fs->data.idle, d, idle_link);
 		d->idle = true;
-		if (++fs->data.nidle > DATA_IDLE_MAX) {
-			old = TAILQ_FIRST(&fs->data.idle);
-			data_ref(old);
-		}
+		many = ++fs->data.nidle > lru_idle_max(fs);
 	}
 	fs_unlock(fs);
-	return old;
+	return many;
+}
+
+struct data *data_find_unused(struct fs *fs, const struct fid *fid, bool *in_use)
+{
+	struct data *d;
+
+	fs_lock(fs);
+	d = find(fs, fid);
+	*in_use = d && d->refs > (d->kept != NULL);
+	if (*in_use)
+		d = NULL;
+	if (d)
+		data_ref(d);
+	fs_unlock(fs);
+	return d;
+}
+
+uint32_t data_idle(struct fs *fs, struct data **out, uint32_t n)
+{
+	uint32_t k = 0;
+
+	fs_lock(fs);
+	while (k < n && !TAILQ_EMPTY(&fs->data.idle)) {
+		out[k] = TAILQ_FIRST(&fs->data.idle);
+		data_ref(out[k++]);
+	}
+	fs_unlock(fs);
+	return k;
 }
 
 void data_gone(struct fs *fs, const struct fid *fid)

@@ -50,6 +50,8 @@ int fs_create(const struct fs_cfg *cfg, struct fs **out)
 	fs->max_read_ahead_per_file_mb = MAX_READ_AHEAD_PER_FILE_MB;
 	rc = leases_create(&fs->leases);
 	if (rc == 0)
+		lru_init(fs);
+	if (rc == 0)
 		rc = params_create(&fs->params);
 	if (rc) {
 		leases_destroy(fs->leases);

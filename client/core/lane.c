@@ -20,8 +20,11 @@ static void lane_refresh(void *arg)
 {
 	struct lane *ln = arg;
 
-	if (ln->started && !ln->stopping)
-		target_refresh(ln);
+	if (!ln->started || ln->stopping)
+		return;
+	target_refresh(ln);
+	if (ln->index == 0)
+		lru_start(ln);
 }
 
 static void draw_identity(struct fs *fs, struct loop *l)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* lease.c - see lease.h.
  *
- * An inode stays in the table until its lease is recalled, even if nothing of it is good any more:
- * the kernel may have been told of it, and losing everything has to reach all such inodes. The MDS
- * bounds how many leases a client has, and with that the table.
+ * An inode stays in the table until its lease is recalled or given back, even if nothing of it is
+ * good any more: the kernel may have been told of it, and losing everything has to reach all such
+ * inodes. The MDS bounds how many leases a client has, and with that the table.
  */
 #include "client/core/lease.h"
 #include "client/core/xattrs.h"
@@ -30,11 +30,14 @@ struct inode {
 	uint32_t bits;
 	uint64_t lookup_since; /* seq with which LOOKUP came */
 	uint64_t told_ns;      /* when the kernel was, 0: never */
+	uint64_t heard;        /* number of the newest answer that had leases of it */
+	uint64_t used_ns;
 	bool complete;         /* a directory: all its names are in the table */
 	bool listed;           /* the kernel may cache its listing, UPDATE was never lost since */
 	struct attr attr;      /* valid with UPDATE */
 	struct xattrs xattrs;  /* so are these */
 	LIST_ENTRY(inode) hash;
+	TAILQ_ENTRY(inode) age;
 };
 
 struct name {
@@ -54,6 +57,12 @@ struct leases {
 	LIST_HEAD(, name) names[NAME_BUCKETS];
 	TAILQ_HEAD(, name) by_age;
 	struct xattr_pool xattrs;
+	TAILQ_HEAD(, inode) by_use; /* longest unused first */
+	uint64_t now_ns;            /* when somebody last looked */
+	uint32_t limit;
+	bool full;                  /* fn was called for it */
+	void (*on_full)(void *arg);
+	void *on_full_arg;
 	struct lease_counts counts;
 };
 
@@ -66,6 +75,7 @@ int leases_create(struct leases **out)
 	pthread_mutex_init(&t->lock, NULL);
 	TAILQ_INIT(&t->by_age);
 	xattrs_init(&t->xattrs);
+	TAILQ_INIT(&t->by_use);
 	*out = t;
 	return 0;
 }
@@ -102,7 +112,9 @@ static struct inode *inode_make(struct leases *t, const struct fid *fid)
 	if (!i)
 		return NULL;
 	i->fid = *fid;
+	i->used_ns = t->now_ns;
 	LIST_INSERT_HEAD(&t->inodes[(mix(fid) >> 40) % INODE_BUCKETS], i, hash);
+	TAILQ_INSERT_TAIL(&t->by_use, i, age);
 	t->counts.inodes++;
 	return i;
 }
@@ -120,25 +132,47 @@ static void inode_drop(struct leases *t, struct inode *i)
 {
 	xattrs_drop(&t->xattrs, &i->xattrs);
 	LIST_REMOVE(i, hash);
+	TAILQ_REMOVE(&t->by_use, i, age);
 	t->counts.inodes--;
 	free(i);
+}
+
+static void used(struct leases *t, struct inode *i, uint64_t now)
+{
+	t->now_ns = max_u64(t->now_ns, now);
+	i->used_ns = t->now_ns;
+	TAILQ_REMOVE(&t->by_use, i, age);
+	TAILQ_INSERT_TAIL(&t->by_use, i, age);
+}
+
+/* True once, when there are too many. */
+static bool fills(struct leases *t)
+{
+	bool was = t->full;
+
+	t->full = t->limit && t->counts.inodes > t->limit;
+	return t->full && !was;
 }
 
 void leases_note(struct leases *t, const struct fid *fid, const struct lease_grant *g,
 		 struct attr *attr)
 {
 	struct fid_class *c = class_of(t, fid);
+	bool full = false;
 	struct inode *i;
 
 	if (attr)
 		attr->seq = 0;
 	pthread_mutex_lock(&t->lock);
-	if (!(g->bits & (LEASE_LOOKUP | LEASE_UPDATE)) || !g->session ||
-	    g->session != t->session || g->seq < c->floor)
+	if (!(g->bits & (LEASE_LOOKUP | LEASE_UPDATE)) || !g->session || g->session != t->session)
 		goto out;
-	i = inode_make(t, fid);
-	if (!i)
+	i = g->seq < c->floor ? inode_find(t, fid) : inode_make(t, fid);
+	if (i)
+		i->heard = max_u64(i->heard, g->seq); /* whatever becomes of it */
+	if (!i || g->seq < c->floor)
 		goto out;
+	used(t, i, t->now_ns);
+	full = fills(t);
 	if ((g->bits & LEASE_LOOKUP) && !(i->bits & LEASE_LOOKUP)) {
 		i->bits |= LEASE_LOOKUP;
 		i->lookup_since = g->seq;
@@ -151,6 +185,8 @@ void leases_note(struct leases *t, const struct fid *fid, const struct lease_gra
 	i->bits |= LEASE_UPDATE;
 out:
 	pthread_mutex_unlock(&t->lock);
+	if (full)
+		t->on_full(t->on_full_arg);
 }
 
 /* ---- names ---- */
@@ -343,14 +379,16 @@ static bool attr_good(struct leases *t, const struct inode *i, uint64_t now)
 
 bool leases_attr(struct leases *t, const struct fid *fid, uint64_t now, struct attr *out)
 {
-	const struct inode *i;
+	struct inode *i;
 	bool good;
 
 	pthread_mutex_lock(&t->lock);
 	i = inode_find(t, fid);
 	good = attr_good(t, i, now);
-	if (good)
+	if (good) {
 		*out = i->attr;
+		used(t, i, now);
+	}
 	t->counts.hits += good;
 	t->counts.misses += !good;
 	pthread_mutex_unlock(&t->lock);
@@ -360,7 +398,7 @@ bool leases_attr(struct leases *t, const struct fid *fid, uint64_t now, struct a
 bool leases_name(struct leases *t, const struct fid *dir, struct span name, uint64_t now,
 		 struct entry *out)
 {
-	const struct inode *i = NULL;
+	struct inode *i = NULL;
 	const struct name *n;
 	bool good;
 
@@ -369,8 +407,10 @@ bool leases_name(struct leases *t, const struct fid *dir, struct span name, uint
 	if (n && !class_of(t, dir)->changing)
 		i = inode_find(t, &n->child);
 	good = attr_good(t, i, now) && (i->bits & LEASE_LOOKUP) && n->seq >= i->lookup_since;
-	if (good)
+	if (good) {
 		*out = (struct entry){n->child, i->attr};
+		used(t, i, now);
+	}
 	t->counts.hits += good;
 	t->counts.misses += !good;
 	pthread_mutex_unlock(&t->lock);
@@ -379,12 +419,14 @@ bool leases_name(struct leases *t, const struct fid *dir, struct span name, uint
 
 bool leases_no_name(struct leases *t, const struct fid *dir, struct span name, uint64_t now)
 {
-	const struct inode *i;
+	struct inode *i;
 	bool none;
 
 	pthread_mutex_lock(&t->lock);
 	i = inode_find(t, dir);
 	none = attr_good(t, i, now) && i->complete && !name_find(t, dir, name);
+	if (none)
+		used(t, i, now);
 	t->counts.hits += none;
 	pthread_mutex_unlock(&t->lock);
 	return none;
@@ -405,6 +447,7 @@ uint64_t leases_tell(struct leases *t, const struct fid *fid, const struct attr 
 	    (!name || (i->bits & LEASE_LOOKUP))) {
 		left = t->until_ns - now;
 		i->told_ns = now;
+		used(t, i, now);
 	}
 	pthread_mutex_unlock(&t->lock);
 	return left;
@@ -427,7 +470,7 @@ static bool is_plain_xattr(const struct attr *a, struct span name)
 bool leases_xattr(struct leases *t, const struct fid *fid, struct span name, uint64_t now, int *rc,
 		  struct wbuf *value)
 {
-	const struct inode *i;
+	struct inode *i;
 	struct span v = SPAN_NONE;
 	bool known;
 
@@ -440,6 +483,8 @@ bool leases_xattr(struct leases *t, const struct fid *fid, struct span name, uin
 	else if (known)
 		known = xattrs_get(&i->xattrs, name, rc, &v);
 	wbuf_put(value, v.ptr, v.len);
+	if (known)
+		used(t, i, now);
 	t->counts.hits += known;
 	pthread_mutex_unlock(&t->lock);
 	return known;
@@ -497,6 +542,47 @@ uint64_t leases_obey(struct leases *t, const struct fid *fid, uint32_t bits, uin
 	t->counts.recalls++;
 	pthread_mutex_unlock(&t->lock);
 	return told;
+}
+
+uint32_t leases_take_old(struct leases *t, uint32_t n, uint64_t before, struct lease_old *out)
+{
+	struct fid_class *c;
+	struct inode *i;
+	uint32_t k = 0;
+
+	pthread_mutex_lock(&t->lock);
+	while (k < n && (i = TAILQ_FIRST(&t->by_use)) && i->used_ns < before) {
+		out[k++] = (struct lease_old){i->fid, i->heard, i->told_ns, i->bits & LEASE_LOOKUP};
+		/* Older answers that are still on their way give nothing any more. */
+		c = class_of(t, &i->fid);
+		c->floor = max_u64(c->floor, i->heard + 1);
+		inode_drop(t, i);
+	}
+	fills(t);
+	pthread_mutex_unlock(&t->lock);
+	return k;
+}
+
+uint64_t leases_oldest(struct leases *t)
+{
+	const struct inode *i;
+	uint64_t ns;
+
+	pthread_mutex_lock(&t->lock);
+	i = TAILQ_FIRST(&t->by_use);
+	ns = i ? i->used_ns : UINT64_MAX;
+	pthread_mutex_unlock(&t->lock);
+	return ns;
+}
+
+void leases_set_limit(struct leases *t, uint32_t n, void (*fn)(void *arg), void *arg)
+{
+	pthread_mutex_lock(&t->lock);
+	t->limit = n;
+	t->full = false;
+	t->on_full = fn;
+	t->on_full_arg = arg;
+	pthread_mutex_unlock(&t->lock);
 }
 
 void leases_lose_all(struct leases *t, void (*fn)(void *arg, const struct fid *fid, uint64_t told),

@@ -16,6 +16,9 @@
  * A change that this client makes is put between leases_change_begin() and _end(): meanwhile
  * nothing of that inode is served or kept.
  *
+ * The table remembers the order in which inodes were used, as far as this client sees it: the
+ * kernel asks at least once in a term. lru.c takes the oldest out and gives their leases back.
+ *
  * The kernel is a second cache above this one. leases_tell() says how long it may keep an answer,
  * and notes that it was told; a recall then reaches it through fs_cfg.co_invalidate.
  *
@@ -90,6 +93,21 @@ uint64_t leases_session(struct leases *t); /* 0: none */
 bool leases_led(struct leases *t, const struct fid *fid);
 /* A lease of this session is good now. */
 bool leases_valid(struct leases *t, uint64_t session, uint64_t now);
+
+/* ---- lru.c ---- */
+struct lease_old {
+	struct fid fid;
+	uint64_t heard;	  /* number of the newest answer about it */
+	uint64_t told_ns; /* when the kernel was told last, 0: never */
+	bool led;	  /* it had LOOKUP */
+};
+/* Takes out up to n, longest unused first, that were not used since before (UINT64_MAX: all). How
+ * many. The kernel, then the MDS are to be told. */
+uint32_t leases_take_old(struct leases *t, uint32_t n, uint64_t before, struct lease_old *out);
+/* When the longest unused one was used; UINT64_MAX: there is none. */
+uint64_t leases_oldest(struct leases *t);
+/* fn is called when there come to be more inodes than n, from whatever thread; 0: never. */
+void leases_set_limit(struct leases *t, uint32_t n, void (*fn)(void *arg), void *arg);
 
 struct lease_counts {
 	uint64_t inodes, names, hits, misses, recalls;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* param.c - counters and tunables of a mount under the names that Lustre's admins know.
  *
- * llite.<fs>-<instance>.*, osc.<target>-osc-<instance>.*, mdc.<target>-mdc-<instance>.*, mgc.*.
+ * llite.<fs>-<instance>.*, osc.<target>-osc-<instance>.*, mdc.<target>-mdc-<instance>.*, mgc.*,
+ * ldlm.namespaces.<target>-mdc-<instance>.*.
  * Getters run on any thread: they take fs->lock to look at lanes and add up what the lanes
  * counted; a sample that is half counted at that moment is harmless. Nothing here makes a
  * request.
@@ -200,6 +201,10 @@ static int get_lease_stats(void *arg, struct wbuf *w)
 	put(w, "inodes: %llu\nnames: %llu\nhits: %llu\nmisses: %llu\nrecalls: %llu",
 	    (unsigned long long)c.inodes, (unsigned long long)c.names, (unsigned long long)c.hits,
 	    (unsigned long long)c.misses, (unsigned long long)c.recalls);
+	fs_lock(fs);
+	put(w, "\ndata: %u\nasked: %" PRIu64 "\nreturned: %" PRIu64, fs->data.nleases,
+	    fs->lru.nasked, fs->lru.nreturned);
+	fs_unlock(fs);
 	return w->rc;
 }
 
@@ -460,6 +465,77 @@ static int get_pages_per_rpc(void *arg, struct wbuf *w)
 	return 0;
 }
 
+/* ---- ldlm ---- leases are Lustre's DLM locks, and all of them are the MDT's */
+
+static int get_lock_count(void *arg, struct wbuf *w)
+{
+	struct fs *fs = ((struct ost *)arg)->fs;
+	struct lease_counts c;
+
+	leases_counts(fs->leases, &c);
+	put(w, "%" PRIu64, c.inodes + fs->data.nleases);
+	return 0;
+}
+
+static int get_lock_unused_count(void *arg, struct wbuf *w)
+{
+	put(w, "%u", lru_unused(((struct ost *)arg)->fs));
+	return 0;
+}
+
+/* As Lustre: without a limit it shows how many there are. */
+static int get_lru_size(void *arg, struct wbuf *w)
+{
+	struct fs *fs = ((struct ost *)arg)->fs;
+	uint32_t size;
+
+	fs_lock(fs);
+	size = fs->lru.size;
+	fs_unlock(fs);
+	put(w, "%u", size ? size : lru_unused(fs));
+	return 0;
+}
+
+static int set_lru_size(void *arg, const char *value)
+{
+	struct fs *fs = ((struct ost *)arg)->fs;
+	unsigned long v;
+	char *end;
+
+	if (strcmp(value, "clear") == 0) {
+		lru_clear(fs);
+		return 0;
+	}
+	if (*value < '0' || *value > '9')
+		return -EINVAL;
+	v = strtoul(value, &end, 10);
+	if (*end)
+		return -EINVAL;
+	if (v > UINT32_MAX)
+		return -ERANGE;
+	lru_set_size(fs, (uint32_t)v);
+	return 0;
+}
+
+static int add_ldlm(struct ost *o, const char *mdc)
+{
+	static const struct row rows[] = {
+		{"lru_size", get_lru_size, set_lru_size},
+		{"lock_count", get_lock_count, NULL},
+		{"lock_unused_count", get_lock_unused_count, NULL},
+	};
+	char name[MAX_PARAM_NAME];
+	uint32_t i;
+	int rc = 0;
+
+	for (i = 0; i < ARRAY_SIZE(rows) && rc == 0; i++) {
+		snprintf(name, sizeof(name), "ldlm.namespaces.%s.%s", mdc, rows[i].name);
+		rc = param_add(o->fs->params, name, rows[i].get, rows[i].set, o);
+	}
+	snprintf(name, sizeof(name), "ldlm.namespaces.%s.lru_max_age", mdc);
+	return rc ? rc : param_add_u32(o->fs->params, name, &o->fs->lru.max_age_ms, 1, UINT32_MAX);
+}
+
 void param_add_target(struct ost *o)
 {
 	static const struct row rows[] = {
@@ -497,6 +573,8 @@ void param_add_target(struct ost *o)
 	snprintf(name, sizeof(name), "%s.checksums", dev);
 	if (rc == 0 && !mdt)
 		rc = param_add_u32(ps, name, &o->checksums, 0, 1);
+	if (rc == 0 && mdt)
+		rc = add_ldlm(o, dev + strlen("mdc."));
 	if (rc)
 		log_err("parameters of %s: %s", o->name, err_str(rc));
 }

@@ -129,6 +129,7 @@ static bool ask(struct lane *ln, uint64_t *returned, bool wait)
 	}
 	leases_term(ln->fs->leases, call.hdr.session,
 		    sent + p.term_ms * (uint64_t)NSEC_PER_MSEC / 10 * 9);
+	lru_asked(ln, p.excess);
 	return true;
 }
 
