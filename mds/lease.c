@@ -321,7 +321,7 @@ static bool has_room(struct lease_mgr *m, struct lease_holder *h, uint32_t bits,
 	if (lease_count(h) < limit + limit / HARD_PART)
 		return true;
 	m->stats.full++;
-	some = limit / LOW_PART;
+	some = (uint32_t)max_u64(limit / LOW_PART, 1);
 	if ((bits & LEASE_DATA) && h->nrecalled < some)
 		force(m, h, (uint32_t)min_u64(some - h->nrecalled, FORCED_MAX), now);
 	return false;

@@ -33,7 +33,7 @@
 #include <sys/queue.h>
 
 #define LEASES_OF_CLIENT (1U << 17) /* the limit unless another is set */
-#define LEASES_MIN       16         /* no limit is lower */
+#define LEASES_MIN       4          /* no limit is lower */
 #define LEASE_BYTES      128        /* that one takes, about */
 #define LEASE_ASK_NS     (2 * (uint64_t)NSEC_PER_SEC)
 

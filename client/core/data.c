@@ -170,6 +170,7 @@ static void acquire_fiber(void *arg)
 		note_grant(a.d, call.hdr.session, p.seq, p.lease, loop_clock(a.ln->loop));
 	a.d->acquire_rc = rc;
 	a.d->nacquires++;
+	a.d->nanswers++;
 	a.d->acquiring = false;
 	xwait_wake(&a.d->q);
 	pthread_mutex_unlock(&a.d->lock);
@@ -214,6 +215,7 @@ void data_open_end(struct data *d, uint32_t want, uint64_t session, uint64_t seq
 		return;
 	pthread_mutex_lock(&d->lock);
 	note_grant(d, session, seq, lease, 0);
+	d->nanswers++;
 	d->acquiring = false;
 	xwait_wake(&d->q);
 	pthread_mutex_unlock(&d->lock);
@@ -451,9 +453,14 @@ static void co_drop_lease(struct lane *ln, struct data *d)
 
 static void co_recall(struct lane *ln, struct data *d, const struct mds_recall *r)
 {
+	uint32_t n;
+
 	pthread_mutex_lock(&d->lock);
-	/* It may be about a lease that is on its way. */
-	while (d->recalling || (d->acquiring && !d->mode && r->granted > d->seq))
+	/* It may be about a lease that is on its way. If that answer was lost there is nothing to
+	 * wait for: the next ones give none before this lease is given back. */
+	n = d->nanswers;
+	while (d->recalling ||
+	       (d->acquiring && d->nanswers == n && !d->mode && r->granted > d->seq))
 		xwait_co(&d->q, &d->lock, ln->loop);
 	if (d->floor < r->seq)
 		d->floor = r->seq;

@@ -51,6 +51,7 @@ struct data {
 	uint64_t floor;        /* grants up to this number have been recalled */
 	bool acquiring, recalling;
 	uint32_t nacquires;           /* that have ended */
+	uint32_t nanswers;            /* the same, and opens that asked for a lease */
 	int acquire_rc;               /* of the last */
 	uint32_t waiting[DATA_NEEDS]; /* for a lease */
 	bool token;                   /* one of `busy` is for the first of those it is enough for */

@@ -49,7 +49,7 @@ struct cluster {
 	struct mds *mds;
 	struct oss_host oss[CLUSTER_OSS];
 	struct cluster_client client[CLUSTER_CLIENTS_MAX];
-	uint32_t nclients;
+	uint32_t nclients, max_leases;
 	uint64_t boot_id;
 };
 
@@ -161,15 +161,50 @@ static int mds_begin(void *arg)
 	return mdt_co_start(c->mds, &at, "");
 }
 
+/* How many leases a client may have, sometimes too few for what it does. */
+static int few_leases(struct cluster *c, uint32_t n)
+{
+	char text[16];
+	struct wbuf w;
+	int rc;
+
+	c->max_leases = n;
+	snprintf(text, sizeof(text), "%u", n);
+	wbuf_init(&w, MAX_PARAM_TEXT);
+	rc = params_set(c->mds_params, "mdt.*.max_leases_per_client", text, &w);
+	wbuf_fini(&w);
+	return rc;
+}
+
+/* It never had more, at whatever moment. */
+static void check_leases(struct cluster *c)
+{
+	struct wbuf w;
+	uint32_t most = 0;
+	const char *at;
+
+	wbuf_init(&w, MAX_PARAM_TEXT);
+	if (params_get(c->mds_params, "mdt.*.lease_stats", &w) == 0)
+		wbuf_put(&w, "", 1);
+	at = w.len ? strstr((const char *)w.ptr, "most: ") : NULL;
+	if (!at || sscanf(at, "most: %u", &most) != 1)
+		sim_fail("the MDS does not say how many leases a client had");
+	if (most > c->max_leases + c->max_leases / 4)
+		sim_fail("a client had leases on %u inodes, of %u that it may have", most,
+			 c->max_leases);
+	wbuf_fini(&w);
+}
+
 static int mds_up(struct cluster *c)
 {
+	uint32_t size = (uint32_t)sim_below(SIM_WORK, 8);
 	struct mds_cfg cfg = {
 		.dir = c->mds_dir,
 		.fsname = "lustre",
 		.boot_id = ++c->boot_id,
 		.mgs = mgs_nids(),
 		/* small, so that it has to grow */
-		.map_size = 262144ULL << sim_below(SIM_WORK, 8),
+		.map_size = 262144ULL << size,
 		.nosync = true,
 		.on_fatal = mds_fatal,
 	};
@@ -185,6 +220,8 @@ static int mds_up(struct cluster *c)
 	cfg.params = c->mds_params;
 	if (!rc)
 		rc = mdt_create(&cfg, &c->mds);
+	if (!rc)
+		rc = few_leases(c, 4U << size / 2);
 	sim_net_nid(NODE_MDS, PORT_MDS, &at);
 	if (!rc)
 		rc = rpc_service_listen(mdt_service(c->mds), &at);
@@ -474,6 +511,7 @@ static int mds_down(struct cluster *c)
 
 	if (rc)
 		return rc;
+	check_leases(c);
 	mdt_destroy(c->mds);
 	params_destroy(c->mds_params);
 	sim_run_for(DRAIN_NS);

@@ -290,7 +290,7 @@ static void body_limit(struct st *s)
 {
 	struct mds_getattr_req q = {.fid = ROOT};
 	struct mds_getattr_rep p;
-	struct st_open f[LEASES_MIN + 1];
+	struct st_open f[17];
 	uint64_t returned = 0;
 	char name[8];
 	uint32_t i;
@@ -299,7 +299,7 @@ static void body_limit(struct st *s)
 	st_connect(s, 0);
 	ask(s, 0, &returned, false, NULL);
 	set(s, "mdt.*.max_leases_per_client", "16");
-	for (i = 0; i <= LEASES_MIN; i++) {
+	for (i = 0; i < 17; i++) {
 		snprintf(name, sizeof(name), "f%u", i);
 		f[i] = st_create(s, 0, name, 0);
 	}

@@ -157,6 +157,47 @@ static void a_lease_is_kept_idle_until_the_inode_is_gone(void **state)
 	assert_null(data_find(fs, &A));
 }
 
+/* ---- giving up ---- */
+
+static void give_up_body(void)
+{
+	struct data *a = granted(&A, 1, SH), *b = granted(&B, 7, EX), *idle[4];
+	struct mds_recall r;
+	bool in_use;
+
+	assert_int_equal(fs->data.nleases, 2);
+	assert_null(data_find_unused(fs, &A, &in_use)); /* we use it */
+	assert_true(in_use);
+	data_put(ln, b);
+	data_put(ln, a);
+	assert_int_equal(data_idle(fs, idle, 1), 1); /* the longest idle one */
+	assert_ptr_equal(idle[0], b);
+	b->busy = 1;
+	assert_false(data_co_give_up(ln, b, &r));
+	assert_int_equal(b->mode, EX);
+	b->busy = 0;
+	b->filled = true;
+	assert_true(data_co_give_up(ln, b, &r));
+	assert_int_equal(b->mode, 0);
+	assert_int_equal(ntold, 1);
+	assert_true(fid_eq(&r.fid, &B) && r.granted == 7 && !r.seq && r.bits == LEASE_DATA);
+	assert_false(data_co_give_up(ln, b, &r)); /* nothing is left */
+	data_put(ln, b);
+	assert_null(data_find(fs, &B));
+	assert_ptr_equal(data_find_unused(fs, &A, &in_use), a);
+	assert_int_equal(data_idle(fs, idle, 4), 0);
+	data_put(ln, a);
+	assert_int_equal(fs->data.nleases, 1);
+	data_gone(fs, &A);
+	assert_int_equal(fs->data.nleases, 0);
+}
+
+static void what_nobody_uses_can_be_given_up(void **state)
+{
+	(void)state;
+	run(give_up_body);
+}
+
 /* ---- grants ---- */
 
 static void an_open_asks_for_what_it_needs_unless_somebody_asks(void **state)
@@ -581,6 +622,7 @@ int main(void)
 		TEST(one_for_each_inode_as_long_as_it_is_used),
 		TEST(a_lease_is_kept_idle_until_the_inode_is_gone),
 		TEST(an_open_asks_for_what_it_needs_unless_somebody_asks),
+		TEST(what_nobody_uses_can_be_given_up),
 		TEST(a_grant_that_was_overtaken_does_not_count),
 		TEST(each_lease_lets_in_who_it_is_enough_for),
 		TEST(the_first_that_waits_gets_in_before_a_recall),

@@ -425,6 +425,99 @@ static void a_forgotten_name_ends_completeness(void **state)
 	assert_false(nothing("n"));
 }
 
+/* ---- what is given back ---- */
+
+static struct fid nth(uint32_t i)
+{
+	return (struct fid){FID_SEQ_NORMAL + 4, i + 1, 0};
+}
+
+static void learn(uint32_t from, uint32_t n, uint64_t seq)
+{
+	uint32_t i;
+	struct fid f;
+
+	for (i = from; i < from + n; i++) {
+		f = nth(i);
+		answer(&f, SESSION, seq + i, BOTH, i);
+	}
+}
+
+static void the_longest_unused_go_first(void **state)
+{
+	struct lease_old old[4];
+	struct fid f = nth(0);
+	struct attr a;
+
+	(void)state;
+	assert_int_equal(leases_oldest(t), UINT64_MAX);
+	learn(0, 5, 10);
+	assert_true(leases_attr(t, &f, 100, &a)); /* 0 is the newest now */
+	assert_int_equal(leases_oldest(t), 0);
+	assert_int_equal(leases_take_old(t, 4, 100, old), 4); /* 1 to 4 */
+	assert_int_equal(old[0].fid.oid, 2);
+	assert_int_equal(old[3].fid.oid, 5);
+	assert_int_equal(old[0].heard, 11);
+	assert_true(old[0].led);
+	assert_int_equal(old[0].told_ns, 0);
+	assert_int_equal(leases_take_old(t, 4, 100, old), 0); /* 0 is used since then */
+	assert_int_equal(leases_oldest(t), 100);
+	a = answer(&f, SESSION, 20, BOTH, 6);
+	assert_true(leases_tell(t, &f, &a, true, 200, 200) > 0);
+	assert_int_equal(leases_take_old(t, 4, UINT64_MAX, old), 1);
+	assert_int_equal(old[0].told_ns, 200);
+	assert_int_equal(old[0].heard, 20);
+	assert_false(leases_attr(t, &f, 201, &a));
+}
+
+static void older_answers_do_not_bring_back_what_was_given_back(void **state)
+{
+	struct lease_old old;
+
+	(void)state;
+	answer(&F, SESSION, 10, BOTH, 5);
+	name_answer(10, "n");
+	assert_int_equal(leases_take_old(t, 1, UINT64_MAX, &old), 1);
+	assert_int_equal(served(1), -1);
+	answer(&F, SESSION, 9, BOTH, 4); /* late */
+	answer(&F, SESSION, 10, BOTH, 5);
+	assert_int_equal(served(1), -1);
+	answer(&F, SESSION, 11, BOTH, 6); /* of the server after it, or unknown to it */
+	assert_int_equal(served(1), 6);
+	assert_false(leads("n", 1));
+	leases_obey(t, &F, LEASE_UPDATE, 20);
+	answer(&F, SESSION, 15, BOTH, 7); /* does not count, but was heard */
+	assert_int_equal(leases_take_old(t, 1, UINT64_MAX, &old), 1);
+	assert_int_equal(old.heard, 15);
+}
+
+static uint32_t full;
+
+static void count_full(void *arg)
+{
+	(void)arg;
+	full++;
+}
+
+static void passing_the_limit_is_said_once(void **state)
+{
+	struct lease_old old[8];
+
+	(void)state;
+	full = 0;
+	leases_set_limit(t, 8, count_full, NULL);
+	learn(0, 8, 1);
+	assert_int_equal(full, 0);
+	learn(8, 4, 1);
+	assert_int_equal(full, 1);
+	assert_int_equal(leases_take_old(t, 4, UINT64_MAX, old), 4);
+	learn(12, 1, 1);
+	assert_int_equal(full, 2);
+	leases_set_limit(t, 0, NULL, NULL);
+	learn(13, 10, 1);
+	assert_int_equal(full, 2);
+}
+
 /* ---- several lanes ---- */
 
 enum { LANES = 4, ROUNDS = 20000, INODES = 16 };
@@ -532,6 +625,9 @@ int main(void)
 		TEST(a_name_without_a_lease_exists_all_the_same),
 		TEST(a_recall_or_a_failure_ends_completeness),
 		TEST(a_forgotten_name_ends_completeness),
+		TEST(the_longest_unused_go_first),
+		TEST(older_answers_do_not_bring_back_what_was_given_back),
+		TEST(passing_the_limit_is_said_once),
 		TEST(lanes_never_see_what_is_older_than_their_question),
 	};
 
