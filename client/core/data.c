@@ -247,7 +247,8 @@ static int enter_wait(struct lane *ln, struct data *d, enum data_need need)
 	if (d->token && d->recalling &&
 	    satisfies(d, need)) /* the term is over: it cannot be used any more */
 		drop_token(d);
-	if (d->recalling || d->held || d->acquiring) {
+	/* Whoever the token is for is waited for by data_co_hold(), and the term wakes nobody. */
+	if (d->recalling || (d->held && !(d->token && satisfies(d, need))) || d->acquiring) {
 		xwait_co(&d->q, &d->lock, ln->loop);
 		return d->nacquires != n && d->acquire_rc ? d->acquire_rc : 1;
 	}
