@@ -58,7 +58,7 @@ struct leases {
 	TAILQ_HEAD(, name) by_age;
 	struct xattr_pool xattrs;
 	TAILQ_HEAD(, inode) by_use; /* longest unused first */
-	uint64_t now_ns;            /* when somebody last looked */
+	uint64_t now_ns;            /* when somebody last looked, or the term was renewed */
 	uint32_t limit;
 	bool full;                  /* fn was called for it */
 	void (*on_full)(void *arg);
@@ -607,9 +607,10 @@ void leases_lose_all(struct leases *t, void (*fn)(void *arg, const struct fid *f
 	pthread_mutex_unlock(&t->lock);
 }
 
-void leases_term(struct leases *t, uint64_t session, uint64_t until)
+void leases_term(struct leases *t, uint64_t session, uint64_t until, uint64_t now)
 {
 	pthread_mutex_lock(&t->lock);
+	t->now_ns = max_u64(t->now_ns, now);
 	t->session = session;
 	if (until > t->until_ns)
 		t->until_ns = until;

@@ -86,8 +86,8 @@ uint64_t leases_obey(struct leases *t, const struct fid *fid, uint32_t bits, uin
 /* Everything is lost; fn is told each inode. The table takes nothing until the next term. */
 void leases_lose_all(struct leases *t, void (*fn)(void *arg, const struct fid *fid, uint64_t told),
 		     void *arg);
-/* A term of this session until then. */
-void leases_term(struct leases *t, uint64_t session, uint64_t until);
+/* A term of this session until then. now: loop_clock(), or a little earlier. */
+void leases_term(struct leases *t, uint64_t session, uint64_t until, uint64_t now);
 uint64_t leases_session(struct leases *t); /* 0: none */
 /* This client hears of it when names of the inode are removed. */
 bool leases_led(struct leases *t, const struct fid *fid);

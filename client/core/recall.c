@@ -128,7 +128,7 @@ static bool ask(struct lane *ln, uint64_t *returned, bool wait)
 		return false;
 	}
 	leases_term(ln->fs->leases, call.hdr.session,
-		    sent + p.term_ms * (uint64_t)NSEC_PER_MSEC / 10 * 9);
+		    sent + p.term_ms * (uint64_t)NSEC_PER_MSEC / 10 * 9, sent);
 	lru_asked(ln, p.excess);
 	return true;
 }

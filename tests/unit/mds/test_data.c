@@ -86,6 +86,8 @@ static void give_back(struct st *s, int c, struct mds_recall r)
 	struct wbuf w;
 	RPC_CALL(call);
 
+	if (!r.seq)
+		r.granted = UINT64_MAX; /* it has heard all answers */
 	wbuf_init(&w, MAX_BODY);
 	enc_mds_recall(&w, &r);
 	q.leases = wbuf_span(&w);

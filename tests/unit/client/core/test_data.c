@@ -44,7 +44,7 @@ static int setup(void **state)
 	assert_int_equal(loop_create(&l), 0);
 	assert_int_equal(fs_create(&cfg, &fs), 0);
 	assert_int_equal(lane_create(fs, l, 0, &ln), 0);
-	leases_term(fs->leases, SESSION, UINT64_MAX);
+	leases_term(fs->leases, SESSION, UINT64_MAX, 0);
 	return 0;
 }
 
@@ -469,10 +469,10 @@ static void opened_body(void)
 	assert_int_equal(d->nwriters, 0);
 	assert_int_equal(d->ncached, 0);
 	leases_lose_all(fs->leases, NULL, NULL);
-	leases_term(fs->leases, SESSION, 1); /* is over */
+	leases_term(fs->leases, SESSION, 1, 0); /* is over */
 	assert_false(open_(d, O_RDONLY));
 	fs->cfg.cache_data = false;
-	leases_term(fs->leases, SESSION, UINT64_MAX);
+	leases_term(fs->leases, SESSION, UINT64_MAX, 0);
 	assert_false(open_(d, O_RDONLY));
 	data_put(ln, d);
 	data_put(ln, b);

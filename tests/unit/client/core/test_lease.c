@@ -18,7 +18,7 @@ static int setup(void **state)
 {
 	(void)state;
 	assert_int_equal(leases_create(&t), 0);
-	leases_term(t, SESSION, TERM);
+	leases_term(t, SESSION, TERM, 0);
 	return 0;
 }
 
@@ -72,7 +72,7 @@ static void what_is_granted_is_served_for_the_term(void **state)
 	assert_int_equal(served(1), 5);
 	assert_int_equal(served(TERM - 1), 5);
 	assert_int_equal(served(TERM), -1);
-	leases_term(t, SESSION, 2 * TERM);
+	leases_term(t, SESSION, 2 * TERM, 0);
 	assert_int_equal(served(TERM), 5); /* nothing was recalled meanwhile */
 }
 
@@ -341,7 +341,7 @@ static void a_lost_session_takes_everything_with_it(void **state)
 	assert_int_equal(leases_session(t), 0);
 	answer(&F, SESSION, 103, BOTH, 5);
 	assert_int_equal(served(1), -1);
-	leases_term(t, SESSION + 1, TERM);
+	leases_term(t, SESSION + 1, TERM, 0);
 	assert_int_equal(served(1), -1);
 	assert_false(leads("n", 1));
 	answer(&F, SESSION + 1, 1, BOTH, 6); /* the numbers of a new server begin anew */

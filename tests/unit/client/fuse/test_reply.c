@@ -72,7 +72,7 @@ static struct entry leased(uint32_t mode, uint32_t flags)
 	struct entry e = {some, {.mode = mode, .flags = flags}};
 	uint64_t now = loop_clock(fl->loop);
 
-	leases_term(face.fs->leases, 7, now + 2 * NSEC_PER_SEC + NSEC_PER_SEC / 2);
+	leases_term(face.fs->leases, 7, now + 2 * NSEC_PER_SEC + NSEC_PER_SEC / 2, now);
 	leases_note(face.fs->leases, &some, &g, &e.attr);
 	return e;
 }
