@@ -465,7 +465,8 @@ static void co_recall(struct lane *ln, struct data *d, const struct mds_recall *
 		xwait_co(&d->q, &d->lock, ln->loop);
 	if (d->floor < r->seq)
 		d->floor = r->seq;
-	if ((d->mode & r->bits) && d->seq < r->seq) {
+	/* Also one of another kind: a grant that is still on its way has replaced it. */
+	if (d->mode && d->seq < r->seq) {
 		recalling_begin(d);
 		co_drop_lease(ln, d);
 		recalling_end(d);
