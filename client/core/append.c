@@ -154,33 +154,46 @@ static ssize_t write_at_end(struct lane *ln, struct file *f, const uint8_t *buf,
 	return n;
 }
 
-/* Without the lock only if this client has the file for itself; -ESTALE: not so, nothing done. */
+/* The lock and the lease were given in one session. A lock of an earlier one says nothing any more:
+ * the MDS has restarted, and not waited for who was not in yet. */
+static bool lock_is_good(struct data *d, uint64_t lock_session)
+{
+	bool good;
+
+	pthread_mutex_lock(&d->lock);
+	good = d->session == lock_session;
+	pthread_mutex_unlock(&d->lock);
+	return good;
+}
+
+/* lock_session: of the lock, 0 without one: then only if this client has the file for itself.
+ * -ESTALE: it was truncated, -EAGAIN: a lock must be taken first; nothing done. */
 static ssize_t write_under_lease(struct lane *ln, struct file *f, const uint8_t *buf, size_t len,
-				 uint64_t *off, bool locked)
+				 uint64_t *off, uint64_t lock_session)
 {
 	enum data_how how;
 	uint32_t gen;
-	ssize_t n = -ESTALE;
+	ssize_t n = -EAGAIN;
 	int rc = io_co_enter_write(ln, f, &gen, &how);
 
 	if (rc)
 		return rc;
 	if (how == DATA_CACHED)
 		n = write_alone(ln, f, buf, len, off, gen);
-	else if (locked)
+	else if (lock_session && lock_is_good(f->data, lock_session))
 		n = write_at_end(ln, f, buf, len, off, gen);
 	data_leave(f->data, how);
 	return n;
 }
 
-static ssize_t append_locked(struct lane *ln, struct file *f, const uint8_t *buf, size_t len,
-			     uint64_t *off)
+static ssize_t write_locked(struct lane *ln, struct file *f, const uint8_t *buf, size_t len,
+			    uint64_t *off)
 {
 	struct mds_setlk_req q = append_lock(ln, f);
 	struct unlock *u = malloc(sizeof(*u));
 	struct mds_setlk_rep p;
 	ssize_t n;
-	int tries, rc;
+	int rc;
 	RPC_CALL(call);
 
 	if (!u)
@@ -190,21 +203,23 @@ static ssize_t append_locked(struct lane *ln, struct file *f, const uint8_t *buf
 		free(u);
 		return rc;
 	}
-	for (tries = 0, n = -ESTALE; tries < STALE_TRIES && n == -ESTALE; tries++) {
-		rc = tries ? file_co_refresh(ln, f) : 0;
-		n = rc ? rc : write_under_lease(ln, f, buf, len, off, true);
-	}
+	n = write_under_lease(ln, f, buf, len, off, call.hdr.session);
 	q.type = F_UNLCK;
 	q.wait = 0;
 	*u = (struct unlock){ln, q};
 	lane_background(ln, append_unlock, u);
-	return n == -ESTALE ? -EIO : n;
+	return n;
 }
 
 ssize_t append_co_write(struct lane *ln, struct file *f, const uint8_t *buf, size_t len,
 			uint64_t *off)
 {
-	ssize_t n = write_under_lease(ln, f, buf, len, off, false);
+	ssize_t n = write_under_lease(ln, f, buf, len, off, 0);
+	int tries, rc;
 
-	return n == -ESTALE ? append_locked(ln, f, buf, len, off) : n;
+	for (tries = 0; tries < STALE_TRIES && (n == -EAGAIN || n == -ESTALE); tries++) {
+		rc = n == -ESTALE ? file_co_refresh(ln, f) : 0;
+		n = rc ? rc : write_locked(ln, f, buf, len, off);
+	}
+	return n == -ESTALE || n == -EAGAIN ? -EIO : n;
 }
