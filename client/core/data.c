@@ -65,7 +65,7 @@ void data_co_wrote(struct lane *ln, struct data *d, uint64_t off, uint64_t len)
 	bool filled;
 
 	pthread_mutex_lock(&d->lock);
-	filled = d->filled;
+	filled = d->filled || d->refilled;
 	pthread_mutex_unlock(&d->lock);
 	if (filled)
 		co_forget_pages(ln, d, off, len);
@@ -275,6 +275,13 @@ static bool fills_anyway(const struct data *d)
 	return d->recalling && (d->forgetting || satisfies(d, DATA_FILL));
 }
 
+static bool may_enter(const struct data *d, enum data_need need)
+{
+	bool held = d->held && !(d->draining && need == DATA_FILL);
+
+	return (d->token || (!d->recalling && !held)) && satisfies(d, need);
+}
+
 int data_co_enter(struct lane *ln, struct data *d, enum data_need need, enum data_how *how)
 {
 	int rc = 1;
@@ -286,8 +293,7 @@ int data_co_enter(struct lane *ln, struct data *d, enum data_need need, enum dat
 			d->refilled = true;
 			*how = DATA_BYPASS;
 			rc = 0;
-		} else if ((d->token || (!d->recalling && !d->held)) && satisfies(d, need) &&
-			   data_is_valid(ln, d)) {
+		} else if (may_enter(d, need) && data_is_valid(ln, d)) {
 			rc = entered(ln, d, need, how);
 		} else {
 			rc = enter_wait(ln, d, need);
@@ -317,8 +323,12 @@ void data_co_hold(struct lane *ln, struct data *d)
 	while (d->held)
 		xwait_co(&d->q, &d->lock, ln->loop);
 	d->held++;
+	/* A write that is in may wait for a page that is being filled, see data_co_wrote(). */
+	d->draining = true;
+	xwait_wake(&d->q);
 	while (d->busy)
 		xwait_co(&d->q, &d->lock, ln->loop);
+	d->draining = false;
 	rahead_cut(d, 0, 0);
 	pthread_mutex_unlock(&d->lock);
 	wback_co_flush(ln, d);
@@ -378,7 +388,7 @@ void data_co_opening(struct lane *ln, struct data *d, int flags)
 	pthread_mutex_lock(&d->lock);
 	d->nwriters++;
 	/* Of those under EXCLUSIVE nobody needs any: writes would have to say so each time. */
-	if (d->filled && (!d->ncached || d->mode != LEASE_EXCLUSIVE))
+	if ((d->filled || d->forgetting) && (!d->ncached || d->mode != LEASE_EXCLUSIVE))
 		co_drop_pages(ln, d);
 	pthread_mutex_unlock(&d->lock);
 }

@@ -57,6 +57,7 @@ struct data {
 	bool token;                   /* one of `busy` is for the first of those it is enough for */
 	uint32_t busy;                /* operations under the lease */
 	uint32_t held;                /* data_co_hold() */
+	bool draining;                /* it waits for who is in */
 	uint64_t retry_ns;            /* contended: when to ask for more */
 	uint32_t retries;
 

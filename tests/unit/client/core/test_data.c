@@ -388,6 +388,7 @@ static void hold_body(void)
 {
 	struct data *d = granted(&A, 1, EX);
 	struct other in = {.d = d, .need = DATA_READ}, late = in;
+	struct other page = {.d = d, .need = DATA_FILL};
 	struct holder h = {.d = d};
 
 	start(&in);
@@ -396,15 +397,22 @@ static void hold_body(void)
 	co_yield ();
 	assert_false(h.has); /* waits for who is in */
 	start(&late);
-	assert_false(late.in); /* and lets nobody else in */
+	assert_false(late.in); /* and lets nobody else in, */
+	start(&page);
+	assert_true(page.in); /* but a page that who is in may have to wait for */
+	finish(&page);
 	finish(&in);
 	while (!h.has)
 		co_yield ();
 	assert_false(late.in);
+	page = (struct other){.d = d, .need = DATA_FILL};
+	start(&page);
+	assert_false(page.in); /* not any more */
 	d->size_known = true;
 	data_release(d);
 	assert_false(d->size_known);
 	finish(&late);
+	finish(&page);
 	data_put(ln, d);
 }
 
@@ -476,6 +484,49 @@ static void opened_body(void)
 	assert_false(open_(d, O_RDONLY));
 	data_put(ln, d);
 	data_put(ln, b);
+}
+
+static bool second_is_open;
+
+static void second_fiber(void *arg)
+{
+	struct data *d = arg;
+
+	data_co_opening(ln, d, O_RDWR);
+	assert_false(d->forgetting);
+	second_is_open = true;
+}
+
+static void open_second(struct data *d)
+{
+	on_told = NULL;
+	assert_int_equal(fiber_spawn(l, second_fiber, d), 0);
+	co_yield ();
+	co_yield ();
+	assert_false(second_is_open); /* its mapping could change what is still there */
+}
+
+static void second_body(void)
+{
+	struct data *d = granted(&A, 1, SH);
+
+	second_is_open = false;
+	use(d, DATA_FILL);
+	on_told = open_second;
+	on_told_data = d;
+	data_co_opening(ln, d, O_RDWR);
+	while (!second_is_open)
+		co_yield ();
+	assert_int_equal(d->nwriters, 2);
+	data_closed(d, O_RDWR, false);
+	data_closed(d, O_RDWR, false);
+	data_put(ln, d);
+}
+
+static void a_second_open_waits_until_pages_are_forgotten(void **state)
+{
+	(void)state;
+	run(second_body);
 }
 
 static void the_kernel_caches_what_nobody_here_writes(void **state)
@@ -629,6 +680,7 @@ int main(void)
 		TEST(no_token_for_a_lease_that_is_not_enough),
 		TEST(a_hold_waits_for_who_is_in_and_keeps_others_out),
 		TEST(the_kernel_caches_what_nobody_here_writes),
+		TEST(a_second_open_waits_until_pages_are_forgotten),
 		TEST(too_many_pages_are_forgotten_oldest_file_first),
 		TEST(pages_read_while_they_are_forgotten_are_forgotten_too),
 		TEST(a_page_that_waits_for_a_lease_is_read_before_pages_are_forgotten),
