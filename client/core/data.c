@@ -119,6 +119,13 @@ static void drop_token(struct data *d)
 	xwait_wake(&d->q);
 }
 
+/* Nobody is left who waits and for whom the lease is enough: a recall would wait for ever. */
+static void drop_useless_token(struct data *d)
+{
+	if (d->token && !somebody_waits(d))
+		drop_token(d);
+}
+
 static void note_grant(struct data *d, uint64_t session, uint64_t seq, uint32_t lease, uint64_t now)
 {
 	if (!lease || seq <= d->floor || (d->mode && seq <= d->seq && session == d->session))
@@ -300,8 +307,7 @@ int data_co_enter(struct lane *ln, struct data *d, enum data_need need, enum dat
 		}
 	}
 	d->waiting[need]--;
-	if (d->token && !somebody_waits(d))
-		drop_token(d);
+	drop_useless_token(d);
 	pthread_mutex_unlock(&d->lock);
 	return rc;
 }
@@ -387,6 +393,7 @@ void data_co_opening(struct lane *ln, struct data *d, int flags)
 		return;
 	pthread_mutex_lock(&d->lock);
 	d->nwriters++;
+	drop_useless_token(d); /* pages need more than SHARED from now on */
 	/* Of those under EXCLUSIVE nobody needs any: writes would have to say so each time. */
 	if ((d->filled || d->forgetting) && (!d->ncached || d->mode != LEASE_EXCLUSIVE))
 		co_drop_pages(ln, d);

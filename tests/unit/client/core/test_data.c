@@ -344,6 +344,33 @@ static void the_first_that_waits_gets_in_before_a_recall(void **state)
 	run(token_body);
 }
 
+static void late_writer_body(void)
+{
+	struct data *d = data_get(fs, &A);
+	uint32_t want = data_open_begin(d, O_RDONLY);
+	struct other page = {.d = d, .need = DATA_FILL};
+
+	start(&page);
+	data_open_end(d, want, SESSION, 1, SH);
+	assert_true(d->token);
+	d->recalling = true;            /* comes right behind, */
+	data_co_opening(ln, d, O_RDWR); /* and an open: now SHARED is not enough for a page */
+	assert_false(d->token);
+	assert_int_equal(d->busy, 0); /* the recall goes on */
+	assert_false(page.in);
+	d->recalling = false;
+	grant(d, SESSION, 2, EX);
+	finish(&page);
+	data_closed(d, O_RDWR, false);
+	data_put(ln, d);
+}
+
+static void a_token_that_nobody_can_use_any_more_goes(void **state)
+{
+	(void)state;
+	run(late_writer_body);
+}
+
 static void no_token_body(void)
 {
 	struct data *d = data_get(fs, &A);
@@ -678,6 +705,7 @@ int main(void)
 		TEST(each_lease_lets_in_who_it_is_enough_for),
 		TEST(the_first_that_waits_gets_in_before_a_recall),
 		TEST(no_token_for_a_lease_that_is_not_enough),
+		TEST(a_token_that_nobody_can_use_any_more_goes),
 		TEST(a_hold_waits_for_who_is_in_and_keeps_others_out),
 		TEST(the_kernel_caches_what_nobody_here_writes),
 		TEST(a_second_open_waits_until_pages_are_forgotten),
