@@ -255,9 +255,10 @@ class Map(Page):
         return self.keep(root, "map", lambda: mmap.mmap(self.fd(root), 0))
 
     def write(self, root, v, tmp):
-        m, data = self.map(root), v.to_bytes(8, "little")
+        m = self.map(root)
         yield
-        m[self.at:self.at + 8] = data
+        with memoryview(m) as bytes_, bytes_[self.at:self.at + 8] as b, b.cast("Q") as q:  # one store; a slice is copied by two
+            q[0] = v
         yield
 
 

@@ -67,7 +67,8 @@ class Player:
             self.map[page * PAGE:(page + 1) * PAGE] = word(number, page) * (PAGE // 16)
         if not self.args.plain:
             self.map.flush(PAGE, self.size - PAGE)
-        self.map[:8] = number.to_bytes(8, "little")
+        with memoryview(self.map) as m, m.cast("Q") as q:  # one store; a slice of 8 bytes is copied by two, both of all 8
+            q[0] = number
         if not self.args.plain:
             self.map.flush(0, PAGE)
 
