@@ -545,6 +545,29 @@ static UNUSED void fake_unmount(void)
 	fs_destroy(fake->fs);
 }
 
+/* Runs body in a mount; what it finds is set before. */
+static UNUSED void fake_mounted(fake_fn *body)
+{
+	char why[256];
+
+	assert_int_equal(fake_mount("lustre", "", why, sizeof(why)), 0);
+	body(fake);
+	fake_unmount();
+}
+
+/* A test of cmocka: in the fiber of the fake cluster, mounted(body). */
+#define FAKE_MOUNTED_TEST(name, mounted, body)          \
+	static void body##_mounted(struct fake *f)      \
+	{                                               \
+		(void)f;                                \
+		mounted(body);                          \
+	}                                               \
+	static void name(void **state)                  \
+	{                                               \
+		(void)state;                            \
+		fake_run(body##_mounted);               \
+	}
+
 static UNUSED void fake_run(fake_fn *fn)
 {
 	fake = calloc(1, sizeof(*fake));

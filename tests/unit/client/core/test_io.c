@@ -16,26 +16,7 @@ static void write_all(struct file *file, const uint8_t *buf, size_t len, uint64_
 	assert_int_equal(fs_co_write(fake->ln, file, buf, len, &off, false, false), len);
 }
 
-static void mounted(fake_fn *body)
-{
-	char why[256];
-
-	assert_int_equal(fake_mount("lustre", "", why, sizeof(why)), 0);
-	body(fake);
-	fake_unmount();
-}
-
-#define MOUNTED_TEST(name, body)                        \
-	static void body##_mounted(struct fake *f)      \
-	{                                               \
-		(void)f;                                \
-		mounted(body);                          \
-	}                                               \
-	static void name(void **state)                  \
-	{                                               \
-		(void)state;                            \
-		fake_run(body##_mounted);               \
-	}
+#define MOUNTED_TEST(name, body) FAKE_MOUNTED_TEST(name, fake_mounted, body)
 
 static void stripes_body(struct fake *f)
 {

@@ -35,29 +35,15 @@ static void look_up(void)
 	assert_true(leases_led(t, &fake->fid));
 }
 
-static void mounted(fake_fn *body)
+static void kept_mounted(fake_fn *body)
 {
-	char why[256];
-
 	fake->cache_data = true;
 	fake->lease = LEASE_SHARED;
 	fake_file(1);
-	assert_int_equal(fake_mount("lustre", "", why, sizeof(why)), 0);
-	body(fake);
-	fake_unmount();
+	fake_mounted(body);
 }
 
-#define KEPT_TEST(name, body)                                                                      \
-	static void body##_mounted(struct fake *f)                                                 \
-	{                                                                                          \
-		(void)f;                                                                           \
-		mounted(body);                                                                     \
-	}                                                                                          \
-	static void name(void **state)                                                             \
-	{                                                                                          \
-		(void)state;                                                                       \
-		fake_run(body##_mounted);                                                          \
-	}
+#define KEPT_TEST(name, body) FAKE_MOUNTED_TEST(name, kept_mounted, body)
 
 static void again_body(struct fake *f)
 {

@@ -18,32 +18,19 @@ static void put(struct file *file, size_t len, uint64_t off)
 }
 
 /* A mount that has the file for itself, and promises of space. */
-static void mounted(fake_fn *body)
+static void wback_mounted(fake_fn *body)
 {
 	uint64_t seed = 5;
-	char why[256];
 
 	rnd_fill(&seed, bytes, sizeof(bytes));
 	fake->cache_data = true;
 	fake->lease = LEASE_EXCLUSIVE;
 	fake->promise = 64 * MIB;
 	fake_file(1);
-	assert_int_equal(fake_mount("lustre", "", why, sizeof(why)), 0);
-	body(fake);
-	fake_unmount();
+	fake_mounted(body);
 }
 
-#define WBACK_TEST(name, body)                                                                     \
-	static void body##_mounted(struct fake *f)                                                 \
-	{                                                                                          \
-		(void)f;                                                                           \
-		mounted(body);                                                                     \
-	}                                                                                          \
-	static void name(void **state)                                                             \
-	{                                                                                          \
-		(void)state;                                                                       \
-		fake_run(body##_mounted);                                                          \
-	}
+#define WBACK_TEST(name, body) FAKE_MOUNTED_TEST(name, wback_mounted, body)
 
 static void kept_body(struct fake *f)
 {
