@@ -247,6 +247,20 @@ struct row {
 	param_set_fn *set;
 };
 
+static int add_rows(struct params *ps, const char *dev, const struct row *rows, uint32_t n,
+		    void *arg)
+{
+	char name[MAX_PARAM_NAME];
+	uint32_t i;
+	int rc = 0;
+
+	for (i = 0; i < n && rc == 0; i++) {
+		snprintf(name, sizeof(name), "%s.%s", dev, rows[i].name);
+		rc = param_add(ps, name, rows[i].get, rows[i].set, arg);
+	}
+	return rc;
+}
+
 static int add_llite_u32(struct fs *fs, const char *what, uint32_t *v, uint32_t min)
 {
 	char name[MAX_PARAM_NAME];
@@ -268,15 +282,11 @@ int param_add_fs(struct fs *fs)
 		{"data_stats", get_data_stats, NULL},
 		{"read_ahead_stats", get_read_ahead_stats, NULL},
 	};
-	char name[MAX_PARAM_NAME];
-	uint32_t i;
-	int rc = 0;
+	char dev[MAX_PARAM_NAME - 32], name[MAX_PARAM_NAME];
+	int rc;
 
-	for (i = 0; i < ARRAY_SIZE(rows) && rc == 0; i++) {
-		snprintf(name, sizeof(name), "llite.%s-%s.%s", fs->cfg.source.fsname, fs->instance,
-			 rows[i].name);
-		rc = param_add(fs->params, name, rows[i].get, rows[i].set, fs);
-	}
+	snprintf(dev, sizeof(dev), "llite.%s-%s", fs->cfg.source.fsname, fs->instance);
+	rc = add_rows(fs->params, dev, rows, ARRAY_SIZE(rows), fs);
 	if (rc == 0)
 		rc = add_llite_u32(fs, "max_dirty_mb", &fs->max_dirty_mb, 1);
 	if (rc == 0)
@@ -524,15 +534,12 @@ static int add_ldlm(struct ost *o, const char *mdc)
 		{"lock_count", get_lock_count, NULL},
 		{"lock_unused_count", get_lock_unused_count, NULL},
 	};
-	char name[MAX_PARAM_NAME];
-	uint32_t i;
-	int rc = 0;
+	char dev[MAX_PARAM_NAME - 16], name[MAX_PARAM_NAME];
+	int rc;
 
-	for (i = 0; i < ARRAY_SIZE(rows) && rc == 0; i++) {
-		snprintf(name, sizeof(name), "ldlm.namespaces.%s.%s", mdc, rows[i].name);
-		rc = param_add(o->fs->params, name, rows[i].get, rows[i].set, o);
-	}
-	snprintf(name, sizeof(name), "ldlm.namespaces.%s.lru_max_age", mdc);
+	snprintf(dev, sizeof(dev), "ldlm.namespaces.%s", mdc);
+	rc = add_rows(o->fs->params, dev, rows, ARRAY_SIZE(rows), o);
+	snprintf(name, sizeof(name), "%s.lru_max_age", dev);
 	return rc ? rc : param_add_u32(o->fs->params, name, &o->fs->lru.max_age_ms, 1, UINT32_MAX);
 }
 
@@ -554,19 +561,16 @@ void param_add_target(struct ost *o)
 	static const struct row mdc_rows[] = {{"mdt_server_uuid", get_server_uuid, NULL}};
 	bool mdt = o->type == TARGET_MDT;
 	const struct row *more = mdt ? mdc_rows : osc_rows;
-	uint32_t i, nmore = mdt ? ARRAY_SIZE(mdc_rows) : ARRAY_SIZE(osc_rows);
+	uint32_t nmore = mdt ? ARRAY_SIZE(mdc_rows) : ARRAY_SIZE(osc_rows);
 	char dev[128], name[MAX_PARAM_NAME];
 	struct params *ps = o->fs->params;
-	int rc = 0;
+	int rc;
 
 	snprintf(dev, sizeof(dev), "%s.%s-%s-%s", mdt ? "mdc" : "osc", o->name,
 		 mdt ? "mdc" : "osc", o->fs->instance);
-	for (i = 0; i < ARRAY_SIZE(rows) + nmore && rc == 0; i++) {
-		const struct row *r = i < ARRAY_SIZE(rows) ? &rows[i] : &more[i - ARRAY_SIZE(rows)];
-
-		snprintf(name, sizeof(name), "%s.%s", dev, r->name);
-		rc = param_add(ps, name, r->get, r->set, o);
-	}
+	rc = add_rows(ps, dev, rows, ARRAY_SIZE(rows), o);
+	if (rc == 0)
+		rc = add_rows(ps, dev, more, nmore, o);
 	snprintf(name, sizeof(name), "%s.max_rpcs_in_flight", dev);
 	if (rc == 0)
 		rc = param_add_u32(ps, name, &o->max_rpcs, 1, 512);
