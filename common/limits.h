@@ -20,6 +20,7 @@
 #define MAX_XATTR_NAME 255
 #define MAX_XATTR_VALUE 65536
 #define MAX_XATTR_LIST 65536
+#define XATTRS_SMALL 8192	     /* all of an inode, encoded: so much is told at once */
 #define MAX_LINKS 65000
 #define MAX_FILE_SIZE INT64_MAX
 #define MAX_NIDS 8		     /* addresses of one server or one MGS list */

@@ -2,11 +2,12 @@
 /* lease.h - what clients may keep in their caches, and how it is taken back (D8).
  *
  * A lease is a right of one client on one inode, in bits (enum lease_bits in proto.h): LOOKUP,
- * names that lead to the inode; UPDATE, its attributes and, of a directory, its names. These
- * are shared: any number of clients may hold them while nobody changes what they cover. On the data
- * of a file a client has at most one of SHARED, EXCLUSIVE and CONTENDED; a grant replaces the one
- * before. Whoever is about to change what is covered, or wants what does not go with it, recalls
- * leases first and waits until they are given back or have expired.
+ * names that lead to the inode; UPDATE, its attributes and, of a directory, its names; XATTR, its
+ * extended attributes, with them ACLs and the layout. These are shared: any number of clients may
+ * hold them while nobody changes what they cover. On the data of a file a client has at most one of
+ * SHARED, EXCLUSIVE and CONTENDED; a grant replaces the one before. Whoever is about to change what
+ * is covered, or wants what does not go with it, recalls leases first and waits until they are
+ * given back or have expired.
  *
  * A client that had EXCLUSIVE or CONTENDED, and did not give it back when it was recalled (its term
  * was over, or its session), may still have writes on their way: lease_unreturned() tells, until

@@ -155,7 +155,7 @@ static int name_revokes(struct rpc_op *op, const struct revoke_name *name, struc
 		return rc;
 	r[0] = (struct revoke){*name->dir, LEASE_UPDATE};
 	rc = ns_lookup(t, name->dir, name->name, &r[1].fid, &ino);
-	r[1].bits = LEASE_LOOKUP | LEASE_UPDATE;
+	r[1].bits = LEASE_LOOKUP | LEASE_UPDATE | LEASE_XATTR;
 	return rc ? 1 : 2;
 }
 

@@ -261,8 +261,10 @@ int size_co_fence(struct mds *m, const struct client *c, const struct fid *fid)
 static int run(struct trunc *tr, struct attr *attr)
 {
 	struct mds *m = op_mds(tr->op);
-	/* Until the objects are cut nobody may know the size, or keep what is behind it. */
-	struct lease_barrier b = {.fid = *tr->fid, .bits = LEASE_SHARED | LEASE_EXCLUSIVE};
+	/* Until the objects are cut nobody may know the size, or keep what is behind it; nor the
+	 * capabilities that finish() may take away. */
+	struct lease_barrier b = {.fid = *tr->fid,
+				  .bits = LEASE_XATTR | LEASE_SHARED | LEASE_EXCLUSIVE};
 	int rc = begin(tr);
 
 	if (rc)
@@ -274,7 +276,7 @@ static int run(struct trunc *tr, struct attr *attr)
 }
 
 /* Those who read and write at the objects need not stop: their old numbers are refused. */
-#define IN_THE_WAY (LEASE_UPDATE | LEASE_SHARED | LEASE_EXCLUSIVE)
+#define IN_THE_WAY (LEASE_UPDATE | LEASE_XATTR | LEASE_SHARED | LEASE_EXCLUSIVE)
 
 /* Locks the node at a moment when nobody has leases. They are not waited for under the lock:
  * whoever gives one back may first have to end a truncation of his own. */

@@ -3,6 +3,7 @@
  * checked here is what the store must hold. */
 #include "mds/xattr.h"
 #include "common/limits.h"
+#include "common/proto/proto.h"
 #include "mds/acl.h"
 #include "mds/attr.h"
 #include <stdlib.h>
@@ -113,6 +114,30 @@ int xattr_list(struct txn *t, const struct fid *fid, const struct inode_rec *ino
 	if (!(ino->attr.flags & (ATTR_HAS_XATTR | ATTR_HAS_ACL)))
 		return 0;
 	return walk_all(t, fid, &l);
+}
+
+struct all {
+	const struct fid *fid;
+	struct wbuf *w;
+};
+
+static int all_row(void *arg, const struct xattr_key *k, const struct xattr_rec *v)
+{
+	const struct all *a = arg;
+
+	if (!fid_eq(&k->fid, a->fid) || a->w->rc)
+		return 1;
+	enc_mds_xattr(a->w, &(struct mds_xattr){k->name, v->value});
+	return 0;
+}
+
+int xattr_all(struct txn *t, const struct fid *fid, const struct inode_rec *ino, struct wbuf *w)
+{
+	struct all a = {fid, w};
+
+	if (!(ino->attr.flags & (ATTR_HAS_XATTR | ATTR_HAS_ACL)))
+		return 0;
+	return xattr_rec_walk(t, &(struct xattr_key){.fid = *fid}, all_row, &a);
 }
 
 /* All names must fit into one listxattr(2), and no inode may eat the MDT. */

@@ -27,6 +27,10 @@ must_check int xattr_remove(struct txn *t, const struct fid *fid, struct inode_r
 must_check int xattr_list(struct txn *t, const struct fid *fid, const struct inode_rec *ino,
 			  struct wbuf *w);
 
+/* All of them, as mds_xattr records appended to w; too many for it: w->rc. */
+must_check int xattr_all(struct txn *t, const struct fid *fid, const struct inode_rec *ino,
+			 struct wbuf *w);
+
 /* Without rules, times or flags: for inheritance, chmod and removal. -ENODATA. */
 must_check int xattr_raw_get(struct txn *t, const struct fid *fid, const char *name,
 			     struct span *value);

@@ -174,9 +174,10 @@ int fs_co_setattr(struct lane *ln, const struct fid *fid, struct file *file, uin
 		return -EFBIG;
 	hold = setattr_co_begin(ln, fid, valid);
 	q.ctime_floor = file_newest_mtime(ln->fs, fid);
-	leases_change_begin(ln->fs->leases, fid);
+	leases_change_begin(ln->fs->leases, fid, LEASE_UPDATE | LEASE_XATTR);
 	rc = mds_co_setattr(ln->mdt->imp, &call, &q, &p);
-	leases_change_end(ln->fs->leases, fid, rc ? 0 : p.seq, loop_clock(ln->loop));
+	leases_change_end(ln->fs->leases, fid, LEASE_UPDATE | LEASE_XATTR, rc ? 0 : p.seq,
+			  loop_clock(ln->loop));
 	if (rc == 0) {
 		note_attr(ln, &call, fid, p.seq, p.lease, &p.attr);
 		file_apply_attr(ln->fs, fid, &p.attr, valid & SETATTR_SIZE);

@@ -44,6 +44,21 @@ static const struct layout *layout_get(struct file *f)
 	return l;
 }
 
+/* Making objects gives the file another lustre.lov. */
+static int layout_rpc(struct lane *ln, struct rpc_call *call, const struct mds_layout_req *q,
+		      struct mds_layout_rep *p)
+{
+	int rc;
+
+	if (q->instantiate)
+		leases_change_begin(ln->fs->leases, &q->fid, LEASE_XATTR);
+	rc = mds_co_layout(ln->mdt->imp, call, q, p);
+	if (q->instantiate)
+		leases_change_end(ln->fs->leases, &q->fid, LEASE_XATTR, rc ? 0 : p->seq,
+				  loop_clock(ln->loop));
+	return rc;
+}
+
 int file_co_layout(struct lane *ln, struct file *f, bool instantiate, const struct layout **out)
 {
 	struct mds_layout_req q = {.fid = f->fid, .instantiate = instantiate};
@@ -55,7 +70,7 @@ int file_co_layout(struct lane *ln, struct file *f, bool instantiate, const stru
 	*out = layout_get(f);
 	if (*out)
 		return 0;
-	rc = mds_co_layout(ln->mdt->imp, &call, &q, &p);
+	rc = layout_rpc(ln, &call, &q, &p);
 	if (rc == 0 && p.layout.len)
 		rc = layout_dec(p.layout, &l);
 	if (rc)

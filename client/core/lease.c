@@ -22,7 +22,7 @@ enum {
 struct fid_class {
 	uint64_t floor;      /* answers with numbers up to this are old */
 	uint64_t changed_ns; /* when this client's last change ended */
-	uint32_t changing;
+	uint32_t changing, changing_xattrs;
 };
 
 struct inode {
@@ -35,7 +35,8 @@ struct inode {
 	bool complete;         /* a directory: all its names are in the table */
 	bool listed;           /* the kernel may cache its listing, UPDATE was never lost since */
 	struct attr attr;      /* valid with UPDATE */
-	struct xattrs xattrs;  /* so are these */
+	uint64_t xattr_since;  /* seq with which XATTR came */
+	struct xattrs xattrs;  /* valid with XATTR */
 	LIST_ENTRY(inode) hash;
 	TAILQ_ENTRY(inode) age;
 };
@@ -122,10 +123,10 @@ static struct inode *inode_make(struct leases *t, const struct fid *fid)
 static void lose_bits(struct leases *t, struct inode *i, uint32_t bits)
 {
 	i->bits &= ~bits;
-	if (!(bits & LEASE_UPDATE))
-		return;
-	i->listed = false;
-	xattrs_drop(&t->xattrs, &i->xattrs);
+	if (bits & LEASE_UPDATE)
+		i->listed = false;
+	if (bits & LEASE_XATTR)
+		xattrs_drop(&t->xattrs, &i->xattrs);
 }
 
 static void inode_drop(struct leases *t, struct inode *i)
@@ -318,10 +319,13 @@ void leases_forget_name(struct leases *t, const struct fid *dir, struct span nam
 
 /* ---- own changes ---- */
 
-void leases_change_begin(struct leases *t, const struct fid *fid)
+void leases_change_begin(struct leases *t, const struct fid *fid, uint32_t bits)
 {
+	struct fid_class *c = class_of(t, fid);
+
 	pthread_mutex_lock(&t->lock);
-	class_of(t, fid)->changing++;
+	c->changing += (bits & LEASE_UPDATE) != 0;
+	c->changing_xattrs += (bits & LEASE_XATTR) != 0;
 	pthread_mutex_unlock(&t->lock);
 }
 
@@ -337,19 +341,26 @@ static void overtake(struct leases *t, const struct fid *fid, uint64_t seq)
 		c->floor = seq;
 }
 
-void leases_change_end(struct leases *t, const struct fid *fid, uint64_t seq, uint64_t now)
+void leases_change_end(struct leases *t, const struct fid *fid, uint32_t bits, uint64_t seq,
+		       uint64_t now)
 {
 	struct fid_class *c = class_of(t, fid);
 	struct inode *i;
 
 	pthread_mutex_lock(&t->lock);
-	assert(c->changing > 0);
-	c->changing--;
-	c->changed_ns = now;
+	if (bits & LEASE_UPDATE) {
+		assert(c->changing > 0);
+		c->changing--;
+		c->changed_ns = now;
+	}
+	if (bits & LEASE_XATTR) {
+		assert(c->changing_xattrs > 0);
+		c->changing_xattrs--;
+	}
 	i = inode_find(t, fid);
 	if (!seq && i) /* a failed truncation may have changed something all the same */
-		lose_bits(t, i, LEASE_UPDATE);
-	if (i) /* its attributes may be newer than the change; these are not */
+		lose_bits(t, i, bits);
+	if (i && (bits & LEASE_XATTR)) /* the lease stays */
 		xattrs_drop(&t->xattrs, &i->xattrs);
 	overtake(t, fid, seq);
 	pthread_mutex_unlock(&t->lock);
@@ -453,18 +464,11 @@ uint64_t leases_tell(struct leases *t, const struct fid *fid, const struct attr 
 	return left;
 }
 
-/* Of an inode without any: names that would be there if there were. Those of layouts are not. */
-static bool is_plain_xattr(const struct attr *a, struct span name)
+/* The attributes tell: there are none. */
+static bool has_no_xattr(const struct attr *a, struct span name)
 {
-	static const char *const spaces[] = {"security.", "system.posix_acl_", "user."};
-	size_t i, n;
-
-	for (i = 0; i < ARRAY_SIZE(spaces); i++) {
-		n = strlen(spaces[i]);
-		if (name.len > n && memcmp(name.ptr, spaces[i], n) == 0)
-			return S_ISREG(a->mode) || S_ISDIR(a->mode);
-	}
-	return false;
+	return !(a->flags & (ATTR_HAS_XATTR | ATTR_HAS_ACL)) &&
+	       (S_ISREG(a->mode) || S_ISDIR(a->mode)) && xattrs_is_plain(name);
 }
 
 bool leases_xattr(struct leases *t, const struct fid *fid, struct span name, uint64_t now, int *rc,
@@ -472,16 +476,15 @@ bool leases_xattr(struct leases *t, const struct fid *fid, struct span name, uin
 {
 	struct inode *i;
 	struct span v = SPAN_NONE;
-	bool known;
+	bool known = true;
 
 	pthread_mutex_lock(&t->lock);
 	i = inode_find(t, fid);
-	known = attr_good(t, i, now);
-	if (known && !(i->attr.flags & (ATTR_HAS_XATTR | ATTR_HAS_ACL)) &&
-	    is_plain_xattr(&i->attr, name))
+	if (attr_good(t, i, now) && has_no_xattr(&i->attr, name))
 		*rc = -ENODATA;
-	else if (known)
-		known = xattrs_get(&i->xattrs, name, rc, &v);
+	else
+		known = i && (i->bits & LEASE_XATTR) && now < t->until_ns &&
+			!class_of(t, fid)->changing_xattrs && xattrs_get(&i->xattrs, name, rc, &v);
 	wbuf_put(value, v.ptr, v.len);
 	if (known)
 		used(t, i, now);
@@ -490,18 +493,44 @@ bool leases_xattr(struct leases *t, const struct fid *fid, struct span name, uin
 	return known;
 }
 
-void leases_note_xattr(struct leases *t, const struct fid *fid, uint64_t session, uint64_t seq,
-		       struct span name, int rc, struct span value)
+/* What was true when the answer was made is true now: the lease came with it or before, and was
+ * not lost since. */
+static bool take_xattr_lease(struct leases *t, const struct fid *fid, const struct lease_grant *g,
+			     struct inode **out)
 {
 	struct fid_class *c = class_of(t, fid);
+	bool fresh = g->session && g->session == t->session && g->seq >= c->floor;
+	bool given = g->bits & LEASE_XATTR;
+	struct inode *i = fresh && given ? inode_make(t, fid) : inode_find(t, fid);
+
+	*out = i;
+	if (!i)
+		return false;
+	if (given && g->session == t->session)
+		i->heard = max_u64(i->heard, g->seq); /* whatever becomes of it */
+	if (fresh && given && !(i->bits & LEASE_XATTR)) {
+		i->bits |= LEASE_XATTR;
+		i->xattr_since = g->seq;
+	}
+	return fresh && (i->bits & LEASE_XATTR) && g->seq >= i->xattr_since;
+}
+
+void leases_note_xattr(struct leases *t, const struct fid *fid, const struct lease_grant *g,
+		       const struct xattr_answer *a)
+{
+	bool full = false;
 	struct inode *i;
 
 	pthread_mutex_lock(&t->lock);
-	i = inode_find(t, fid);
-	if (i && (i->bits & LEASE_UPDATE) && session == t->session && seq >= c->floor &&
-	    seq >= i->attr.seq && !c->changing)
-		xattrs_put(&t->xattrs, &i->xattrs, name, rc, value);
+	if (take_xattr_lease(t, fid, g, &i)) {
+		used(t, i, t->now_ns);
+		full = fills(t);
+		if (!a->whole || !xattrs_put_all(&t->xattrs, &i->xattrs, a->all))
+			xattrs_put(&t->xattrs, &i->xattrs, a->name, a->rc, a->value);
+	}
 	pthread_mutex_unlock(&t->lock);
+	if (full)
+		t->on_full(t->on_full_arg);
 }
 
 bool leases_list(struct leases *t, const struct fid *dir, uint64_t now, bool *keep)

@@ -14,7 +14,7 @@
  * in it are in the table, so a name that is not there does not exist, and nobody need be asked.
  *
  * A change that this client makes is put between leases_change_begin() and _end(): meanwhile
- * nothing of that inode is served or kept.
+ * nothing that it may change (LEASE_UPDATE, LEASE_XATTR) is served of that inode.
  *
  * The table remembers the order in which inodes were used, as far as this client sees it: the
  * kernel asks at least once in a term. lru.c takes the oldest out and gives their leases back.
@@ -45,9 +45,10 @@ void leases_note_name(struct leases *t, const struct fid *dir, struct span name,
 		      const struct fid *child, const struct lease_grant *g);
 
 /* ---- own changes ---- */
-void leases_change_begin(struct leases *t, const struct fid *fid);
+void leases_change_begin(struct leases *t, const struct fid *fid, uint32_t bits);
 /* seq: of the answer, 0 if it failed. now: loop_clock(). */
-void leases_change_end(struct leases *t, const struct fid *fid, uint64_t seq, uint64_t now);
+void leases_change_end(struct leases *t, const struct fid *fid, uint32_t bits, uint64_t seq,
+		       uint64_t now);
 /* Before leases_change_end() of the directory: this name leads to nothing now, or (child) there. */
 void leases_forget_name(struct leases *t, const struct fid *dir, struct span name);
 void leases_own_name(struct leases *t, const struct fid *dir, struct span name,
@@ -65,13 +66,20 @@ bool leases_name(struct leases *t, const struct fid *dir, struct span name, uint
 		 struct entry *out);
 /* True: there is no such name. */
 bool leases_no_name(struct leases *t, const struct fid *dir, struct span name, uint64_t now);
-/* Extended attributes go with the attributes: whoever changes one recalls UPDATE. True: known; *rc
- * is 0 or -ENODATA, the value is appended. name "": the list of all names. */
+/* Extended attributes: under XATTR, and that there are none under UPDATE, because the attributes
+ * tell. True: known; *rc is 0 or -ENODATA, the value is appended. name "": the list of all names.
+ */
 bool leases_xattr(struct leases *t, const struct fid *fid, struct span name, uint64_t now, int *rc,
 		  struct wbuf *value);
-/* What an answer said. */
-void leases_note_xattr(struct leases *t, const struct fid *fid, uint64_t session, uint64_t seq,
-		       struct span name, int rc, struct span value);
+/* What an answer said: of one, and of all if whole. */
+struct xattr_answer {
+	struct span name, value;
+	int rc;
+	bool whole;
+	struct span all; /* mds_xattr records */
+};
+void leases_note_xattr(struct leases *t, const struct fid *fid, const struct lease_grant *g,
+		       const struct xattr_answer *a);
 /* How long, in ns, the kernel may believe what it is about to be told: the attributes a, and with
  * name that this name leads there. asked: when the question came. 0: not at all. */
 uint64_t leases_tell(struct leases *t, const struct fid *fid, const struct attr *a, bool name,

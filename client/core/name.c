@@ -73,7 +73,7 @@ static void change_begin(const struct change *c)
 	uint32_t i;
 
 	for (i = 0; i < c->n; i++)
-		leases_change_begin(c->ln->fs->leases, c->dir[i]);
+		leases_change_begin(c->ln->fs->leases, c->dir[i], LEASE_UPDATE);
 }
 
 /* The answer: where name i leads now. */
@@ -99,7 +99,7 @@ static void change_end(const struct change *c, uint64_t seq)
 			leases_forget_name(t, c->dir[i], c->name[i]);
 			leases_not_complete(t, c->dir[i]);
 		}
-		leases_change_end(t, c->dir[i], seq, loop_clock(c->ln->loop));
+		leases_change_end(t, c->dir[i], LEASE_UPDATE, seq, loop_clock(c->ln->loop));
 	}
 }
 
@@ -121,8 +121,9 @@ int name_co_create(struct lane *ln, struct rpc_call *call, const struct mds_crea
 	g = grant_of(call, p->seq, p->lease);
 	made = fid_eq(&p->fid, &q->fid);
 	if (!made) { /* it was there, and is open for writing now */
-		leases_change_begin(t, &p->fid);
-		leases_change_end(t, &p->fid, p->seq, loop_clock(ln->loop));
+		leases_change_begin(t, &p->fid, LEASE_UPDATE | LEASE_XATTR);
+		leases_change_end(t, &p->fid, LEASE_UPDATE | LEASE_XATTR, p->seq,
+				  loop_clock(ln->loop));
 	}
 	leases_note(t, &p->fid, &g, &p->attr);
 	if (made && S_ISDIR(p->attr.mode))

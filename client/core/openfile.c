@@ -116,12 +116,13 @@ static int close_rpc(struct lane *ln, const struct mds_close_req *q, bool now)
 	int rc;
 
 	if (changes)
-		leases_change_begin(ln->fs->leases, &q->fid);
+		leases_change_begin(ln->fs->leases, &q->fid, LEASE_UPDATE);
 	if (now)
 		call.flags = RPC_CALL_NOW;
 	rc = mds_co_close(ln->mdt->imp, &call, q, &p);
 	if (changes)
-		leases_change_end(ln->fs->leases, &q->fid, rc ? 0 : p.seq, loop_clock(ln->loop));
+		leases_change_end(ln->fs->leases, &q->fid, LEASE_UPDATE, rc ? 0 : p.seq,
+				  loop_clock(ln->loop));
 	return rc;
 }
 
@@ -136,7 +137,8 @@ static int open_failed(struct lane *ln, struct file *f, const struct fid *fid, i
 	return rc;
 }
 
-/* From the moment it is open for writing, its attributes are not kept. */
+/* From the moment it is open for writing, its attributes are not kept; its layout may be made
+ * now. */
 static int open_rpc(struct lane *ln, struct rpc_call *call, const struct mds_open_req *q,
 		    struct mds_open_rep *p)
 {
@@ -144,10 +146,11 @@ static int open_rpc(struct lane *ln, struct rpc_call *call, const struct mds_ope
 	int rc;
 
 	if (changes)
-		leases_change_begin(ln->fs->leases, &q->fid);
+		leases_change_begin(ln->fs->leases, &q->fid, LEASE_UPDATE | LEASE_XATTR);
 	rc = mds_co_open(ln->mdt->imp, call, q, p);
 	if (changes)
-		leases_change_end(ln->fs->leases, &q->fid, rc ? 0 : p->seq, loop_clock(ln->loop));
+		leases_change_end(ln->fs->leases, &q->fid, LEASE_UPDATE | LEASE_XATTR,
+				  rc ? 0 : p->seq, loop_clock(ln->loop));
 	return rc;
 }
 

@@ -68,7 +68,7 @@ void recall_co_lose_all(struct lane *ln, uint64_t session)
 
 static void obey_one(struct lane *ln, const struct mds_recall *m, struct inval *v)
 {
-	if (m->bits & (LEASE_LOOKUP | LEASE_UPDATE))
+	if (m->bits & (LEASE_LOOKUP | LEASE_UPDATE | LEASE_XATTR))
 		inval_add(v, &m->fid, leases_obey(ln->fs->leases, &m->fid, m->bits, m->seq));
 	v->names |= m->bits & LEASE_LOOKUP;
 	if (m->bits & (LEASE_LOOKUP | LEASE_DATA))

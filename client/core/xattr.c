@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* xattr.c - extended attributes: kept by the MDS, except lustre.fid, which is the name of the
- * inode. lustre.lov and trusted.lov are ordinary names here; the MDS knows what they mean. What
- * was asked for once is remembered under the lease of the attributes. */
+ * inode. lustre.lov and trusted.lov are ordinary names here; the MDS knows what they mean. The
+ * first question is answered with all that the inode has, if that is not much, and a lease (XATTR)
+ * by which it is kept: lease.h. */
 #include "client/core/core.h"
 #include "client/core/xattrs.h"
 
@@ -27,7 +28,8 @@ static ssize_t known(struct lane *ln, const struct fid *fid, struct span name, v
 
 	wbuf_init(&w, XATTRS_VALUE_MAX);
 	if (leases_xattr(ln->fs->leases, fid, name, loop_clock(ln->loop), &rc, &w)) {
-		stat_add(&ln->stats[FS_STAT_getxattr_hits], 1);
+		if (name.len)
+			stat_add(&ln->stats[FS_STAT_getxattr_hits], 1);
 		n = rc ? rc : w.rc ? w.rc : give(w.ptr, w.len, buf, len);
 	}
 	wbuf_fini(&w);
@@ -43,14 +45,16 @@ static ssize_t ask(struct lane *ln, const struct mds_getxattr_req *q, void *buf,
 	if (rc)
 		return rc;
 	rc = p.none ? -ENODATA : 0;
-	leases_note_xattr(ln->fs->leases, &q->fid, call.hdr.session, p.seq, q->name, rc, p.value);
+	leases_note_xattr(ln->fs->leases, &q->fid,
+			  &(struct lease_grant){call.hdr.session, p.seq, p.lease},
+			  &(struct xattr_answer){q->name, p.value, rc, p.whole, p.all});
 	return rc ? rc : give(p.value.ptr, p.value.len, buf, len);
 }
 
 ssize_t fs_co_getxattr(struct lane *ln, const struct fid *fid, const char *name, void *buf,
 		       size_t len)
 {
-	struct mds_getxattr_req q = {.fid = *fid, .name = SPAN_STR(name)};
+	struct mds_getxattr_req q = {.fid = *fid, .name = SPAN_STR(name), .all = 1};
 	ssize_t n;
 	OP_TIMER(ln, getxattr);
 
@@ -68,7 +72,7 @@ ssize_t fs_co_getxattr(struct lane *ln, const struct fid *fid, const char *name,
 
 ssize_t fs_co_listxattr(struct lane *ln, const struct fid *fid, char *buf, size_t len)
 {
-	struct mds_listxattr_req q = {.fid = *fid};
+	struct mds_listxattr_req q = {.fid = *fid, .all = 1};
 	struct mds_listxattr_rep p;
 	RPC_CALL(call);
 	ssize_t n;
@@ -81,7 +85,9 @@ ssize_t fs_co_listxattr(struct lane *ln, const struct fid *fid, char *buf, size_
 	rc = mds_co_listxattr(ln->mdt->imp, &call, &q, &p);
 	if (rc)
 		return rc;
-	leases_note_xattr(ln->fs->leases, fid, call.hdr.session, p.seq, SPAN_NONE, 0, p.names);
+	leases_note_xattr(ln->fs->leases, fid,
+			  &(struct lease_grant){call.hdr.session, p.seq, p.lease},
+			  &(struct xattr_answer){SPAN_NONE, p.names, 0, p.whole, p.all});
 	return give(p.names.ptr, p.names.len, buf, len);
 }
 
@@ -104,9 +110,10 @@ int fs_co_setxattr(struct lane *ln, const struct fid *fid, const char *name, str
 		return -ERANGE;
 	if (value.len > MAX_XATTR_VALUE)
 		return -E2BIG;
-	leases_change_begin(ln->fs->leases, fid);
+	leases_change_begin(ln->fs->leases, fid, LEASE_UPDATE | LEASE_XATTR);
 	rc = mds_co_setxattr(ln->mdt->imp, &call, &q, &p);
-	leases_change_end(ln->fs->leases, fid, rc ? 0 : p.seq, loop_clock(ln->loop));
+	leases_change_end(ln->fs->leases, fid, LEASE_UPDATE | LEASE_XATTR, rc ? 0 : p.seq,
+			  loop_clock(ln->loop));
 	if (rc == 0)
 		file_apply_attr(ln->fs, fid, &p.attr, false);
 	return rc;
@@ -122,8 +129,9 @@ int fs_co_removexattr(struct lane *ln, const struct fid *fid, const char *name)
 
 	if (q.name.len > MAX_XATTR_NAME)
 		return -ERANGE;
-	leases_change_begin(ln->fs->leases, fid);
+	leases_change_begin(ln->fs->leases, fid, LEASE_UPDATE | LEASE_XATTR);
 	rc = mds_co_removexattr(ln->mdt->imp, &call, &q, &p);
-	leases_change_end(ln->fs->leases, fid, rc ? 0 : p.seq, loop_clock(ln->loop));
+	leases_change_end(ln->fs->leases, fid, LEASE_UPDATE | LEASE_XATTR, rc ? 0 : p.seq,
+			  loop_clock(ln->loop));
 	return rc;
 }

@@ -85,14 +85,16 @@
 /* cookie 0 starts. entries: mds_dirent records. flags: READDIR_PLUS. parent: for "..". */
 #define REQ_mds_readdir(F) F(fid, fid) F(u64, cookie) F(u32, max_bytes) F(u32, flags)
 #define REP_mds_readdir(F) F(blob, entries) F(u32, eof) F(fid, parent) F(u64, seq)
-/* none: there is no such attribute (which is no error: it may be remembered under the lease, as a value may). */
-#define REQ_mds_getxattr(F) F(fid, fid) F(str, name)
-#define REP_mds_getxattr(F) F(blob, value) F(u8, none) F(u64, seq)
+/* none: there is no such attribute (which is no error: it may be remembered under the lease, as a value may).
+ * all: tell all that the inode has, if they are small (XATTRS_SMALL) and there is a lease by which they may be kept. whole: they
+ * are in all (mds_xattr records, the layout as lustre.lov), and there are no others. */
+#define REQ_mds_getxattr(F) F(fid, fid) F(str, name) F(u8, all)
+#define REP_mds_getxattr(F) F(blob, value) F(u8, none) F(u64, seq) F(u32, lease) F(u8, whole) F(blob, all)
 /* flags: XATTR_CREATE 1, XATTR_REPLACE 2 as in setxattr(2). priv: the caller is root. */
 #define REQ_mds_setxattr(F) F(fid, fid) F(str, name) F(blob, value) F(u32, flags) F(u32, priv)
 #define REP_mds_setxattr(F) F(attr, attr) F(u64, seq)
-#define REQ_mds_listxattr(F) F(fid, fid)
-#define REP_mds_listxattr(F) F(blob, names) F(u64, seq)
+#define REQ_mds_listxattr(F) F(fid, fid) F(u8, all)
+#define REP_mds_listxattr(F) F(blob, names) F(u64, seq) F(u32, lease) F(u8, whole) F(blob, all)
 #define REQ_mds_removexattr(F) F(fid, fid) F(str, name)
 #define REP_mds_removexattr(F) F(u64, seq)
 #define REQ_mds_statfs(F)
@@ -107,7 +109,7 @@
 #define REQ_mds_cancel(F)  F(u64, xid)
 #define REP_mds_cancel(F)
 #define REQ_mds_layout(F)  F(fid, fid) F(u32, instantiate)
-#define REP_mds_layout(F)  F(blob, layout)
+#define REP_mds_layout(F)  F(blob, layout) F(u64, seq)
 #define REQ_mds_fid2path(F) F(fid, fid) F(u32, linkno)
 #define REP_mds_fid2path(F) F(str, path) F(u32, nlinks)
 #define REQ_mds_alloc_seq(F)
@@ -149,6 +151,7 @@
 
 /* Records that follow each other in a blob. With READDIR_PLUS every record carries attr; a file of
  * unsure size has ATTR_SIZE_UNSURE in it and the client asks again. */
+#define STRUCT_mds_xattr(F) F(str, name) F(blob, value)
 #define STRUCT_mds_dirent(F) F(u64, cookie) F(fid, fid) F(u8, dtype) F(name, name)
 #define STRUCT_mds_dirent_plus(F) F(u64, cookie) F(fid, fid) F(u8, dtype) F(name, name) F(attr, attr) F(u32, lease)
 /* state: enum target_state. Sizes in bytes. */

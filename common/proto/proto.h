@@ -22,7 +22,7 @@
 #define ALL_RPCS(X) COMMON_RPCS(X) MGS_RPCS(X) MDS_RPCS(X) OSS_RPCS(X)
 #define ALL_STRUCTS(S)                                                                     \
 	S(mgs_target) S(mgs_param) S(mds_dirent) S(mds_dirent_plus) S(mds_target_stat)     \
-	S(mds_recall) S(oss_object)
+	S(mds_recall) S(mds_xattr) S(oss_object)
 
 enum rpc_flags {
 	RPC_MODIFIES = 1,  /* takes a slot; executed exactly once however often it is sent */
@@ -63,6 +63,7 @@ enum lease_bits { /* D8; see mds/lease.h */
 	LEASE_EXCLUSIVE = 8,  /* that, and written behind; nobody else reads or writes */
 	LEASE_CONTENDED = 16, /* all read and write at the objects, nobody caches */
 	LEASE_DATA = LEASE_SHARED | LEASE_EXCLUSIVE | LEASE_CONTENDED,
+	LEASE_XATTR = 32, /* extended attributes: ACLs, capabilities and the layout are such */
 };
 enum open_flags {
 	OPEN_READ = 1,

@@ -10,8 +10,10 @@ static int layout_once(struct rpc_op *op, const struct mds_layout_req *q, struct
 	struct mds *m = op_mds(op);
 	struct inode_rec ino;
 	struct txn *t;
-	int rc = q->instantiate ? op_write_more(op, &t) : op_read(op, &t);
+	int rc = q->instantiate ? op_co_revoke_one(op, &q->fid, LEASE_XATTR) : 0;
 
+	if (rc == 0)
+		rc = q->instantiate ? op_write_more(op, &t) : op_read(op, &t);
 	if (rc == 0)
 		rc = ns_get(t, &q->fid, &ino);
 	if (rc == 0 && !S_ISREG(ino.attr.mode))
@@ -20,6 +22,7 @@ static int layout_once(struct rpc_op *op, const struct mds_layout_req *q, struct
 		rc = size_make_objects(m, t, &q->fid, &ino, false);
 	if (rc)
 		return rc;
+	p->seq = op_seq(op);
 	if (!(ino.attr.flags & INODE_HAS_OBJECTS))
 		return 0;
 	p->layout = ino.layout;

@@ -75,7 +75,8 @@ static int open_once(struct rpc_op *op, const struct mds_open_req *q, struct mds
 	return op_reply_attr(op, &ino, true, &p->attr, &p->layout);
 }
 
-/* Nobody else keeps the attributes of a file that is being written. */
+/* Nobody else keeps the attributes of a file that is being written, nor the layout that it may have
+ * had. */
 static int revoke_and_open(struct rpc_op *op, const struct mds_open_req *q, struct mds_open_rep *p)
 {
 	struct mds *m = op_mds(op);
@@ -88,7 +89,8 @@ static int revoke_and_open(struct rpc_op *op, const struct mds_open_req *q, stru
 		rc = q->data ? data_co_make_way(op, &q->fid, q->data, false, &data)
 			     : op_co_settle_data(op, &q->fid);
 		if (rc == 0 && writes)
-			rc = op_co_revoke(op, &(struct revoke){q->fid, LEASE_UPDATE}, 1);
+			rc = op_co_revoke(op, &(struct revoke){q->fid, LEASE_UPDATE | LEASE_XATTR},
+					  1);
 	} while (rc > 0);
 	if (rc == 0)
 		rc = open_once(op, q, p);

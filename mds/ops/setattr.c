@@ -13,7 +13,8 @@ static int set_plain(struct rpc_op *op, const struct mds_setattr_req *q, struct 
 	/* What somebody keeps back was written before this. */
 	int rc = ns_is_virtual(&q->fid)
 			 ? -EPERM
-			 : op_co_revoke_one(op, &q->fid, LEASE_UPDATE | LEASE_EXCLUSIVE);
+			 : op_co_revoke_one(op, &q->fid,
+					    LEASE_UPDATE | LEASE_XATTR | LEASE_EXCLUSIVE);
 
 	if (rc == 0)
 		rc = op_write(op, &t);

@@ -30,7 +30,7 @@ int mds_unlink(struct rpc_op *op, const struct mds_unlink_req *q, struct mds_unl
 		p->seq = op_seq(op);
 		if (!p->nlink)
 			op_lease_give_up(op, &p->fid,
-					 LEASE_LOOKUP | LEASE_UPDATE |
+					 LEASE_LOOKUP | LEASE_UPDATE | LEASE_XATTR |
 						 (node_find(m->opens, &p->fid) ? 0 : LEASE_DATA));
 		p->parent_lease = op_lease(op, &q->parent, &p->parent_attr, LEASE_UPDATE);
 	}

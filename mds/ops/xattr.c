@@ -38,6 +38,44 @@ static int get_lov(struct rpc_op *op, const struct fid *fid, const struct inode_
 	return rc;
 }
 
+static int put_lov(const struct fid *fid, const struct inode_rec *ino, struct wbuf *w)
+{
+	struct wbuf lov;
+	int rc;
+
+	if (!ino->layout.len)
+		return 0;
+	wbuf_init(&lov, MAX_XATTR_VALUE);
+	rc = striping_xattr_get(fid, ino, &lov);
+	if (rc == 0)
+		enc_mds_xattr(w, &(struct mds_xattr){SPAN_STR("lustre.lov"), wbuf_span(&lov)});
+	wbuf_fini(&lov);
+	return rc;
+}
+
+/* All of them, if that is not much. Those of a symbolic link follow rules of their own, and hardly
+ * ever are there any. */
+static int tell_all(struct rpc_op *op, struct txn *t, const struct fid *fid,
+		    const struct inode_rec *ino, struct span *all, uint8_t *whole)
+{
+	struct wbuf w;
+	int rc;
+
+	if (S_ISLNK(ino->attr.mode))
+		return 0;
+	wbuf_init(&w, XATTRS_SMALL);
+	rc = put_lov(fid, ino, &w);
+	if (rc == 0)
+		rc = xattr_all(t, fid, ino, &w);
+	if (rc == 0 && !w.rc) {
+		*all = wbuf_span(&w);
+		*whole = 1;
+		rc = op_copy(op, all);
+	}
+	wbuf_fini(&w);
+	return rc;
+}
+
 int mds_getxattr(struct rpc_op *op, const struct mds_getxattr_req *q, struct mds_getxattr_rep *p)
 {
 	struct mds *m = op_mds(op);
@@ -53,11 +91,22 @@ int mds_getxattr(struct rpc_op *op, const struct mds_getxattr_req *q, struct mds
 	else if (rc == 0)
 		rc = xattr_get(t, &q->fid, &ino, q->name, &p->value);
 	p->none = rc == -ENODATA;
-	p->seq = op_seq(op);
 	if (rc == 0)
 		rc = op_copy(op, &p->value);
+	if (rc == 0 || p->none) {
+		p->seq = op_seq(op);
+		p->lease = op_lease(op, &q->fid, &ino.attr, LEASE_XATTR);
+		rc = p->lease && q->all ? tell_all(op, t, &q->fid, &ino, &p->all, &p->whole) : 0;
+	}
 	md_end(m, MD_getxattr, began);
-	return p->none ? 0 : rc;
+	return rc;
+}
+
+static int revoke(struct rpc_op *op, const struct fid *fid)
+{
+	if (ns_is_virtual(fid))
+		return -EPERM;
+	return op_co_revoke_one(op, fid, LEASE_UPDATE | LEASE_XATTR);
 }
 
 static int set_lov(struct mds *m, struct txn *t, const struct mds_setxattr_req *q,
@@ -76,7 +125,7 @@ int mds_setxattr(struct rpc_op *op, const struct mds_setxattr_req *q, struct mds
 	int64_t now = loop_realtime(m->loop);
 	struct inode_rec ino;
 	struct txn *t;
-	int rc = ns_is_virtual(&q->fid) ? -EPERM : op_co_revoke_one(op, &q->fid, LEASE_UPDATE);
+	int rc = revoke(op, &q->fid);
 
 	if (rc == 0)
 		rc = op_write_more(op, &t);
@@ -113,11 +162,14 @@ int mds_listxattr(struct rpc_op *op, const struct mds_listxattr_req *q, struct m
 		rc = w.rc;
 	if (rc == 0) {
 		p->names = wbuf_span(&w);
-		p->seq = op_seq(op);
 		rc = op_copy(op, &p->names);
 	}
 	wbuf_fini(&w);
-	return rc;
+	if (rc)
+		return rc;
+	p->seq = op_seq(op);
+	p->lease = op_lease(op, &q->fid, &ino.attr, LEASE_XATTR);
+	return p->lease && q->all ? tell_all(op, t, &q->fid, &ino, &p->all, &p->whole) : 0;
 }
 
 static int remove_lov(struct mds *m, struct txn *t, const struct fid *fid, struct inode_rec *ino,
@@ -138,7 +190,7 @@ int mds_removexattr(struct rpc_op *op, const struct mds_removexattr_req *q,
 	uint64_t began = md_begin(m);
 	struct inode_rec ino;
 	struct txn *t;
-	int rc = ns_is_virtual(&q->fid) ? -EPERM : op_co_revoke_one(op, &q->fid, LEASE_UPDATE);
+	int rc = revoke(op, &q->fid);
 
 	if (rc == 0)
 		rc = op_write(op, &t);

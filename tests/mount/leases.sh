@@ -69,11 +69,20 @@ is "a long listing asks nothing" "$(count ls -l "$A/d/e/f")" 0
 is "nor what a file without attributes has" "$(count getfattr -n user.none "$F")" 0
 setfattr -n user.x -v one "$B/d/e/f/3"
 is "what another client sets is there" "$(value user.x)" one
-value user.none >/dev/null
-getfattr --absolute-names -d "$F" >/dev/null
 is "then it is read without requests" "$(count value user.x)" 0
-is "is listed without requests" "$(count getfattr -d "$F")" 0
-is "and what is not there is not asked for" "$(count value user.none)" 0
+is "is listed without requests" "$(count getfattr -d -m - "$F")" 0
+is "what is not there is not asked for" "$(count value user.none)" 0
+is "nor is the layout" "$(count getfattr -n lustre.lov "$F")" 0
+hits() { lctl get_param -n --mount "$MA" 'llite.*.stats' | awk '$1 == "getxattr_hits" { print $2 }'; }
+HITS=$(hits)
+value user.x >/dev/null
+check "hits are counted" test "$(hits)" -gt "$HITS"
+dd if=/dev/zero bs=1000 count=9 status=none | tr '\0' x >"$WORK/large"
+setfattr -n user.large -v "$(cat "$WORK/large")" "$B/d/e/f/4"
+large() { getfattr --absolute-names --only-values -n user.large "$A/d/e/f/4"; }
+is "9000 bytes are more than is kept" "$(large)" "$(cat "$WORK/large")"
+setfattr -n user.large -v small "$B/d/e/f/4"
+is "and are others at once" "$(large)" small
 setfattr -n user.x -v two "$B/d/e/f/3"
 is "another value is seen at once" "$(value user.x)" two
 setfattr -n user.none -v here "$B/d/e/f/3"
@@ -89,6 +98,48 @@ chmod 600 "$F" # changes the mask
 check "a mode changes the ACL" sh -c '! cmp -s "$0" "$1"' "$WORK/acl" <(value system.posix_acl_access | cksum)
 setfacl -b "$B/d/e/f/3"
 like "an ACL taken away" "$(getfacl -cp "$F" | grep -c user:)" '^1$'
+check_fails any "whom no ACL lets in" as_user -u 1234 cat "$F"
+setfacl -m u:1234:r "$B/d/e/f/3"
+check "may read once another client's ACL says so" as_user -u 1234 cat "$F"
+as_user -u 1234 test -r "$F" # reading has changed the access time
+is "at no cost the next time" "$(count as_user -u 1234 test -r "$F")" 0
+setfacl -m u:1234:- "$B/d/e/f/3"
+check_fails any "and may not once it does not" as_user -u 1234 cat "$F"
+
+# Of a file that others write nobody may keep the attributes, but these.
+exec 7>>"$B/d/e/f/5"
+$PY - "$A/d/e/f/5" "$B/d/e/f/5" "$MA" <<-'EOF' || FAILED=$((FAILED + 1))
+	import os, subprocess, sys
+	a, b, mount = sys.argv[1:]
+	others = ("ping", "recalls", "close")
+	def requests():
+	    out = subprocess.check_output(["lctl", "get_param", "-n", "--mount", mount, "mdc.*.stats"], text=True)
+	    rows = (line.split() for line in out.splitlines() if "req" in line or "usecs" in line)
+	    return sum(int(r[1]) for r in rows if not any(o in r[0] for o in others))
+	def value(fd, name):
+	    try:
+	        return os.getxattr(fd, name)
+	    except OSError:
+	        return None
+	fd = os.open(a, os.O_RDONLY)
+	for i in range(20):
+	    want = b"%d" % i if i % 3 else None
+	    if want:
+	        os.setxattr(b, "trusted.x", want)
+	    elif i:
+	        os.removexattr(b, "trusted.x")
+	    for k in range(3):
+	        got = value(fd, "trusted.x")
+	        if got != want:
+	            sys.exit(f"round {i}: another client has set {want}, here is {got}")
+	before = requests()
+	for i in range(100):
+	    value(fd, "trusted.x"), value(fd, "security.capability")
+	n = requests() - before
+	if n:
+	    sys.exit(f"200 looks at extended attributes of a file that is being written take {n} requests")
+EOF
+exec 7>&-
 
 # The other mount changes each kind of thing; the first sees it, and is warm again after one look.
 chmod 600 "$B/d/e/f/1"

@@ -109,11 +109,11 @@ static void nothing_is_served_during_an_own_change(void **state)
 {
 	(void)state;
 	answer(&F, SESSION, 1, BOTH, 5);
-	leases_change_begin(t, &F);
+	leases_change_begin(t, &F, LEASE_UPDATE);
 	assert_int_equal(served(1), -1);
 	answer(&F, SESSION, 2, BOTH, 5); /* asked before, answered during the change */
 	assert_int_equal(served(1), -1);
-	leases_change_end(t, &F, 3, 2);
+	leases_change_end(t, &F, LEASE_UPDATE, 3, 2);
 	assert_int_equal(served(2), -1);
 	answer(&F, SESSION, 2, BOTH, 5); /* late */
 	assert_int_equal(served(2), -1);
@@ -125,20 +125,20 @@ static void a_failed_change_forgets_the_attributes(void **state)
 {
 	(void)state;
 	answer(&F, SESSION, 1, BOTH, 5);
-	leases_change_begin(t, &F);
-	leases_change_end(t, &F, 0, 2);
+	leases_change_begin(t, &F, LEASE_UPDATE);
+	leases_change_end(t, &F, LEASE_UPDATE, 0, 2);
 	assert_int_equal(served(2), -1);
 }
 
 static void two_changes_at_once_end_in_any_order(void **state)
 {
 	(void)state;
-	leases_change_begin(t, &F);
-	leases_change_begin(t, &F);
-	leases_change_end(t, &F, 11, 1);
+	leases_change_begin(t, &F, LEASE_UPDATE);
+	leases_change_begin(t, &F, LEASE_UPDATE);
+	leases_change_end(t, &F, LEASE_UPDATE, 11, 1);
 	answer(&F, SESSION, 11, BOTH, 11);
 	assert_int_equal(served(1), -1);
-	leases_change_end(t, &F, 10, 2);
+	leases_change_end(t, &F, LEASE_UPDATE, 10, 2);
 	answer(&F, SESSION, 10, BOTH, 10);
 	assert_int_equal(served(2), 11);
 }
@@ -161,11 +161,11 @@ static void a_name_lives_as_long_as_its_inodes_lookup_lease(void **state)
 static void an_old_answer_about_a_name_is_not_kept(void **state)
 {
 	(void)state;
-	leases_change_begin(t, &D);
+	leases_change_begin(t, &D, LEASE_UPDATE);
 	answer(&F, SESSION, 1, BOTH, 5);
 	name_answer(1, "n"); /* during a change of the directory */
 	leases_forget_name(t, &D, SPAN_STR("n"));
-	leases_change_end(t, &D, 9, 1);
+	leases_change_end(t, &D, LEASE_UPDATE, 9, 1);
 	assert_false(leads("n", 1));
 	name_answer(8, "n"); /* late */
 	assert_false(leads("n", 1));
@@ -200,9 +200,9 @@ static void the_kernel_is_told_only_what_is_right_and_was_asked_late_enough(void
 	assert_int_equal(leases_tell(t, &F, &a, true, 10, 10), TERM - 10);
 	assert_int_equal(leases_obey(t, &F, LEASE_LOOKUP, 3), 10); /* when it was told */
 	assert_int_equal(leases_tell(t, &F, &a, true, 11, 11), 0);
-	leases_change_begin(t, &F);
+	leases_change_begin(t, &F, LEASE_UPDATE);
 	assert_int_equal(leases_tell(t, &F, &a, false, 12, 12), 0);
-	leases_change_end(t, &F, 4, 20);
+	leases_change_end(t, &F, LEASE_UPDATE, 4, 20);
 	a = answer(&F, SESSION, 4, LEASE_UPDATE, 7);
 	assert_int_equal(leases_tell(t, &F, &a, false, 20, 21), 0); /* asked before it ended */
 	assert_int_equal(leases_tell(t, &F, &a, false, 21, 22), TERM - 22);
@@ -232,15 +232,15 @@ static void a_listing_is_kept_while_the_lease_was_never_lost(void **state)
 	leases_note(t, &D, &(struct lease_grant){SESSION, 4, BOTH},
 		    &(struct attr){.mode = S_IFDIR});
 	assert_int_equal(listing(10), 1);
-	leases_change_begin(t, &D);
+	leases_change_begin(t, &D, LEASE_UPDATE);
 	assert_int_equal(listing(10), 0);
-	leases_change_end(t, &D, 5, 10);
+	leases_change_end(t, &D, LEASE_UPDATE, 5, 10);
 	assert_int_equal(listing(10), 0);
 	leases_note(t, &D, &(struct lease_grant){SESSION, 5, BOTH},
 		    &(struct attr){.mode = S_IFDIR});
 	assert_int_equal(listing(10), 1); /* the lease may have been another's in between */
-	leases_change_begin(t, &D);
-	leases_change_end(t, &D, 0, 11);
+	leases_change_begin(t, &D, LEASE_UPDATE);
+	leases_change_end(t, &D, LEASE_UPDATE, 0, 11);
 	leases_note(t, &D, &(struct lease_grant){SESSION, 6, BOTH},
 		    &(struct attr){.mode = S_IFDIR});
 	assert_int_equal(listing(12), 1); /* who knows what a failed change did */
@@ -248,10 +248,31 @@ static void a_listing_is_kept_while_the_lease_was_never_lost(void **state)
 	assert_int_equal(listing(12), 0);
 }
 
-static void xattr_answer(uint64_t seq, const char *name, const char *value)
+static void xattr_answer(uint64_t seq, uint32_t bits, const char *name, const char *value)
 {
-	leases_note_xattr(t, &F, SESSION, seq, SPAN_STR(name), value ? 0 : -ENODATA,
-			  value ? SPAN_STR(value) : SPAN_NONE);
+	leases_note_xattr(t, &F, &(struct lease_grant){SESSION, seq, bits},
+			  &(struct xattr_answer){
+				  .name = SPAN_STR(name),
+				  .value = value ? SPAN_STR(value) : SPAN_NONE,
+				  .rc = value ? 0 : -ENODATA,
+			  });
+}
+
+/* All: user.a with this value. */
+static void whole_answer(uint64_t seq, uint32_t bits, const char *value)
+{
+	struct wbuf w;
+
+	wbuf_init(&w, 100);
+	enc_mds_xattr(&w, &(struct mds_xattr){SPAN_STR("user.a"), SPAN_STR(value)});
+	leases_note_xattr(t, &F, &(struct lease_grant){SESSION, seq, bits},
+			  &(struct xattr_answer){
+				  .name = SPAN_STR("user.a"),
+				  .value = SPAN_STR(value),
+				  .whole = true,
+				  .all = wbuf_span(&w),
+			  });
+	wbuf_fini(&w);
 }
 
 /* -EAGAIN: the MDS must be asked; else -ENODATA, or the first byte. */
@@ -273,35 +294,90 @@ static void file_answer(uint64_t seq, uint32_t flags)
 		    &(struct attr){.mode = S_IFREG, .flags = flags});
 }
 
-static void extended_attributes_go_with_the_others(void **state)
+static void extended_attributes_have_a_lease_of_their_own(void **state)
 {
 	(void)state;
-	xattr_answer(1, "user.a", "1");
+	xattr_answer(1, 0, "user.a", "1");
 	assert_int_equal(xattr("user.a"), -EAGAIN); /* without a lease */
 	file_answer(2, ATTR_HAS_XATTR);
-	assert_int_equal(xattr("user.a"), -EAGAIN);
-	xattr_answer(1, "user.a", "1"); /* older than the lease */
-	assert_int_equal(xattr("user.a"), -EAGAIN);
-	xattr_answer(2, "user.a", "2");
-	xattr_answer(2, "user.b", NULL);
-	xattr_answer(2, "", "user.a");
-	assert_int_equal(xattr("user.a"), '2');
+	xattr_answer(2, 0, "user.a", "2");
+	assert_int_equal(xattr("user.a"), -EAGAIN); /* that is another */
+	xattr_answer(4, LEASE_XATTR, "user.a", "4");
+	xattr_answer(3, 0, "user.a", "3"); /* older than the lease */
+	xattr_answer(5, 0, "user.b", NULL);
+	xattr_answer(5, LEASE_XATTR, "", "user.a");
+	assert_int_equal(xattr("user.a"), '4');
 	assert_int_equal(xattr("user.b"), -ENODATA);
 	assert_int_equal(xattr("user.c"), -EAGAIN);
 	assert_int_equal(xattr(""), 'u');
-	leases_obey(t, &F, LEASE_LOOKUP, 3);
+	leases_obey(t, &F, BOTH, 6); /* somebody writes the file */
+	xattr_answer(7, 0, "user.c", "7");
+	assert_int_equal(xattr("user.a"), '4');
+	assert_int_equal(xattr("user.c"), '7');
+	leases_obey(t, &F, LEASE_XATTR, 8);
+	assert_int_equal(xattr("user.a"), -EAGAIN);
+	xattr_answer(7, LEASE_XATTR, "user.a", "7"); /* overtaken by the recall */
+	assert_int_equal(xattr("user.a"), -EAGAIN);
+	xattr_answer(10, LEASE_XATTR, "user.c", "a");
+	xattr_answer(9, 0, "user.a", "9"); /* between the recall and the lease */
+	assert_int_equal(xattr("user.a"), -EAGAIN);
+	assert_int_equal(xattr("user.c"), 'a');
+	leases_term(t, SESSION + 1, TERM, 0);
+	xattr_answer(11, LEASE_XATTR, "user.a", "b"); /* of a session that is over */
+	assert_int_equal(xattr("user.a"), -EAGAIN);
+}
+
+static void own_changes_of_extended_attributes_are_seen(void **state)
+{
+	const uint32_t both = LEASE_UPDATE | LEASE_XATTR;
+
+	(void)state;
+	file_answer(1, ATTR_HAS_XATTR);
+	xattr_answer(2, LEASE_XATTR, "user.a", "2");
+	leases_change_begin(t, &F, LEASE_UPDATE); /* as of a close */
 	assert_int_equal(xattr("user.a"), '2');
-	leases_obey(t, &F, LEASE_UPDATE, 4);
+	leases_change_end(t, &F, LEASE_UPDATE, 3, 10);
+	assert_int_equal(xattr("user.a"), '2');
+	leases_change_begin(t, &F, both);
 	assert_int_equal(xattr("user.a"), -EAGAIN);
-	file_answer(5, ATTR_HAS_XATTR);
-	xattr_answer(3, "user.a", "2"); /* overtaken by the recall */
+	xattr_answer(4, LEASE_XATTR, "user.a", "4"); /* before or after the change, who knows */
 	assert_int_equal(xattr("user.a"), -EAGAIN);
-	xattr_answer(5, "user.a", "5");
-	leases_change_begin(t, &F);
-	assert_int_equal(xattr("user.a"), -EAGAIN);
-	xattr_answer(5, "user.a", "5");
 	file_answer(6, ATTR_HAS_XATTR); /* the change brings its attributes itself */
-	leases_change_end(t, &F, 6, 10);
+	leases_change_end(t, &F, both, 6, 10);
+	assert_int_equal(xattr("user.a"), -EAGAIN);
+	xattr_answer(5, LEASE_XATTR, "user.a", "5");
+	assert_int_equal(xattr("user.a"), -EAGAIN); /* before */
+	xattr_answer(7, 0, "user.a", "7");          /* the lease has stayed */
+	assert_int_equal(xattr("user.a"), '7');
+	leases_change_begin(t, &F, both);
+	leases_change_end(t, &F, both, 0, 10); /* failed */
+	assert_int_equal(xattr("user.a"), -EAGAIN);
+	xattr_answer(8, 0, "user.a", "8");
+	assert_int_equal(xattr("user.a"), -EAGAIN);
+}
+
+static void of_an_inode_that_is_known_as_a_whole_nothing_is_asked(void **state)
+{
+	struct lease_old old;
+
+	(void)state;
+	whole_answer(1, 0, "1");
+	assert_int_equal(xattr("user.a"), -EAGAIN); /* without a lease */
+	whole_answer(2, LEASE_XATTR, "2");
+	assert_int_equal(xattr("user.a"), '2');
+	assert_int_equal(xattr(""), 'u');
+	assert_int_equal(xattr("security.capability"), -ENODATA);
+	assert_int_equal(xattr("lustre.lov"), -ENODATA);
+	assert_int_equal(xattr("other.a"), -EAGAIN);
+	leases_obey(t, &F, LEASE_XATTR, 3);
+	assert_int_equal(xattr("user.a"), -EAGAIN);
+	assert_int_equal(xattr("security.capability"), -EAGAIN);
+	whole_answer(4, LEASE_XATTR, "4");
+	assert_int_equal(xattr("user.a"), '4');
+	assert_int_equal(leases_take_old(t, 1, UINT64_MAX, &old), 1);
+	assert_int_equal(old.heard, 4);
+	assert_int_equal(xattr("user.a"), -EAGAIN);
+	whole_answer(4, LEASE_XATTR, "4"); /* given back meanwhile */
 	assert_int_equal(xattr("user.a"), -EAGAIN);
 }
 
@@ -312,7 +388,10 @@ static void an_inode_without_any_has_none(void **state)
 	assert_int_equal(xattr("user.a"), -ENODATA);
 	assert_int_equal(xattr("security.selinux"), -ENODATA);
 	assert_int_equal(xattr("system.posix_acl_access"), -ENODATA);
+	assert_int_equal(xattr("trusted.overlay.opaque"), -ENODATA);
 	assert_int_equal(xattr("lustre.lov"), -EAGAIN); /* not of that kind */
+	assert_int_equal(xattr("trusted.lov"), -EAGAIN);
+	assert_int_equal(xattr("system.posix_acl_other"), -EAGAIN);
 	assert_int_equal(xattr("user."), -EAGAIN);      /* an error, for the MDS to tell */
 	assert_int_equal(xattr(""), -EAGAIN);
 	file_answer(2, ATTR_HAS_ACL);
@@ -332,8 +411,9 @@ static void a_lost_session_takes_everything_with_it(void **state)
 	(void)state;
 	answer(&F, SESSION, 100, BOTH, 5);
 	answer(&D, SESSION, 101, BOTH, 5);
-	leases_change_begin(t, &D); /* what was told of D may still be with the kernel */
-	leases_change_end(t, &D, 102, 1);
+	leases_change_begin(t, &D,
+			    LEASE_UPDATE); /* what was told of D may still be with the kernel */
+	leases_change_end(t, &D, LEASE_UPDATE, 102, 1);
 	name_answer(100, "n");
 	lost = 0;
 	leases_lose_all(t, count_lost, NULL);
@@ -362,9 +442,9 @@ static void made_with_name(const char *name)
 
 	answer(&D, SESSION, 1, BOTH, 0);
 	leases_made_dir(t, &D);
-	leases_change_begin(t, &D);
+	leases_change_begin(t, &D, LEASE_UPDATE);
 	leases_own_name(t, &D, SPAN_STR(name), &F, name[0] == 'x' ? &none : &g);
-	leases_change_end(t, &D, 2, 1);
+	leases_change_end(t, &D, LEASE_UPDATE, 2, 1);
 	answer(&D, SESSION, 2, BOTH, 0);
 }
 
@@ -376,10 +456,10 @@ static void a_name_that_is_not_in_a_complete_directory_does_not_exist(void **sta
 	made_with_name("n");
 	assert_false(nothing("n"));
 	assert_true(nothing("m"));
-	leases_change_begin(t, &D);
+	leases_change_begin(t, &D, LEASE_UPDATE);
 	assert_false(nothing("m"));
 	leases_forget_name(t, &D, SPAN_STR("n"));
-	leases_change_end(t, &D, 3, 1);
+	leases_change_end(t, &D, LEASE_UPDATE, 3, 1);
 	assert_false(nothing("n")); /* until the answer renews what is known of the directory */
 	answer(&D, SESSION, 3, BOTH, 0);
 	assert_true(nothing("n"));
@@ -570,12 +650,12 @@ static void *lane_main(void *arg)
 			leases_tell(t, &f, &a, true, 1, 2);
 			break;
 		case 2:
-			leases_change_begin(t, &f);
+			leases_change_begin(t, &f, LEASE_UPDATE);
 			pthread_mutex_lock(&mds);
 			g.seq = ++seq_now;
 			truth[i]++;
 			pthread_mutex_unlock(&mds);
-			leases_change_end(t, &f, g.seq, 1);
+			leases_change_end(t, &f, LEASE_UPDATE, g.seq, 1);
 			break;
 		default:
 			if (leases_attr(t, &f, 1, &a) && a.size < before)
@@ -618,7 +698,9 @@ int main(void)
 		TEST(own_changes_of_names_are_seen),
 		TEST(the_kernel_is_told_only_what_is_right_and_was_asked_late_enough),
 		TEST(a_listing_is_kept_while_the_lease_was_never_lost),
-		TEST(extended_attributes_go_with_the_others),
+		TEST(extended_attributes_have_a_lease_of_their_own),
+		TEST(own_changes_of_extended_attributes_are_seen),
+		TEST(of_an_inode_that_is_known_as_a_whole_nothing_is_asked),
 		TEST(an_inode_without_any_has_none),
 		TEST(a_lost_session_takes_everything_with_it),
 		TEST(a_name_that_is_not_in_a_complete_directory_does_not_exist),

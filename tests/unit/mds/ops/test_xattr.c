@@ -15,7 +15,7 @@ static int set(struct st *s, struct fid fid, const char *name, struct span v, ui
 /* The value, or -errno as length 0 with *rc. */
 static struct layout *get(struct st *s, struct fid fid, int *rc)
 {
-	struct mds_getxattr_req q = {fid, SPAN_STR("lustre.lov")};
+	struct mds_getxattr_req q = {fid, SPAN_STR("lustre.lov"), 0};
 	struct mds_getxattr_rep p;
 	struct layout *l = NULL;
 	RPC_CALL(call);
@@ -42,8 +42,11 @@ static struct span blob(struct wbuf *w, uint32_t size, int32_t count, int32_t fi
 
 static struct fid mknod_in(struct st *s, struct fid parent, const char *name, uint32_t mode)
 {
-	struct mds_create_req q = {.parent = parent, .name = SPAN_STR(name), .fid = st_fid(s),
-				   .mode = mode};
+	struct mds_create_req q = {.parent = parent,
+				   .name = SPAN_STR(name),
+				   .fid = st_fid(s),
+				   .mode = mode,
+				   .target = S_ISLNK(mode) ? SPAN_STR("f") : SPAN_NONE};
 	struct mds_create_rep p;
 	RPC_CALL(call);
 
@@ -170,7 +173,7 @@ static void files_opened_for_append_get_one_stripe(void **state)
 
 static void body_list(struct st *s)
 {
-	struct mds_listxattr_req q;
+	struct mds_listxattr_req q = {0};
 	struct mds_listxattr_rep p;
 	RPC_CALL(call);
 
@@ -189,6 +192,201 @@ static void internal_names_are_dropped(void **state)
 	st_run(body_list);
 }
 
+/* One question with all, which must be answered. */
+static struct mds_getxattr_rep ask(struct st *s, int c, struct fid fid, const char *name)
+{
+	struct mds_getxattr_req q = {fid, SPAN_STR(name), 1};
+	struct mds_getxattr_rep p;
+	RPC_CALL(call);
+
+	assert_int_equal(mds_co_getxattr(s->client[c].imp, &call, &q, &p), 0);
+	return p;
+}
+
+/* One round of the recall channel of client c; the bits of the last recall. */
+static uint32_t recalls(struct st *s, int c, uint64_t *returned, bool wait)
+{
+	struct mds_recalls_req q = {.returned = *returned, .wait = wait};
+	struct mds_recalls_rep p;
+	struct mds_recall r = {0};
+	struct rbuf b;
+	RPC_CALL(call);
+
+	assert_int_equal(mds_co_recalls(s->client[c].imp, &call, &q, &p), 0);
+	for (b = rbuf_of(p.recalls); b.len; *returned = r.seq)
+		assert_int_equal(dec_mds_recall(&b, &r), 0);
+	return r.bits;
+}
+
+static uint32_t count_records(struct span all, const char *name, const char *value)
+{
+	struct rbuf r = rbuf_of(all);
+	struct mds_xattr a;
+	uint32_t n = 0;
+
+	for (; r.len; n++) {
+		assert_int_equal(dec_mds_xattr(&r, &a), 0);
+		if (span_eq(a.name, SPAN_STR(name)))
+			assert_true(span_eq(a.value, SPAN_STR(value)));
+	}
+	return n;
+}
+
+static void body_all(struct st *s)
+{
+	static uint8_t large[XATTRS_SMALL];
+	struct mds_listxattr_req lq = {.all = 1};
+	struct mds_listxattr_rep lp;
+	struct mds_getxattr_rep p;
+	uint64_t returned = 0;
+	struct fid f;
+	RPC_CALL(call);
+
+	st_connect(s, 0);
+	st_until(s, alloc_usable(&s->mds->alloc) == 1);
+	f = st_create(s, 0, "f", 0).fid;
+	p = ask(s, 0, f, "user.x");
+	assert_int_equal(p.lease, 0); /* no term: nothing to keep them by */
+	assert_false(p.whole);
+	recalls(s, 0, &returned, false);
+	p = ask(s, 0, f, "user.x");
+	assert_true(p.none && p.whole && p.all.len == 0);
+	assert_int_equal(p.lease, LEASE_XATTR);
+	assert_int_equal(set(s, f, "user.x", SPAN_STR("1"), 0), 0);
+	assert_int_equal(set(s, f, "user.y", SPAN_STR("2"), 0), 0);
+	p = ask(s, 0, f, "user.y");
+	assert_true(p.whole && span_eq(p.value, SPAN_STR("2")));
+	assert_int_equal(count_records(p.all, "user.x", "1"), 2);
+	lq.fid = f;
+	assert_int_equal(mds_co_listxattr(s->client[0].imp, &call, &lq, &lp), 0);
+	assert_int_equal(count_records(lp.all, "user.y", "2"), 2);
+	assert_int_equal(set(s, f, "user.z", (struct span){large, sizeof(large)}, 0), 0);
+	p = ask(s, 0, f, "user.x");
+	assert_true(span_eq(p.value, SPAN_STR("1")));
+	assert_int_equal(p.lease, LEASE_XATTR);
+	assert_true(!p.whole && !p.all.len); /* too much */
+	f = mknod_in(s, ROOT, "link", S_IFLNK | 0777);
+	assert_false(ask(s, 0, f, "security.x").whole);
+}
+
+static void all_are_told_at_once_if_they_are_small(void **state)
+{
+	(void)state;
+	st_run(body_all);
+}
+
+struct change {
+	struct st *s;
+	struct fid fid;
+	uint32_t kind;
+	bool done;
+};
+
+enum { SET, REMOVE, CHMOD, WRITER, CUT, MAKE, GONE, KINDS };
+
+static int change(const struct change *c)
+{
+	struct rpc_import *imp = c->s->client[1].imp;
+	struct mds_setxattr_req sq = {c->fid, SPAN_STR("user.x"), SPAN_STR("2"), 0, 1};
+	struct mds_removexattr_req rq = {c->fid, SPAN_STR("user.x")};
+	struct mds_setattr_req aq = {.fid = c->fid, .valid = SETATTR_MODE, .mode = 0600};
+	struct mds_layout_req lq = {c->fid, 1};
+	union {
+		struct mds_setxattr_rep set;
+		struct mds_removexattr_rep remove;
+		struct mds_setattr_rep attr;
+		struct mds_layout_rep layout;
+	} p;
+	RPC_CALL(call);
+
+	switch (c->kind) {
+	case SET:
+		return mds_co_setxattr(imp, &call, &sq, &p.set);
+	case REMOVE:
+		return mds_co_removexattr(imp, &call, &rq, &p.remove);
+	case CHMOD:
+		return mds_co_setattr(imp, &call, &aq, &p.attr);
+	case WRITER:
+		st_open(c->s, 1, c->fid, OPEN_WRITE);
+		return 0;
+	case CUT:
+		return st_truncate(c->s, 1, c->fid, 100);
+	case MAKE:
+		return mds_co_layout(imp, &call, &lq, &p.layout);
+	default:
+		return st_unlink(c->s, 1, "f6");
+	}
+}
+
+static void change_fiber(void *arg)
+{
+	struct change *c = arg;
+
+	assert_int_equal(change(c), 0);
+	c->done = true;
+}
+
+static void body_recall(struct st *s)
+{
+	struct change c = {.s = s};
+	uint64_t returned = 0;
+	char name[8];
+
+	st_connect(s, 0);
+	st_connect(s, 1);
+	st_until(s, alloc_usable(&s->mds->alloc) == 1);
+	recalls(s, 0, &returned, false);
+	for (; c.kind < KINDS; c.kind++) {
+		snprintf(name, sizeof(name), "f%u", c.kind);
+		c.fid = mknod_in(s, ROOT, name, S_IFREG | 0644);
+		c.done = false;
+		assert_int_equal(set(s, c.fid, "user.x", SPAN_STR("1"), 0), 0);
+		assert_int_equal(ask(s, 0, c.fid, "user.x").lease, LEASE_XATTR);
+		assert_int_equal(fiber_spawn(s->loop, change_fiber, &c), 0);
+		while (!(recalls(s, 0, &returned, true) & LEASE_XATTR))
+			assert_false(c.done);
+		assert_false(c.done); /* heard is not obeyed */
+		assert_int_equal(ask(s, 0, c.fid, "user.x").lease, 0);
+		recalls(s, 0, &returned, false);
+		st_until(s, c.done);
+		if (c.kind != GONE)
+			assert_int_equal(ask(s, 0, c.fid, "user.x").lease, LEASE_XATTR);
+	}
+}
+
+static void whoever_changes_them_takes_the_lease_back(void **state)
+{
+	(void)state;
+	st_run(body_recall);
+}
+
+static void body_writer(struct st *s)
+{
+	uint64_t returned = 0;
+	struct st_open o;
+
+	st_connect(s, 0);
+	st_connect(s, 1);
+	st_until(s, alloc_usable(&s->mds->alloc) == 1);
+	recalls(s, 0, &returned, false);
+	o = st_create(s, 1, "f", OPEN_WRITE);
+	assert_int_equal(ask(s, 0, o.fid, "user.x").lease, LEASE_XATTR);
+	assert_true(ask(s, 0, o.fid, "lustre.lov").whole);
+	st_write(s, o.fid, 0, 100);
+	st_close(s, 1, &o, CLOSE_WROTE, 100);
+	assert_int_equal(recalls(s, 0, &returned, false), 0);
+	st_create(s, 1, "g", 0);
+	assert_int_equal(ask(s, 0, ROOT, "user.x").lease, LEASE_XATTR);
+	st_create(s, 1, "h", 0); /* changes the directory, not these */
+	assert_int_equal(recalls(s, 0, &returned, false), 0);
+}
+
+static void writers_and_names_leave_it(void **state)
+{
+	(void)state;
+	st_run(body_writer);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -196,6 +394,9 @@ int main(void)
 		cmocka_unit_test(a_directory_hands_its_default_down),
 		cmocka_unit_test(files_opened_for_append_get_one_stripe),
 		cmocka_unit_test(internal_names_are_dropped),
+		cmocka_unit_test(all_are_told_at_once_if_they_are_small),
+		cmocka_unit_test(whoever_changes_them_takes_the_lease_back),
+		cmocka_unit_test(writers_and_names_leave_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
