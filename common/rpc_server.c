@@ -157,7 +157,7 @@ static void op_send(struct op *o)
 	m->h.flags |= WIRE_REPLY;
 	m->h.xid = o->hdr.xid;
 	m->h.slot = o->hdr.slot;
-	m->h.session = o->pub.session ? o->pub.session->id : 0;
+	m->h.session = o->pub.session && !o->stored ? o->pub.session->id : 0;
 	m->h.epoch = o->pub.session ? o->pub.session->epoch : 0;
 	m->h.transno = o->pub.transno;
 	m->h.boot_id = s->cfg.boot_id;
@@ -365,6 +365,7 @@ static bool op_resent(struct op *o, struct sconn *c)
 	if (rc == 0)
 		return false;
 	if (rc > 0) {
+		o->stored = true;
 		wbuf_put(&o->out->body, body.ptr, body.len);
 		rc = o->out->body.rc ? o->out->body.rc : status;
 	}

@@ -34,7 +34,8 @@ struct op {
 	void *bulk_cookie;
 	struct arena_chunk *arena;
 	uint64_t start_ns;
-	bool told; /* why it failed is in the log already */
+	bool told;   /* why it failed is in the log already */
+	bool stored; /* the reply is of the first execution */
 	LIST_ENTRY(op) link;
 };
 

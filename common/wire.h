@@ -30,7 +30,8 @@ struct wire_hdr {
 	int32_t status;	     /* reply: 0 or -errno (Linux numbers) */
 	uint32_t epoch;	     /* of the session; requests of an older one are refused */
 	uint64_t xid;	     /* of the request, unique in a session; a resend keeps it */
-	uint64_t session;    /* given by the server at connect */
+	uint64_t session;    /* given by the server at connect; 0 in a reply that was stored:
+			      * the leases in it were another life's, perhaps */
 	uint64_t transno;    /* reply: transaction that holds the change, 0 if none */
 	uint64_t last_committed; /* reply: newest transaction that is on disk */
 	uint32_t body_len;

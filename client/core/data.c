@@ -128,7 +128,8 @@ static void drop_useless_token(struct data *d)
 
 static void note_grant(struct data *d, uint64_t session, uint64_t seq, uint32_t lease, uint64_t now)
 {
-	if (!lease || seq <= d->floor || (d->mode && seq <= d->seq && session == d->session))
+	if (!session || !lease || seq <= d->floor ||
+	    (d->mode && seq <= d->seq && session == d->session))
 		return;
 	data_set_mode(d, lease & LEASE_EXCLUSIVE ? LEASE_EXCLUSIVE
 			 : lease & LEASE_SHARED  ? LEASE_SHARED

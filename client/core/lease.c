@@ -288,13 +288,13 @@ void leases_own_name(struct leases *t, const struct fid *dir, struct span name,
 	pthread_mutex_unlock(&t->lock);
 }
 
-void leases_made_dir(struct leases *t, const struct fid *dir)
+void leases_made_dir(struct leases *t, const struct fid *dir, uint64_t seq)
 {
 	struct inode *i;
 
 	pthread_mutex_lock(&t->lock);
 	i = inode_find(t, dir);
-	if (i && (i->bits & LEASE_UPDATE))
+	if (i && (i->bits & LEASE_UPDATE) && i->attr.seq == seq)
 		i->complete = true;
 	pthread_mutex_unlock(&t->lock);
 }

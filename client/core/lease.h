@@ -53,8 +53,9 @@ void leases_change_end(struct leases *t, const struct fid *fid, uint32_t bits, u
 void leases_forget_name(struct leases *t, const struct fid *dir, struct span name);
 void leases_own_name(struct leases *t, const struct fid *dir, struct span name,
 		     const struct fid *child, const struct lease_grant *g);
-/* This client has just made the directory, and holds its leases. */
-void leases_made_dir(struct leases *t, const struct fid *dir);
+/* This client has made the directory, as the answer with this number said, and holds the leases
+ * that came with it. */
+void leases_made_dir(struct leases *t, const struct fid *dir, uint64_t seq);
 /* A change of the directory came back without the lease, or failed: others may have changed it. */
 void leases_not_complete(struct leases *t, const struct fid *dir);
 /* The names of this inode changed, by this client. gone: it has none any more. */

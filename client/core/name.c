@@ -127,7 +127,7 @@ int name_co_create(struct lane *ln, struct rpc_call *call, const struct mds_crea
 	}
 	leases_note(t, &p->fid, &g, &p->attr);
 	if (made && S_ISDIR(p->attr.mode))
-		leases_made_dir(t, &p->fid);
+		leases_made_dir(t, &p->fid, p->seq);
 	if (c.n)
 		change_name(&c, 0, &p->fid, &g);
 	change_end(&c, p->seq);

@@ -286,6 +286,8 @@ static int getattr(struct rpc_import *imp, uint32_t oid, uint64_t *size)
 	return rc;
 }
 
+static uint64_t replied; /* the session that the last reply of a setattr belongs to */
+
 static int setattr(struct rpc_import *imp, uint64_t size, uint64_t *got)
 {
 	struct mds_setattr_req q = {.fid = fid_of(1), .size = size};
@@ -295,6 +297,7 @@ static int setattr(struct rpc_import *imp, uint64_t size, uint64_t *got)
 
 	if (rc == 0)
 		*got = p.attr.size;
+	replied = call.hdr.session;
 	return rc;
 }
 
@@ -495,6 +498,9 @@ static void t_exactly_once(struct fixture *f)
 	CHECK_RC(co_join(&g), 0);
 	assert_int_equal(a.got, 101);
 	assert_int_equal(f->executed, 1);
+	assert_int_equal(replied, 0); /* what it grants is granted no more */
+	CHECK_RC(setattr(f->imp, 1, &a.got), 0);
+	assert_int_equal(replied, rpc_import_session(f->imp));
 }
 
 static void a_modifying_request_is_executed_once(void **state)

@@ -441,7 +441,7 @@ static void made_with_name(const char *name)
 	struct lease_grant g = {SESSION, 2, BOTH}, none = {SESSION, 2, 0};
 
 	answer(&D, SESSION, 1, BOTH, 0);
-	leases_made_dir(t, &D);
+	leases_made_dir(t, &D, 1);
 	leases_change_begin(t, &D, LEASE_UPDATE);
 	leases_own_name(t, &D, SPAN_STR(name), &F, name[0] == 'x' ? &none : &g);
 	leases_change_end(t, &D, LEASE_UPDATE, 2, 1);
@@ -480,7 +480,9 @@ static void a_recall_or_a_failure_ends_completeness(void **state)
 	leases_obey(t, &D, LEASE_UPDATE, 5);
 	answer(&D, SESSION, 6, BOTH, 0);
 	assert_false(nothing("m"));
-	leases_made_dir(t, &D);
+	leases_made_dir(t, &D, 5); /* before the recall */
+	assert_false(nothing("m"));
+	leases_made_dir(t, &D, 6);
 	assert_true(nothing("m"));
 	leases_not_complete(t, &D);
 	assert_false(nothing("m"));
