@@ -129,6 +129,7 @@ struct fs {
 	struct lru lru;
 	uint32_t max_dirty_mb, max_cached_mb; /* tunables */
 	uint32_t max_read_ahead_mb, max_read_ahead_per_file_mb;
+	uint32_t xattr_cache; /* 0: ask the MDS each time */
 	uint64_t grant_seq; /* orders shares and losses */
 	struct mtime_seen mtimes[MTIME_CACHE];
 	struct link_seen links[LINK_CACHE];

@@ -166,13 +166,6 @@ static int get_health(void *arg, struct wbuf *w)
 	return 0;
 }
 
-static int get_zero(void *arg, struct wbuf *w)
-{
-	(void)arg;
-	put(w, "0");
-	return 0;
-}
-
 /* Clients and the connection to the MGS, in Lustre's order of devices. */
 static int get_devices(void *arg, struct wbuf *w)
 {
@@ -261,12 +254,28 @@ static int add_rows(struct params *ps, const char *dev, const struct row *rows, 
 	return rc;
 }
 
-static int add_llite_u32(struct fs *fs, const char *what, uint32_t *v, uint32_t min)
+static int add_tunables(struct fs *fs)
 {
+	const struct {
+		const char *name;
+		uint32_t *v, min, max;
+	} rows[] = {
+		{"max_dirty_mb", &fs->max_dirty_mb, 1, UINT32_MAX},
+		{"max_cached_mb", &fs->max_cached_mb, 1, UINT32_MAX},
+		{"max_read_ahead_mb", &fs->max_read_ahead_mb, 0, UINT32_MAX},
+		{"max_read_ahead_per_file_mb", &fs->max_read_ahead_per_file_mb, 0, UINT32_MAX},
+		{"xattr_cache", &fs->xattr_cache, 0, 1},
+	};
 	char name[MAX_PARAM_NAME];
+	uint32_t i;
+	int rc = 0;
 
-	snprintf(name, sizeof(name), "llite.%s-%s.%s", fs->cfg.source.fsname, fs->instance, what);
-	return param_add_u32(fs->params, name, v, min, UINT32_MAX);
+	for (i = 0; i < ARRAY_SIZE(rows) && rc == 0; i++) {
+		snprintf(name, sizeof(name), "llite.%s-%s.%s", fs->cfg.source.fsname, fs->instance,
+			 rows[i].name);
+		rc = param_add_u32(fs->params, name, rows[i].v, rows[i].min, rows[i].max);
+	}
+	return rc;
 }
 
 int param_add_fs(struct fs *fs)
@@ -276,7 +285,6 @@ int param_add_fs(struct fs *fs)
 		{"uuid", get_uuid, NULL},
 		{"fstype", get_fstype, NULL},
 		{"blocksize", get_blocksize, NULL},
-		{"xattr_cache", get_zero, NULL},
 		{"lanes", get_lanes, NULL},
 		{"lease_stats", get_lease_stats, NULL},
 		{"data_stats", get_data_stats, NULL},
@@ -288,14 +296,7 @@ int param_add_fs(struct fs *fs)
 	snprintf(dev, sizeof(dev), "llite.%s-%s", fs->cfg.source.fsname, fs->instance);
 	rc = add_rows(fs->params, dev, rows, ARRAY_SIZE(rows), fs);
 	if (rc == 0)
-		rc = add_llite_u32(fs, "max_dirty_mb", &fs->max_dirty_mb, 1);
-	if (rc == 0)
-		rc = add_llite_u32(fs, "max_cached_mb", &fs->max_cached_mb, 1);
-	if (rc == 0)
-		rc = add_llite_u32(fs, "max_read_ahead_mb", &fs->max_read_ahead_mb, 0);
-	if (rc == 0)
-		rc = add_llite_u32(fs, "max_read_ahead_per_file_mb",
-				   &fs->max_read_ahead_per_file_mb, 0);
+		rc = add_tunables(fs);
 	snprintf(name, sizeof(name), "mgc.MGC-%s.import", fs->instance);
 	if (rc == 0)
 		rc = param_add(fs->params, name, get_mgc_import, NULL, fs);

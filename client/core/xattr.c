@@ -26,6 +26,8 @@ static ssize_t known(struct lane *ln, const struct fid *fid, struct span name, v
 	ssize_t n = -EAGAIN;
 	int rc;
 
+	if (!ln->fs->xattr_cache)
+		return -EAGAIN;
 	wbuf_init(&w, XATTRS_VALUE_MAX);
 	if (leases_xattr(ln->fs->leases, fid, name, loop_clock(ln->loop), &rc, &w)) {
 		if (name.len)
@@ -54,7 +56,8 @@ static ssize_t ask(struct lane *ln, const struct mds_getxattr_req *q, void *buf,
 ssize_t fs_co_getxattr(struct lane *ln, const struct fid *fid, const char *name, void *buf,
 		       size_t len)
 {
-	struct mds_getxattr_req q = {.fid = *fid, .name = SPAN_STR(name), .all = 1};
+	struct mds_getxattr_req q = {
+		.fid = *fid, .name = SPAN_STR(name), .all = (uint8_t)ln->fs->xattr_cache};
 	ssize_t n;
 	OP_TIMER(ln, getxattr);
 
@@ -72,7 +75,7 @@ ssize_t fs_co_getxattr(struct lane *ln, const struct fid *fid, const char *name,
 
 ssize_t fs_co_listxattr(struct lane *ln, const struct fid *fid, char *buf, size_t len)
 {
-	struct mds_listxattr_req q = {.fid = *fid, .all = 1};
+	struct mds_listxattr_req q = {.fid = *fid, .all = (uint8_t)ln->fs->xattr_cache};
 	struct mds_listxattr_rep p;
 	RPC_CALL(call);
 	ssize_t n;

@@ -77,6 +77,11 @@ hits() { lctl get_param -n --mount "$MA" 'llite.*.stats' | awk '$1 == "getxattr_
 HITS=$(hits)
 value user.x >/dev/null
 check "hits are counted" test "$(hits)" -gt "$HITS"
+is "xattr_cache is on" "$(lctl get_param -n --mount "$MA" 'llite.*.xattr_cache')" 1
+lctl set_param --mount "$MA" 'llite.*.xattr_cache=0' >/dev/null
+is "without it the MDS is asked for the length and for the value" "$(count value user.x)" 2
+lctl set_param --mount "$MA" 'llite.*.xattr_cache=1' >/dev/null
+is "and with it again no more" "$(count value user.x)" 0
 dd if=/dev/zero bs=1000 count=9 status=none | tr '\0' x >"$WORK/large"
 setfattr -n user.large -v "$(cat "$WORK/large")" "$B/d/e/f/4"
 large() { getfattr --absolute-names --only-values -n user.large "$A/d/e/f/4"; }
