@@ -123,6 +123,9 @@ static int close_rpc(struct lane *ln, const struct mds_close_req *q, bool now)
 	if (changes)
 		leases_change_end(ln->fs->leases, &q->fid, LEASE_UPDATE, rc ? 0 : p.seq,
 				  loop_clock(ln->loop));
+	if (rc == 0)
+		leases_note(ln->fs->leases, &q->fid,
+			    &(struct lease_grant){call.hdr.session, p.seq, p.lease}, &p.attr);
 	return rc;
 }
 

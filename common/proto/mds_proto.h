@@ -78,10 +78,11 @@
  * data: the lease on the data that is wanted (LEASE_SHARED, LEASE_EXCLUSIVE, or 0); lease: what there is of that. */
 #define REQ_mds_open(F)    F(fid, fid) F(u32, open_flags) F(u64, open_id) F(u32, data)
 #define REP_mds_open(F)    F(attr, attr) F(blob, layout) F(u64, open_seq) F(u32, sole) F(u64, seq) F(u32, lease)
-/* flags: CLOSE_*. size, blocks, mtime: of the objects, valid with CLOSE_WROTE. */
+/* flags: CLOSE_*. size, blocks, mtime: of the objects, valid with CLOSE_WROTE.
+ * attr, lease: what the close made of the attributes, if there is a lease on them. */
 #define REQ_mds_close(F)   F(fid, fid) F(u64, open_id) F(u32, flags) F(u64, open_seq) F(u64, size) F(u64, blocks) \
 	F(i64, mtime) F(i64, atime)
-#define REP_mds_close(F)   F(u64, seq)
+#define REP_mds_close(F)   F(u64, seq) F(attr, attr) F(u32, lease)
 /* cookie 0 starts. entries: mds_dirent records. flags: READDIR_PLUS. parent: for "..". */
 #define REQ_mds_readdir(F) F(fid, fid) F(u64, cookie) F(u32, max_bytes) F(u32, flags)
 #define REP_mds_readdir(F) F(blob, entries) F(u32, eof) F(fid, parent) F(u64, seq)

@@ -205,7 +205,9 @@ static int settle_if_lost(struct mds *m, const struct fid *fid)
 	return op_undo(m, close_undo, copy);
 }
 
-static int close_inode(struct rpc_op *op, const struct mds_close_req *q, const struct closing *cl)
+/* *attr: what the close made of them; untouched if nothing. */
+static int close_inode(struct rpc_op *op, const struct mds_close_req *q, const struct closing *cl,
+		       struct attr *attr)
 {
 	struct mds *m = op_mds(op);
 	bool changed = false, measure = false;
@@ -245,7 +247,10 @@ static int close_inode(struct rpc_op *op, const struct mds_close_req *q, const s
 		rc = settle_if_lost(m, &q->fid);
 	if (measure)
 		settle_add(m->settle, &q->fid);
-	return rc;
+	if (rc)
+		return rc;
+	*attr = ino.attr;
+	return 0;
 }
 
 int mds_close(struct rpc_op *op, const struct mds_close_req *q, struct mds_close_rep *p)
@@ -262,10 +267,12 @@ int mds_close(struct rpc_op *op, const struct mds_close_req *q, struct mds_close
 	if (!fid_eq(&o->node->fid, &q->fid))
 		return -EINVAL;
 	forget_open(m, c, o, q, &cl);
-	rc = close_inode(op, q, &cl);
+	rc = close_inode(op, q, &cl, &p->attr);
 	if (rc)
 		settle_add(m->settle, &q->fid);
 	p->seq = op_seq(op);
+	if (rc == 0 && p->attr.mode) /* what was just written is often looked at next */
+		p->lease = op_lease(op, &q->fid, &p->attr, LEASE_UPDATE);
 	md_end(m, MD_close, began);
 	return rc;
 }

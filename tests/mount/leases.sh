@@ -61,6 +61,28 @@ $PY - "$A/d/e/f" "$B/d/e/f" <<-'EOF' || FAILED=$((FAILED + 1))
 EOF
 exec 7<&-
 
+# ---- what this mount has just made ----
+$PY - "$A/made" "$MA" <<-'EOF' || FAILED=$((FAILED + 1))
+	import os, subprocess, sys
+	d, mount = sys.argv[1:]
+	def requests():
+	    out = subprocess.check_output(["lctl", "get_param", "-n", "--mount", mount, "mdc.*.stats"], text=True)
+	    return {r[0]: int(r[1]) for r in map(str.split, out.splitlines()) if "samples" in r}
+	os.mkdir(d)
+	for i in range(40):
+	    with open(f"{d}/{i}", "wb", buffering=0) as f:
+	        f.write(b"x" * i)
+	while requests().get("close", 0) < 40:
+	    pass
+	before = requests()
+	for i in range(40):
+	    if os.stat(f"{d}/{i}").st_size != i:
+	        sys.exit(f"{d}/{i} has {os.stat(f'{d}/{i}').st_size} bytes")
+	for name, n in requests().items():
+	    if name not in ("ping", "recalls") and n != before.get(name, 0):
+	        sys.exit(f"stat of files that were just written: {n - before.get(name, 0)} of {name}")
+EOF
+
 # ---- extended attributes ----
 F=$A/d/e/f/3
 value() { getfattr --absolute-names --only-values -n "$1" "$F" 2>&1; }

@@ -67,8 +67,8 @@ static UNUSED struct st_open st_open(struct st *s, int c, struct fid fid, uint32
 	return (struct st_open){fid, q.open_id, p.open_seq, p.sole, p.attr};
 }
 
-static UNUSED void st_close(struct st *s, int c, const struct st_open *o, uint32_t flags,
-			    uint64_t size)
+static UNUSED struct mds_close_rep st_close(struct st *s, int c, const struct st_open *o,
+					    uint32_t flags, uint64_t size)
 {
 	struct mds_close_req q = {
 		.fid = o->fid,
@@ -83,6 +83,7 @@ static UNUSED void st_close(struct st *s, int c, const struct st_open *o, uint32
 	RPC_CALL(call);
 
 	assert_int_equal(mds_co_close(s->client[c].imp, &call, &q, &p), 0);
+	return p;
 }
 
 static UNUSED int st_getattr_rc(struct st *s, struct fid fid, struct attr *a)

@@ -483,6 +483,7 @@ static void body_closed(struct st *s)
 	assert_int_equal(has(s, 0, a.fid), EX);
 	q.fid = a.fid;
 	passes(s, 1, q, EX, EX); /* nobody has it open: no contention */
+	give_back(s, 0, (struct mds_recall){.fid = a.fid, .bits = LEASE_UPDATE});
 	b = st_open(s, 1, a.fid, OPEN_WRITE);
 	assert_int_equal(data(s, 1, a.fid, EX), EX);
 	st_close(s, 1, &b, 0, 0);
@@ -494,9 +495,41 @@ static void a_lease_outlives_the_close_and_is_recalled_for_the_next_one(void **s
 	st_run(body_closed);
 }
 
+static void body_told(struct st *s)
+{
+	struct st_open a, b, r;
+	struct mds_close_rep p;
+
+	join(s, 0);
+	a = st_create(s, 0, "f", OPEN_WRITE);
+	b = st_open(s, 0, a.fid, OPEN_WRITE);
+	st_write(s, a.fid, 0, 700);
+	p = st_close(s, 0, &b, CLOSE_WROTE, 700);
+	assert_int_equal(p.lease, 0); /* it is still being written */
+	a.seq = b.seq;
+	p = st_close(s, 0, &a, CLOSE_WROTE, 700);
+	assert_int_equal(p.lease, 0); /* the size must be measured */
+	st_until(s, st_sure(s, a.fid));
+	a = st_open(s, 0, a.fid, OPEN_WRITE);
+	p = st_close(s, 0, &a, CLOSE_WROTE, 800);
+	assert_int_equal(p.lease, LEASE_UPDATE);
+	assert_int_equal(p.attr.size, 800);
+	assert_false(p.attr.flags & ATTR_SIZE_UNSURE);
+	r = st_open(s, 0, a.fid, OPEN_READ);
+	p = st_close(s, 0, &r, 0, 0);
+	assert_int_equal(p.lease, 0); /* it changed nothing */
+}
+
+static void the_last_writer_may_keep_what_its_close_made(void **state)
+{
+	(void)state;
+	st_run(body_told);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_last_writer_may_keep_what_its_close_made),
 		cmocka_unit_test(who_is_alone_gets_what_he_wants),
 		cmocka_unit_test(an_open_may_ask_for_data_at_once),
 		cmocka_unit_test(pages_are_only_had_under_a_lease_that_allows_them),
