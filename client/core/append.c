@@ -74,8 +74,10 @@ int append_co_learn_size(struct lane *ln, struct file *f)
 
 	pthread_mutex_lock(&d->lock);
 	known = d->size_known;
+	/* What is on its way now may arrive after an object has answered, and be done with before
+	 * this is. Writes from now on raise it. */
 	if (!known && !d->sizing++)
-		d->size = 0; /* writes from now on raise it */
+		d->size = dirty_end(&d->dirty);
 	pthread_mutex_unlock(&d->lock);
 	if (known)
 		return 0;
