@@ -29,17 +29,19 @@ uint64_t op_seq(struct rpc_op *op)
 	return lease_seq(op_mds(op)->leases);
 }
 
-/* Attributes of a file that somebody writes are nobody's to keep. */
-static bool is_quiet(const struct mds *m, const struct fid *fid, const struct attr *a)
+/* Attributes of a file that is being written are only its writer's to keep, if it is alone: it
+ * knows what it writes. */
+static bool may_keep(const struct mds *m, const struct client *c, const struct fid *fid,
+		     const struct attr *a)
 {
 	const struct node *n;
 
 	if (!S_ISREG(a->mode))
 		return true;
-	if (a->flags & ATTR_SIZE_UNSURE)
-		return false;
 	n = node_find(m->opens, fid);
-	return !n || !n->nwriters;
+	if (n && n->nwriters)
+		return !node_open_elsewhere(n, c, true);
+	return !(a->flags & ATTR_SIZE_UNSURE);
 }
 
 uint32_t op_lease(struct rpc_op *op, const struct fid *fid, const struct attr *a, uint32_t bits)
@@ -48,7 +50,7 @@ uint32_t op_lease(struct rpc_op *op, const struct fid *fid, const struct attr *a
 
 	if (ns_is_virtual(fid) || op->session->kind != PEER_CLIENT)
 		return 0;
-	if ((bits & LEASE_UPDATE) && !is_quiet(m, fid, a))
+	if ((bits & LEASE_UPDATE) && !may_keep(m, op_client(op), fid, a))
 		bits &= ~(uint32_t)LEASE_UPDATE;
 	if (!bits)
 		return 0;

@@ -100,12 +100,30 @@ int attr_co_finish(struct lane *ln, const struct fid *fid, struct span blob, uin
 	return layout_has_objects(l) ? attr_co_measure(ln, fid, l, attr) : 0;
 }
 
-static void note_attr(struct lane *ln, const struct rpc_call *call, const struct fid *fid,
-		      uint64_t seq, uint32_t bits, struct attr *attr)
+/* Of a file that only this client writes, without asking anybody: under a lease on all that others
+ * may change, and of what it wrote itself it knows where that leaves the file. */
+static bool attr_co_own(struct lane *ln, const struct fid *fid, struct attr *out)
 {
-	struct lease_grant g = {call->hdr.session, seq, bits};
+	struct leases *t = ln->fs->leases;
+	uint64_t open_seq, again;
+	struct attr a;
 
-	leases_note(ln->fs->leases, fid, &g, attr);
+	if (!leases_attr_unsure(t, fid, loop_clock(ln->loop), &a, &open_seq) || !open_seq)
+		return false;
+	wback_co_flush_fid(ln, fid);
+	return leases_attr_unsure(t, fid, loop_clock(ln->loop), out, &open_seq) &&
+	       file_knows_size(ln->fs, fid, open_seq, out) &&
+	       leases_attr_unsure(t, fid, loop_clock(ln->loop), &a, &again) && a.seq == out->seq;
+}
+
+bool attr_co_own_name(struct lane *ln, const struct fid *dir, struct span name, struct entry *out)
+{
+	struct leases *t = ln->fs->leases;
+	struct fid now;
+
+	return leases_child(t, dir, name, loop_clock(ln->loop), &out->fid) &&
+	       attr_co_own(ln, &out->fid, &out->attr) &&
+	       leases_child(t, dir, name, loop_clock(ln->loop), &now) && fid_eq(&now, &out->fid);
 }
 
 int fs_co_getattr(struct lane *ln, const struct fid *fid, struct attr *out)
@@ -121,11 +139,14 @@ int attr_co_get(struct lane *ln, const struct fid *fid, bool under_lease, struct
 	int rc;
 	OP_TIMER(ln, getattr);
 
-	if (leases_attr(ln->fs->leases, fid, loop_clock(ln->loop), out))
+	if (leases_attr(ln->fs->leases, fid, loop_clock(ln->loop), out) ||
+	    attr_co_own(ln, fid, out))
 		return 0;
 	rc = mds_co_getattr(ln->mdt->imp, &call, &q, &p);
 	if (rc == 0)
-		note_attr(ln, &call, fid, p.seq, p.lease, &p.attr);
+		leases_note(ln->fs->leases, fid,
+			    &(struct lease_grant){call.hdr.session, p.seq, p.lease, p.open_seq},
+			    &p.attr);
 	if (rc == 0)
 		rc = attr_co_finish(ln, fid, p.layout, p.open_seq, &p.attr);
 	if (rc == 0)
@@ -179,7 +200,9 @@ int fs_co_setattr(struct lane *ln, const struct fid *fid, struct file *file, uin
 	leases_change_end(ln->fs->leases, fid, LEASE_UPDATE | LEASE_XATTR, rc ? 0 : p.seq,
 			  loop_clock(ln->loop));
 	if (rc == 0) {
-		note_attr(ln, &call, fid, p.seq, p.lease, &p.attr);
+		leases_note(ln->fs->leases, fid,
+			    &(struct lease_grant){call.hdr.session, p.seq, p.lease, p.open_seq},
+			    &p.attr);
 		file_apply_attr(ln->fs, fid, &p.attr, valid & SETATTR_SIZE);
 	}
 	if (hold) {

@@ -238,6 +238,8 @@ must_check int seq_co_fid(struct lane *ln, struct fid *out);
  * client does not know them itself. */
 must_check int attr_co_finish(struct lane *ln, const struct fid *fid, struct span layout,
 			      uint64_t open_seq, struct attr *attr);
+/* The name leads to a file that only this client writes: without asking. False: ask. */
+bool attr_co_own_name(struct lane *ln, const struct fid *dir, struct span name, struct entry *out);
 /* under_lease: the caller is between data_co_enter() and data_leave(). */
 must_check int attr_co_get(struct lane *ln, const struct fid *fid, bool under_lease,
 			   struct attr *out);

@@ -35,6 +35,7 @@ struct inode {
 	bool complete;         /* a directory: all its names are in the table */
 	bool listed;           /* the kernel may cache its listing, UPDATE was never lost since */
 	struct attr attr;      /* valid with UPDATE */
+	uint64_t open_seq;     /* of a file of unsure size, 0: not known */
 	uint64_t xattr_since;  /* seq with which XATTR came */
 	struct xattrs xattrs;  /* valid with XATTR */
 	LIST_ENTRY(inode) hash;
@@ -155,6 +156,17 @@ static bool fills(struct leases *t)
 	return t->full && !was;
 }
 
+/* Under the same lease open_seq is the same: this client opens nothing for writing without losing
+ * UPDATE. */
+static void inode_set_attr(struct inode *i, const struct attr *attr, uint64_t open_seq)
+{
+	bool same = (i->bits & LEASE_UPDATE) && (i->attr.flags & ATTR_SIZE_UNSURE);
+
+	if (open_seq || !same)
+		i->open_seq = open_seq;
+	i->attr = *attr;
+}
+
 void leases_note(struct leases *t, const struct fid *fid, const struct lease_grant *g,
 		 struct attr *attr)
 {
@@ -182,7 +194,7 @@ void leases_note(struct leases *t, const struct fid *fid, const struct lease_gra
 		goto out;
 	attr->seq = g->seq;
 	if (!(i->bits & LEASE_UPDATE) || i->attr.seq < g->seq)
-		i->attr = *attr;
+		inode_set_attr(i, attr, g->open_seq);
 	i->bits |= LEASE_UPDATE;
 out:
 	pthread_mutex_unlock(&t->lock);
@@ -382,10 +394,15 @@ void leases_names_changed(struct leases *t, const struct fid *fid, uint64_t seq,
 
 /* ---- use ---- */
 
-static bool attr_good(struct leases *t, const struct inode *i, uint64_t now)
+static bool attr_held(struct leases *t, const struct inode *i, uint64_t now)
 {
 	return i && (i->bits & LEASE_UPDATE) && now < t->until_ns &&
 	       !class_of(t, &i->fid)->changing;
+}
+
+static bool attr_good(struct leases *t, const struct inode *i, uint64_t now)
+{
+	return attr_held(t, i, now) && !(i->attr.flags & ATTR_SIZE_UNSURE);
 }
 
 bool leases_attr(struct leases *t, const struct fid *fid, uint64_t now, struct attr *out)
@@ -426,6 +443,42 @@ bool leases_name(struct leases *t, const struct fid *dir, struct span name, uint
 	t->counts.misses += !good;
 	pthread_mutex_unlock(&t->lock);
 	return good;
+}
+
+bool leases_attr_unsure(struct leases *t, const struct fid *fid, uint64_t now, struct attr *out,
+			uint64_t *open_seq)
+{
+	struct inode *i;
+	bool held;
+
+	pthread_mutex_lock(&t->lock);
+	i = inode_find(t, fid);
+	held = attr_held(t, i, now) && (i->attr.flags & ATTR_SIZE_UNSURE);
+	if (held) {
+		*out = i->attr;
+		*open_seq = i->open_seq;
+		used(t, i, now);
+	}
+	pthread_mutex_unlock(&t->lock);
+	return held;
+}
+
+bool leases_child(struct leases *t, const struct fid *dir, struct span name, uint64_t now,
+		  struct fid *child)
+{
+	const struct inode *i = NULL;
+	const struct name *n;
+	bool known;
+
+	pthread_mutex_lock(&t->lock);
+	n = name_find(t, dir, name);
+	if (n && !class_of(t, dir)->changing)
+		i = inode_find(t, &n->child);
+	known = i && (i->bits & LEASE_LOOKUP) && n->seq >= i->lookup_since && now < t->until_ns;
+	if (known)
+		*child = n->child;
+	pthread_mutex_unlock(&t->lock);
+	return known;
 }
 
 bool leases_no_name(struct leases *t, const struct fid *dir, struct span name, uint64_t now)
@@ -480,7 +533,7 @@ bool leases_xattr(struct leases *t, const struct fid *fid, struct span name, uin
 
 	pthread_mutex_lock(&t->lock);
 	i = inode_find(t, fid);
-	if (attr_good(t, i, now) && has_no_xattr(&i->attr, name))
+	if (attr_held(t, i, now) && has_no_xattr(&i->attr, name))
 		*rc = -ENODATA;
 	else
 		known = i && (i->bits & LEASE_XATTR) && now < t->until_ns &&

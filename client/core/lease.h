@@ -37,8 +37,10 @@ void leases_destroy(struct leases *t);
 struct lease_grant {
 	uint64_t session, seq;
 	uint32_t bits;
+	uint64_t open_seq; /* of a file of unsure size, if the answer said */
 };
-/* attr: of the answer; gets its seq. NULL: the answer had none. */
+/* attr: of the answer; gets its seq. NULL: the answer had none. That a file's size is unsure is
+ * kept as well: this client is its only writer. */
 void leases_note(struct leases *t, const struct fid *fid, const struct lease_grant *g,
 		 struct attr *attr);
 void leases_note_name(struct leases *t, const struct fid *dir, struct span name,
@@ -65,6 +67,11 @@ void leases_names_changed(struct leases *t, const struct fid *fid, uint64_t seq,
 bool leases_attr(struct leases *t, const struct fid *fid, uint64_t now, struct attr *out);
 bool leases_name(struct leases *t, const struct fid *dir, struct span name, uint64_t now,
 		 struct entry *out);
+/* The same where the size is unsure. False: ask. The second tells which file it is. */
+bool leases_attr_unsure(struct leases *t, const struct fid *fid, uint64_t now, struct attr *out,
+			uint64_t *open_seq);
+bool leases_child(struct leases *t, const struct fid *dir, struct span name, uint64_t now,
+		  struct fid *child);
 /* True: there is no such name. */
 bool leases_no_name(struct leases *t, const struct fid *dir, struct span name, uint64_t now);
 /* Extended attributes: under XATTR, and that there are none under UPDATE, because the attributes

@@ -7,7 +7,7 @@
 
 static struct lease_grant grant_of(const struct rpc_call *call, uint64_t seq, uint32_t bits)
 {
-	return (struct lease_grant){call->hdr.session, seq, bits};
+	return (struct lease_grant){call->hdr.session, seq, bits, 0};
 }
 
 static void name_dir_note(struct lane *ln, const struct rpc_call *call, const struct fid *dir,
@@ -35,6 +35,7 @@ static int lookup_rpc(struct lane *ln, const struct fid *dir, struct span name, 
 	if (rc)
 		return rc;
 	g = grant_of(&call, p.seq, p.lease);
+	g.open_seq = p.open_seq;
 	leases_note(ln->fs->leases, &p.fid, &g, &p.attr);
 	leases_note_name(ln->fs->leases, dir, name, &p.fid, &g);
 	link_note(ln->fs, &p.fid, p.target);
@@ -55,6 +56,8 @@ int fs_co_lookup(struct lane *ln, const struct fid *dir, struct span name, struc
 		return 0;
 	if (leases_no_name(ln->fs->leases, dir, name, loop_clock(ln->loop)))
 		return -ENOENT;
+	if (attr_co_own_name(ln, dir, name, out))
+		return 0;
 	return lookup_rpc(ln, dir, name, out);
 }
 
@@ -119,6 +122,7 @@ int name_co_create(struct lane *ln, struct rpc_call *call, const struct mds_crea
 		return rc;
 	}
 	g = grant_of(call, p->seq, p->lease);
+	g.open_seq = p->open_seq;
 	made = fid_eq(&p->fid, &q->fid);
 	if (!made) { /* it was there, and is open for writing now */
 		leases_change_begin(t, &p->fid, LEASE_UPDATE | LEASE_XATTR);

@@ -125,7 +125,7 @@ static int close_rpc(struct lane *ln, const struct mds_close_req *q, bool now)
 				  loop_clock(ln->loop));
 	if (rc == 0)
 		leases_note(ln->fs->leases, &q->fid,
-			    &(struct lease_grant){call.hdr.session, p.seq, p.lease}, &p.attr);
+			    &(struct lease_grant){call.hdr.session, p.seq, p.lease, 0}, &p.attr);
 	return rc;
 }
 
@@ -168,9 +168,15 @@ static int open_co_hold(struct lane *ln, struct file *f, struct rpc_call *call,
 		data_co_hold_empty(ln, f->data);
 	q->data = data_open_begin(f->data, f->flags);
 	rc = open_rpc(ln, call, q, p);
-	if (rc == 0) /* before the lease is used: what is sent under it carries this trunc_gen */
+	if (rc == 0) { /* before the lease is used: what is sent under it carries this trunc_gen */
 		file_apply_attr(ln->fs, &q->fid, &p->attr, hold);
-	data_open_end(f->data, q->data, call->hdr.session, p->seq, rc ? 0 : p->lease);
+		leases_note(ln->fs->leases, &q->fid,
+			    &(struct lease_grant){call->hdr.session, p->seq,
+						  p->lease & LEASE_UPDATE,
+						  p->open_seq},
+			    &p->attr);
+	}
+	data_open_end(f->data, q->data, call->hdr.session, p->seq, rc ? 0 : p->lease & LEASE_DATA);
 	if (hold)
 		data_release(f->data);
 	return rc;
@@ -372,8 +378,8 @@ void file_co_close(struct lane *ln, struct file *f, int64_t atime)
 		close_co_facts(ln, f, &q);
 		fs_mtime_note(f->fs, &f->fid, f->mtime);
 	}
-	/* Until it is closed nobody else may cache it. */
-	rc = close_rpc(ln, &q, (f->flags & O_ACCMODE) != O_RDONLY);
+	/* Until it is closed nobody else may cache it, and what was written others may want. */
+	rc = close_rpc(ln, &q, wrote);
 	if (rc && rc != -ENOTCONN)
 		log_warn("close of %s: %s", fid_str(&f->fid, buf), err_str(rc));
 	if (atime)

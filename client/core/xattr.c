@@ -48,7 +48,7 @@ static ssize_t ask(struct lane *ln, const struct mds_getxattr_req *q, void *buf,
 		return rc;
 	rc = p.none ? -ENODATA : 0;
 	leases_note_xattr(ln->fs->leases, &q->fid,
-			  &(struct lease_grant){call.hdr.session, p.seq, p.lease},
+			  &(struct lease_grant){call.hdr.session, p.seq, p.lease, 0},
 			  &(struct xattr_answer){q->name, p.value, rc, p.whole, p.all});
 	return rc ? rc : give(p.value.ptr, p.value.len, buf, len);
 }
@@ -89,7 +89,7 @@ ssize_t fs_co_listxattr(struct lane *ln, const struct fid *fid, char *buf, size_
 	if (rc)
 		return rc;
 	leases_note_xattr(ln->fs->leases, fid,
-			  &(struct lease_grant){call.hdr.session, p.seq, p.lease},
+			  &(struct lease_grant){call.hdr.session, p.seq, p.lease, 0},
 			  &(struct xattr_answer){SPAN_NONE, p.names, 0, p.whole, p.all});
 	return give(p.names.ptr, p.names.len, buf, len);
 }

@@ -75,7 +75,8 @@
 /* open_seq: counts openings and closings of writers of the file, and its truncations; close gives it back.
  * Replies about a file of unsure size carry it as well: a client that opened with that number as the sole
  * writer (sole: nobody else had it open for writing) knows from its own writes what the objects hold.
- * data: the lease on the data that is wanted (LEASE_SHARED, LEASE_EXCLUSIVE, or 0); lease: what there is of that. */
+ * data: the lease on the data that is wanted (LEASE_SHARED, LEASE_EXCLUSIVE, or 0); lease: what there is of that,
+ * and LEASE_UPDATE for a sole writer. */
 #define REQ_mds_open(F)    F(fid, fid) F(u32, open_flags) F(u64, open_id) F(u32, data)
 #define REP_mds_open(F)    F(attr, attr) F(blob, layout) F(u64, open_seq) F(u32, sole) F(u64, seq) F(u32, lease)
 /* flags: CLOSE_*. size, blocks, mtime: of the objects, valid with CLOSE_WROTE.

@@ -100,6 +100,8 @@ static int revoke_and_open(struct rpc_op *op, const struct mds_open_req *q, stru
 	if (data)
 		p->lease = lease_grant(m->leases, &op_client(op)->leases, &q->fid, data,
 				       loop_now(m->loop)) & LEASE_DATA;
+	if (writes)
+		p->lease |= op_lease(op, &q->fid, &p->attr, LEASE_UPDATE);
 	return 0;
 }
 

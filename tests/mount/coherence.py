@@ -263,18 +263,24 @@ class Map(Page):
 
 
 class Mixed(Map):
-    """Stores and writes by turns. A register has its page for itself (docs/posix.md: stores and writes to one page)."""
+    """Stores and writes by turns. A register has its page for itself, and one mount does not do both at once (docs/posix.md:
+    stores and writes to one page)."""
 
     PLACES = (0, 5 * PAGE, 65536)
+    locks = None  # a folder of this machine
 
     def write(self, root, v, tmp):
+        name = f"{self.name}.{root.replace('/', '.')}"
+        lock = self.keep(root, os.getpid(), lambda: os.open(os.path.join(self.locks, name), os.O_RDWR | os.O_CREAT, 0o644))
+        fcntl.flock(lock, fcntl.LOCK_EX)
         if v % 2:
             yield from super().write(root, v, tmp)
-            return
-        fd, data = self.fd(root), v.to_bytes(8, "little")
-        yield
-        os.pwrite(fd, data, self.at)
-        yield
+        else:
+            fd, data = self.fd(root), v.to_bytes(8, "little")
+            yield
+            os.pwrite(fd, data, self.at)
+            yield
+        fcntl.flock(lock, fcntl.LOCK_UN)
 
 
 class Count(Page):
@@ -638,6 +644,7 @@ def main():
     p.add_argument("--checker", required=True)
     p.add_argument("mounts", nargs="+")
     args = p.parse_args()
+    Mixed.locks = args.scratch
     self_test(args)
     kinds = [k for k in KINDS if (not args.only or k.__name__ in args.only.split(",")) and k.__name__ not in args.without.split(",")]
     regs = [k(i) for k in kinds for i in range(len(k.PLACES) if issubclass(k, Page) else args.registers)]

@@ -72,7 +72,16 @@ $PY - "$A/made" "$MA" <<-'EOF' || FAILED=$((FAILED + 1))
 	for i in range(40):
 	    with open(f"{d}/{i}", "wb", buffering=0) as f:
 	        f.write(b"x" * i)
-	while requests().get("close", 0) < 40:
+	before = requests()
+	with open(f"{d}/open", "wb", buffering=0) as f:
+	    for i in range(30):
+	        f.write(b"x" * 10)
+	        if os.fstat(f.fileno()).st_size != 10 * i + 10 or os.stat(f"{d}/open").st_size != 10 * i + 10:
+	            sys.exit(f"after {10 * i + 10} bytes fstat says {os.fstat(f.fileno()).st_size}")
+	    now = requests()
+	    if now["create"] != before["create"] + 1 or any(now.get(n, 0) != before.get(n, 0) for n in ("getattr", "lookup", "open")):
+	        sys.exit(f"a file that is being written is looked at with requests: {before}, then {now}")
+	while requests().get("close", 0) < 41:
 	    pass
 	before = requests()
 	for i in range(40):

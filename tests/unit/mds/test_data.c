@@ -95,6 +95,35 @@ static void give_back(struct st *s, int c, struct mds_recall r)
 	wbuf_fini(&w);
 }
 
+/* These tests are about data: what else comes with it is given up at once, so that nobody waits for
+ * it. */
+static void keep_data_only(struct st *s, int c, struct fid fid)
+{
+	give_back(s, c, (struct mds_recall){.fid = fid, .bits = LEASE_LOOKUP | LEASE_UPDATE});
+}
+
+static struct st_open create_writer(struct st *s, int c, const char *name)
+{
+	struct st_open o = st_create(s, c, name, OPEN_WRITE);
+
+	keep_data_only(s, c, o.fid);
+	return o;
+}
+
+static struct st_open open_writer(struct st *s, int c, struct fid fid)
+{
+	struct st_open o = st_open(s, c, fid, OPEN_WRITE);
+
+	keep_data_only(s, c, fid);
+	return o;
+}
+
+static void close_file(struct st *s, int c, const struct st_open *o, uint32_t flags, uint64_t size)
+{
+	st_close(s, c, o, flags, size);
+	keep_data_only(s, c, o->fid);
+}
+
 /* A request of client c that may have to wait for another one. */
 struct pending {
 	struct st *s;
@@ -150,7 +179,7 @@ static void body_alone(struct st *s)
 	uint32_t lease;
 
 	st_connect(s, 0);
-	o = st_create(s, 0, "f", OPEN_WRITE);
+	o = create_writer(s, 0, "f");
 	assert_int_equal(data(s, 0, o.fid, EX), 0); /* no term yet */
 	term(s, 0);
 	assert_int_equal(data(s, 0, o.fid, SH), SH);
@@ -158,7 +187,7 @@ static void body_alone(struct st *s)
 	assert_int_equal(data(s, 0, o.fid, SH), EX); /* enough */
 	assert_int_equal(data_rc(s, 0, (struct mds_data_req){o.fid, CO, 0}, &lease), -EINVAL);
 	assert_int_equal(data_rc(s, 0, (struct mds_data_req){o.fid, SH | EX, 0}, &lease), -EINVAL);
-	st_close(s, 0, &o, CLOSE_WROTE, 0);
+	close_file(s, 0, &o, CLOSE_WROTE, 0);
 }
 
 static void who_is_alone_gets_what_he_wants(void **state)
@@ -194,13 +223,13 @@ static void body_open(struct st *s)
 	assert_int_equal(open_table_count(s->mds->opens), 0);
 	assert_int_equal(open_data(s, 0, &a, OPEN_READ, SH), SH);
 	assert_int_equal(open_data(s, 1, &b, OPEN_READ, SH), SH);
-	st_close(s, 0, &a, 0, 0);
-	st_close(s, 1, &b, 0, 0);
+	close_file(s, 0, &a, 0, 0);
+	close_file(s, 1, &b, 0, 0);
 	give_back(s, 1, (struct mds_recall){.fid = a.fid, .bits = SH}); /* by itself */
 	assert_int_equal(has(s, 1, a.fid), 0);
-	assert_int_equal(open_data(s, 0, &a, OPEN_WRITE, EX), EX); /* nobody is in the way */
+	assert_int_equal(open_data(s, 0, &a, OPEN_WRITE, EX), EX | LEASE_UPDATE); /* alone */
 	assert_int_equal(has(s, 0, a.fid), EX);
-	st_close(s, 0, &a, 0, 0);
+	close_file(s, 0, &a, 0, 0);
 }
 
 static void an_open_may_ask_for_data_at_once(void **state)
@@ -215,7 +244,7 @@ static void body_exact(struct st *s)
 	struct mds_data_req pages = {.want = SH, .exact = 1};
 
 	join_both(s);
-	a = st_create(s, 0, "f", OPEN_WRITE);
+	a = create_writer(s, 0, "f");
 	b = st_open(s, 1, a.fid, OPEN_READ);
 	assert_int_equal(data(s, 1, a.fid, SH), CO);    /* beside a writer a reader keeps nothing */
 	assert_int_equal(exactly(s, 1, a.fid, SH), SH); /* but pages are only to be had so */
@@ -225,8 +254,8 @@ static void body_exact(struct st *s)
 	node_find(s->mds->opens, &a.fid)->contended_until_ns = UINT64_MAX;
 	assert_int_equal(exactly(s, 1, a.fid, SH), SH);
 	assert_int_equal(has(s, 0, a.fid), SH);
-	st_close(s, 0, &a, CLOSE_WROTE, 0);
-	st_close(s, 1, &b, 0, 0);
+	close_file(s, 0, &a, CLOSE_WROTE, 0);
+	close_file(s, 1, &b, 0, 0);
 }
 
 static void pages_are_only_had_under_a_lease_that_allows_them(void **state)
@@ -257,8 +286,8 @@ static void body_contended(struct st *s)
 	uint32_t i;
 
 	join_both(s);
-	a = st_create(s, 0, "f", OPEN_WRITE);
-	b = st_open(s, 1, a.fid, OPEN_WRITE);
+	a = create_writer(s, 0, "f");
+	b = open_writer(s, 1, a.fid);
 	q.fid = a.fid;
 	assert_int_equal(data(s, 0, a.fid, EX), EX); /* the first one */
 	n = node_find(s->mds->opens, &a.fid);
@@ -267,9 +296,9 @@ static void body_contended(struct st *s)
 		n->contended_until_ns = loop_now(s->loop); /* that time is over */
 		passes(s, 0, q, CO, EX);
 	}
-	st_close(s, 1, &b, 0, 0);
+	close_file(s, 1, &b, 0, 0);
 	assert_int_equal(data(s, 0, a.fid, EX), EX);
-	st_close(s, 0, &a, CLOSE_WROTE, 0);
+	close_file(s, 0, &a, CLOSE_WROTE, 0);
 }
 
 static void two_in_each_others_way_are_contended_for_longer_and_longer(void **state)
@@ -288,15 +317,15 @@ static void body_upgrade(struct st *s)
 	b = st_open(s, 1, a.fid, OPEN_READ);
 	assert_int_equal(data(s, 0, a.fid, SH), SH);
 	assert_int_equal(data(s, 1, a.fid, SH), SH);
-	w = st_open(s, 0, a.fid, OPEN_WRITE);
+	w = open_writer(s, 0, a.fid);
 	assert_int_equal(has(s, 1, a.fid), SH); /* to open is not to write */
 	q.fid = a.fid;
 	passes(s, 0, q, SH, EX);
 	q.want = SH;
 	passes(s, 1, q, EX, CO);
-	st_close(s, 0, &w, 0, 0);
-	st_close(s, 0, &a, 0, 0);
-	st_close(s, 1, &b, 0, 0);
+	close_file(s, 0, &w, 0, 0);
+	close_file(s, 0, &a, 0, 0);
+	close_file(s, 1, &b, 0, 0);
 }
 
 static void a_reader_that_writes_takes_the_file_from_other_readers(void **state)
@@ -310,7 +339,7 @@ static void body_dead(struct st *s)
 	struct st_open a, b;
 
 	join_both(s);
-	a = st_create(s, 0, "f", OPEN_WRITE);
+	a = create_writer(s, 0, "f");
 	st_write(s, a.fid, 0, 10);
 	assert_int_equal(data(s, 0, a.fid, EX), EX);
 	st_evict(s, 0);
@@ -320,7 +349,7 @@ static void body_dead(struct st *s)
 	assert_true(b.attr.trunc_gen > a.attr.trunc_gen);
 	assert_int_equal(data(s, 1, a.fid, SH), SH);
 	assert_int_equal(s->fences, 1);
-	st_close(s, 1, &b, 0, 0);
+	close_file(s, 1, &b, 0, 0);
 }
 
 static void what_a_dead_client_had_is_fenced_once(void **state)
@@ -334,8 +363,8 @@ static void body_silent(struct st *s)
 	struct st_open a, b;
 
 	join_both(s);
-	a = st_create(s, 0, "f", OPEN_WRITE);
-	b = st_open(s, 1, a.fid, OPEN_WRITE);
+	a = create_writer(s, 0, "f");
+	b = open_writer(s, 1, a.fid);
 	assert_int_equal(data(s, 0, a.fid, EX), EX);
 	client_of(s, 0)->leases.until_ns = loop_now(s->loop); /* its term is over */
 	assert_int_equal(data(s, 1, a.fid, EX), EX);
@@ -344,8 +373,8 @@ static void body_silent(struct st *s)
 	assert_int_equal(has(s, 0, a.fid), 0);
 	assert_int_equal(data(s, 1, a.fid, EX), EX);
 	assert_int_equal(s->fences, 1);
-	st_close(s, 1, &b, 0, 0);
-	st_close(s, 0, &a, 0, 0);
+	close_file(s, 1, &b, 0, 0);
+	close_file(s, 0, &a, 0, 0);
 }
 
 static void what_a_silent_client_had_is_fenced_once(void **state)
@@ -359,13 +388,13 @@ static void body_goodbye(struct st *s)
 	struct st_open a, b;
 
 	join_both(s);
-	a = st_create(s, 0, "f", OPEN_WRITE);
+	a = create_writer(s, 0, "f");
 	assert_int_equal(data(s, 0, a.fid, EX), EX);
 	st_disconnect(s, 0);
-	b = st_open(s, 1, a.fid, OPEN_WRITE);
+	b = open_writer(s, 1, a.fid);
 	assert_int_equal(data(s, 1, a.fid, EX), EX);
 	assert_int_equal(s->fences, 0);
-	st_close(s, 1, &b, 0, 0);
+	close_file(s, 1, &b, 0, 0);
 }
 
 static void who_says_goodbye_is_not_fenced(void **state)
@@ -393,7 +422,7 @@ static void body_truncate(struct st *s)
 	struct st_open a;
 
 	join_both(s);
-	a = st_create(s, 0, "f", OPEN_WRITE);
+	a = create_writer(s, 0, "f");
 	p.q.fid = cut_fid = a.fid;
 	cut_seen = 0;
 	st_write(s, a.fid, 0, 100);
@@ -409,11 +438,11 @@ static void body_truncate(struct st *s)
 	assert_int_equal(s->punches, 1);
 	assert_int_equal(st_object(s, &a.fid, 0)->size, 3);
 	node_find(s->mds->opens, &a.fid)->contended_until_ns = UINT64_MAX;
-	st_open(s, 1, a.fid, OPEN_WRITE);
+	open_writer(s, 1, a.fid);
 	assert_int_equal(data(s, 0, a.fid, EX), CO);
 	assert_int_equal(st_truncate(s, 1, a.fid, 1), 0); /* what is late is refused anyway */
 	assert_int_equal(has(s, 0, a.fid), CO);
-	st_close(s, 0, &a, 0, 0);
+	close_file(s, 0, &a, 0, 0);
 }
 
 static void a_truncation_takes_back_what_is_kept_and_lets_nobody_in(void **state)
@@ -431,11 +460,11 @@ static void body_unlink(struct st *s)
 	a = st_create(s, 1, "f", 0); /* nobody has a lease on its name */
 	term(s, 1);
 	join(s, 0);
-	a = st_open(s, 0, a.fid, OPEN_WRITE);
+	a = open_writer(s, 0, a.fid);
 	assert_int_equal(data(s, 0, a.fid, EX), EX);
 	assert_int_equal(st_unlink(s, 1, "f"), 0);
 	assert_int_equal(has(s, 0, a.fid), EX); /* the file is still there, for who has it open */
-	st_close(s, 0, &a, CLOSE_WROTE, 0);
+	close_file(s, 0, &a, CLOSE_WROTE, 0);
 	st_until(s, st_getattr_rc(s, a.fid, &attr) == -ENOENT);
 	give_back(s, 0, (struct mds_recall){.fid = a.fid, .bits = EX});
 	assert_int_equal(client_of(s, 0)->leases.nheld, 0);
@@ -453,14 +482,14 @@ static void body_unlink_own(struct st *s)
 	struct st_open a;
 
 	join(s, 0);
-	a = st_create(s, 0, "f", OPEN_WRITE);
+	a = create_writer(s, 0, "f");
 	assert_int_equal(data(s, 0, a.fid, EX), EX);
 	assert_int_equal(st_unlink(s, 0, "f"), 0);
 	assert_int_equal(has(s, 0, a.fid), EX);
-	st_close(s, 0, &a, CLOSE_WROTE, 0);
-	a = st_create(s, 0, "g", OPEN_WRITE);
+	close_file(s, 0, &a, CLOSE_WROTE, 0);
+	a = create_writer(s, 0, "g");
 	assert_int_equal(data(s, 0, a.fid, EX), EX);
-	st_close(s, 0, &a, CLOSE_WROTE, 0);
+	close_file(s, 0, &a, CLOSE_WROTE, 0);
 	assert_int_equal(st_unlink(s, 0, "g"), 0);
 	assert_int_equal(has(s, 0, a.fid), 0); /* with the file its leases are gone */
 }
@@ -477,16 +506,15 @@ static void body_closed(struct st *s)
 	struct st_open a, b;
 
 	join_both(s);
-	a = st_create(s, 0, "f", OPEN_WRITE);
+	a = create_writer(s, 0, "f");
 	assert_int_equal(data(s, 0, a.fid, EX), EX);
-	st_close(s, 0, &a, CLOSE_WROTE, 0);
+	close_file(s, 0, &a, CLOSE_WROTE, 0);
 	assert_int_equal(has(s, 0, a.fid), EX);
 	q.fid = a.fid;
 	passes(s, 1, q, EX, EX); /* nobody has it open: no contention */
-	give_back(s, 0, (struct mds_recall){.fid = a.fid, .bits = LEASE_UPDATE});
-	b = st_open(s, 1, a.fid, OPEN_WRITE);
+	b = open_writer(s, 1, a.fid);
 	assert_int_equal(data(s, 1, a.fid, EX), EX);
-	st_close(s, 1, &b, 0, 0);
+	close_file(s, 1, &b, 0, 0);
 }
 
 static void a_lease_outlives_the_close_and_is_recalled_for_the_next_one(void **state)

@@ -192,23 +192,68 @@ static void a_client_that_says_goodbye_is_not_waited_for(void **state)
 	st_run(body_gone);
 }
 
+struct opening {
+	struct st *s;
+	struct fid fid;
+	struct st_open *o;
+	bool done;
+};
+
+static void opening_fiber(void *arg)
+{
+	struct opening *w = arg;
+
+	*w->o = st_open(w->s, 1, w->fid, OPEN_WRITE);
+	w->done = true;
+}
+
 static void body_written(struct st *s)
 {
-	uint64_t returned;
+	uint64_t returned, other = 0;
 	struct st_open o;
 	struct fid fid = leased_file(s, &returned);
 
 	ask(s, 0, &returned, false, NULL);
+	ask(s, 1, &other, false, NULL); /* it has a term, too */
 	st_unlink(s, 0, "nothing"); /* fails, and disturbs nobody */
 	o = st_open(s, 0, fid, OPEN_WRITE);
+	assert_int_equal(lookup(s, 1, "f"), LEASE_LOOKUP); /* its name is another matter */
 	assert_int_equal(lease_of(s, 1, fid), 0);
-	assert_int_equal(lease_of(s, 0, fid), 0);
-	assert_int_equal(lookup(s, 0, "f"), LEASE_LOOKUP); /* its name is another matter */
+	assert_int_equal(lease_of(s, 0, fid), LEASE_UPDATE); /* it knows what it writes */
 	st_close(s, 0, &o, CLOSE_WROTE, 0);
 	assert_int_equal(lease_of(s, 0, fid), LEASE_UPDATE);
 }
 
-static void attributes_of_a_file_that_is_written_are_not_leased(void **state)
+/* Client 1 is the second one to write: what the first one keeps is recalled, and then nobody has
+ * any. */
+static void body_two_writers(struct st *s)
+{
+	uint64_t returned, other = 0;
+	struct fid fid = leased_file(s, &returned);
+	struct st_open o[2];
+	struct opening w = {.s = s, .fid = fid, .o = &o[1]};
+
+	ask(s, 0, &returned, false, NULL);
+	ask(s, 1, &other, false, NULL);
+	o[0] = st_open(s, 0, fid, OPEN_WRITE);
+	assert_int_equal(lease_of(s, 0, fid), LEASE_UPDATE);
+	assert_int_equal(fiber_spawn(s->loop, opening_fiber, &w), 0);
+	while (!w.done)
+		ask(s, 0, &returned, true, NULL);
+	assert_int_equal(lease_of(s, 0, fid), 0);
+	assert_int_equal(lease_of(s, 1, fid), 0);
+	st_close(s, 0, &o[0], 0, 0);
+	assert_int_equal(lease_of(s, 1, fid), LEASE_UPDATE);
+	st_close(s, 1, &o[1], 0, 0);
+}
+
+static void of_two_writers_none_keeps_attributes(void **state)
+{
+	(void)state;
+	st_run(body_two_writers);
+}
+
+static void attributes_of_a_file_that_is_written_are_only_its_writers(void **state)
 {
 	(void)state;
 	st_run(body_written);
@@ -327,7 +372,8 @@ int main(void)
 		cmocka_unit_test(a_client_that_says_nothing_is_waited_for_until_its_term_is_over),
 		cmocka_unit_test(a_client_that_does_not_obey_gets_no_new_term),
 		cmocka_unit_test(a_client_that_says_goodbye_is_not_waited_for),
-		cmocka_unit_test(attributes_of_a_file_that_is_written_are_not_leased),
+		cmocka_unit_test(attributes_of_a_file_that_is_written_are_only_its_writers),
+		cmocka_unit_test(of_two_writers_none_keeps_attributes),
 		cmocka_unit_test(after_a_restart_changes_wait_for_the_terms_of_the_last_life),
 		cmocka_unit_test(a_client_with_too_many_leases_is_asked_for_some),
 	};

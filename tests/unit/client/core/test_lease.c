@@ -33,7 +33,7 @@ static int teardown(void **state)
 static struct attr answer(const struct fid *fid, uint64_t session, uint64_t seq, uint32_t bits,
 			  uint64_t size)
 {
-	struct lease_grant g = {session, seq, bits};
+	struct lease_grant g = {session, seq, bits, 0};
 	struct attr a = {.mode = S_IFREG | 0644, .size = size};
 
 	leases_note(t, fid, &g, &a);
@@ -42,7 +42,7 @@ static struct attr answer(const struct fid *fid, uint64_t session, uint64_t seq,
 
 static void name_answer(uint64_t seq, const char *name)
 {
-	struct lease_grant g = {SESSION, seq, BOTH};
+	struct lease_grant g = {SESSION, seq, BOTH, 0};
 
 	leases_note_name(t, &D, SPAN_STR(name), &F, &g);
 }
@@ -95,6 +95,50 @@ static void an_answer_overtaken_by_its_recall_is_not_kept(void **state)
 	assert_int_equal(served(1), -1);
 	answer(&F, SESSION, 11, BOTH, 6);
 	assert_int_equal(served(1), 6);
+}
+
+/* A file that this client writes alone: the lease is there, the size is not to be believed. */
+static void unsure_sizes_are_kept_apart(void **state)
+{
+	struct lease_grant g = {SESSION, 3, BOTH, 17};
+	struct attr a = {.mode = S_IFREG | 0600, .flags = ATTR_SIZE_UNSURE}, got;
+	struct fid child;
+	uint64_t seq;
+
+	(void)state;
+	name_answer(3, "f");
+	leases_note(t, &F, &g, &a);
+	assert_int_equal(served(1), -1);
+	assert_false(leads("f", 1));
+	assert_int_equal(leases_tell(t, &F, &a, false, 1, 2), 0);
+	assert_true(leases_attr_unsure(t, &F, 1, &got, &seq));
+	assert_int_equal(got.mode, a.mode);
+	assert_int_equal(seq, 17);
+	assert_true(leases_child(t, &D, SPAN_STR("f"), 1, &child));
+	assert_true(fid_eq(&child, &F));
+	assert_false(leases_child(t, &D, SPAN_STR("g"), 1, &child));
+	g = (struct lease_grant){SESSION, 4, BOTH, 0}; /* a listing does not say */
+	leases_note(t, &F, &g, &a);
+	assert_true(leases_attr_unsure(t, &F, 1, &got, &seq));
+	assert_int_equal(seq, 17);
+	leases_change_begin(t, &F, LEASE_UPDATE);
+	assert_false(leases_attr_unsure(t, &F, 1, &got, &seq));
+	leases_change_end(t, &F, LEASE_UPDATE, 5, 1);
+	assert_false(leases_attr_unsure(t, &F, 1, &got, &seq));
+	g.seq = 6;
+	leases_note(t, &F, &g, &a);
+	assert_true(leases_attr_unsure(t, &F, 1, &got, &seq));
+	assert_int_equal(seq, 0); /* it may be another one now */
+	assert_false(leases_attr_unsure(t, &F, TERM, &got, &seq));
+	assert_false(leases_child(t, &D, SPAN_STR("f"), TERM, &child));
+	a.flags = 0;
+	a.size = 70;
+	g.seq = 7;
+	leases_note(t, &F, &g, &a);
+	assert_int_equal(served(1), 70);
+	assert_false(leases_attr_unsure(t, &F, 1, &got, &seq));
+	leases_obey(t, &F, LEASE_LOOKUP, 8);
+	assert_false(leases_child(t, &D, SPAN_STR("f"), 1, &child));
 }
 
 static void the_newest_answer_wins_in_any_order(void **state)
@@ -220,7 +264,7 @@ static void a_listing_is_kept_while_the_lease_was_never_lost(void **state)
 {
 	(void)state;
 	assert_int_equal(listing(10), 0);
-	leases_note(t, &D, &(struct lease_grant){SESSION, 1, BOTH},
+	leases_note(t, &D, &(struct lease_grant){SESSION, 1, BOTH, 0},
 		    &(struct attr){.mode = S_IFDIR});
 	assert_int_equal(listing(10), 1);
 	assert_int_equal(listing(10), 2);
@@ -229,19 +273,19 @@ static void a_listing_is_kept_while_the_lease_was_never_lost(void **state)
 	assert_int_equal(listing(TERM), 0);
 	leases_obey(t, &D, LEASE_UPDATE, 3);
 	assert_int_equal(listing(10), 0);
-	leases_note(t, &D, &(struct lease_grant){SESSION, 4, BOTH},
+	leases_note(t, &D, &(struct lease_grant){SESSION, 4, BOTH, 0},
 		    &(struct attr){.mode = S_IFDIR});
 	assert_int_equal(listing(10), 1);
 	leases_change_begin(t, &D, LEASE_UPDATE);
 	assert_int_equal(listing(10), 0);
 	leases_change_end(t, &D, LEASE_UPDATE, 5, 10);
 	assert_int_equal(listing(10), 0);
-	leases_note(t, &D, &(struct lease_grant){SESSION, 5, BOTH},
+	leases_note(t, &D, &(struct lease_grant){SESSION, 5, BOTH, 0},
 		    &(struct attr){.mode = S_IFDIR});
 	assert_int_equal(listing(10), 1); /* the lease may have been another's in between */
 	leases_change_begin(t, &D, LEASE_UPDATE);
 	leases_change_end(t, &D, LEASE_UPDATE, 0, 11);
-	leases_note(t, &D, &(struct lease_grant){SESSION, 6, BOTH},
+	leases_note(t, &D, &(struct lease_grant){SESSION, 6, BOTH, 0},
 		    &(struct attr){.mode = S_IFDIR});
 	assert_int_equal(listing(12), 1); /* who knows what a failed change did */
 	leases_lose_all(t, NULL, NULL);
@@ -250,7 +294,7 @@ static void a_listing_is_kept_while_the_lease_was_never_lost(void **state)
 
 static void xattr_answer(uint64_t seq, uint32_t bits, const char *name, const char *value)
 {
-	leases_note_xattr(t, &F, &(struct lease_grant){SESSION, seq, bits},
+	leases_note_xattr(t, &F, &(struct lease_grant){SESSION, seq, bits, 0},
 			  &(struct xattr_answer){
 				  .name = SPAN_STR(name),
 				  .value = value ? SPAN_STR(value) : SPAN_NONE,
@@ -265,7 +309,7 @@ static void whole_answer(uint64_t seq, uint32_t bits, const char *value)
 
 	wbuf_init(&w, 100);
 	enc_mds_xattr(&w, &(struct mds_xattr){SPAN_STR("user.a"), SPAN_STR(value)});
-	leases_note_xattr(t, &F, &(struct lease_grant){SESSION, seq, bits},
+	leases_note_xattr(t, &F, &(struct lease_grant){SESSION, seq, bits, 0},
 			  &(struct xattr_answer){
 				  .name = SPAN_STR("user.a"),
 				  .value = SPAN_STR(value),
@@ -290,7 +334,7 @@ static int xattr(const char *name)
 
 static void file_answer(uint64_t seq, uint32_t flags)
 {
-	leases_note(t, &F, &(struct lease_grant){SESSION, seq, BOTH},
+	leases_note(t, &F, &(struct lease_grant){SESSION, seq, BOTH, 0},
 		    &(struct attr){.mode = S_IFREG, .flags = flags});
 }
 
@@ -438,7 +482,7 @@ static bool nothing(const char *name)
 /* This client has made D; then a name in it, with its own change. */
 static void made_with_name(const char *name)
 {
-	struct lease_grant g = {SESSION, 2, BOTH}, none = {SESSION, 2, 0};
+	struct lease_grant g = {SESSION, 2, BOTH, 0}, none = {SESSION, 2, 0, 0};
 
 	answer(&D, SESSION, 1, BOTH, 0);
 	leases_made_dir(t, &D, 1);
@@ -491,7 +535,7 @@ static void a_recall_or_a_failure_ends_completeness(void **state)
 static void a_forgotten_name_ends_completeness(void **state)
 {
 	struct fid other = {FID_SEQ_NORMAL + 3, 1, 0};
-	struct lease_grant g = {SESSION, 9, BOTH};
+	struct lease_grant g = {SESSION, 9, BOTH, 0};
 	char name[16];
 	int i;
 
@@ -622,7 +666,7 @@ static void foreign_change(uint32_t i)
 static void ask_mds(uint32_t i, struct lease_grant *g, struct attr *a)
 {
 	pthread_mutex_lock(&mds);
-	*g = (struct lease_grant){SESSION, ++seq_now, BOTH};
+	*g = (struct lease_grant){SESSION, ++seq_now, BOTH, 0};
 	*a = (struct attr){.mode = S_IFREG, .size = truth[i]};
 	pthread_mutex_unlock(&mds);
 }
@@ -691,6 +735,7 @@ int main(void)
 		TEST(what_is_granted_is_served_for_the_term),
 		TEST(other_sessions_and_no_bits_are_not_kept),
 		TEST(an_answer_overtaken_by_its_recall_is_not_kept),
+		TEST(unsure_sizes_are_kept_apart),
 		TEST(the_newest_answer_wins_in_any_order),
 		TEST(nothing_is_served_during_an_own_change),
 		TEST(a_failed_change_forgets_the_attributes),

@@ -68,7 +68,7 @@ static void times_before_1970_have_positive_nanoseconds(void **state)
 /* The MDS has given both leases on `some` for two and a half seconds. */
 static struct entry leased(uint32_t mode, uint32_t flags)
 {
-	struct lease_grant g = {7, 1, LEASE_LOOKUP | LEASE_UPDATE};
+	struct lease_grant g = {7, 1, LEASE_LOOKUP | LEASE_UPDATE, 0};
 	struct entry e = {some, {.mode = mode, .flags = flags}};
 	uint64_t now = loop_clock(fl->loop);
 
