@@ -122,9 +122,11 @@ class Size(Register):
 
 
 class Grown(Size):
-    """The size of a file that is only appended to. Where an append went is told by the file, at the end of the round."""
+    """The size of a file that is only appended to. Where an append went is told by the file, at the end of the round. lseek is left
+    out: docs/posix.md."""
 
     FLAGS = os.O_RDONLY
+    READERS = 2
 
     def write(self, root, v, tmp):
         fd = os.open(self.path(root), os.O_WRONLY | os.O_APPEND)
