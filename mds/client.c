@@ -31,8 +31,10 @@ void client_lane_back(struct client *c, uint32_t lane, uint32_t lanes)
 	if (lanes)
 		c->lanes = lanes;
 	c->back |= c->lanes && (uint32_t)__builtin_popcountll(c->back_lanes) >= c->lanes;
-	if (c->back)
-		settle_client_back(c->mds->settle);
+	if (!c->back)
+		return;
+	co_wake_all(&c->mds->grace_q); /* its own requests */
+	settle_client_back(c->mds->settle);
 }
 
 /* A lane that has never talked to this server holds nothing of its last life. */
@@ -203,6 +205,7 @@ void client_session_close(void *arg, struct rpc_session *s, bool evicted)
 	lock_drop_session(m->locks, c->id, -ESTALE);
 	co_wake_all(&c->recall_q);
 	co_wake_all(&m->lease_q); /* for its own requests that wait; they see that it is dead */
+	co_wake_all(&m->grace_q);
 	lease_holder_drop(m->leases, &c->leases, evicted); /* before files are settled */
 	close_opens(c);
 	if (!m->stopping)

@@ -81,7 +81,7 @@ struct mds {
 	uint64_t started_ns; /* loop time */
 	int64_t stats_since_ns;
 	uint64_t recovery_end_ns; /* loop time; 0: over */
-	struct co_waitq grace_q;  /* the recovery window is over */
+	struct co_waitq grace_q;  /* the recovery window is over, a client is back or dead */
 	uint32_t session_timeout_s;
 	uint32_t map_mb; /* of the store's map, to start with */
 	/* The open that the running handler has made, for its slot record. */

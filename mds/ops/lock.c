@@ -34,15 +34,17 @@ static int co_wait_lock(struct rpc_op *op, const struct lock_req *r)
 	return client_leave(c) ? -ESTALE : wt.rc;
 }
 
-/* Before all clients of the last life have told which locks they hold, nobody gets a new one. */
-static int co_grace(struct rpc_op *op)
+/* Before all clients of the last life have told which locks they hold, nobody gets a new one, or
+ * hears that there is none. own: only this client must have; what one of its lanes gives back,
+ * another one may be about to claim. */
+static int co_grace(struct rpc_op *op, bool own)
 {
 	struct mds *m = op_mds(op);
 	struct client *c = op_client(op);
 	int rc = 0;
 
 	client_enter(c);
-	while (rc == 0 && m->recovery_end_ns)
+	while (rc == 0 && m->recovery_end_ns && !c->dead && !(own && c->back))
 		rc = co_wait(&m->grace_q, 0);
 	return client_leave(c) ? -ESTALE : rc;
 }
@@ -63,8 +65,8 @@ int mds_setlk(struct rpc_op *op, const struct mds_setlk_req *q, struct mds_setlk
 	int rc;
 
 	(void)p;
-	if (m->recovery_end_ns && !q->reclaim && q->type != 2) {
-		rc = co_grace(op);
+	if (m->recovery_end_ns && !q->reclaim) {
+		rc = co_grace(op, q->type == 2);
 		if (rc)
 			return rc;
 	}
@@ -83,6 +85,7 @@ int mds_setlk(struct rpc_op *op, const struct mds_setlk_req *q, struct mds_setlk
 
 int mds_getlk(struct rpc_op *op, const struct mds_getlk_req *q, struct mds_getlk_rep *p)
 {
+	struct mds *m = op_mds(op);
 	struct lock_req r = {
 		.fid = q->fid,
 		.space = q->space,
@@ -93,11 +96,20 @@ int mds_getlk(struct rpc_op *op, const struct mds_getlk_req *q, struct mds_getlk
 		.start = q->start,
 		.end = q->end,
 	}, found;
+	bool any;
+	int rc;
 
 	if (q->type > 2 || q->start > q->end)
 		return -EINVAL;
 	p->type = 2;
-	if (!lock_test(op_mds(op)->locks, &r, &found))
+	any = lock_test(m->locks, &r, &found);
+	if (!any && m->recovery_end_ns) {
+		rc = co_grace(op, false);
+		if (rc)
+			return rc;
+		any = lock_test(m->locks, &r, &found);
+	}
+	if (!any)
 		return 0;
 	p->type = found.type;
 	p->start = found.start;

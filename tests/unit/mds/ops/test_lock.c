@@ -45,13 +45,18 @@ static int set(struct st *s, int c, uint64_t owner, uint8_t type)
 	return mds_co_setlk(s->client[c].imp, &call, &q, &p);
 }
 
-static void start(struct st *s, struct waiter *w, int c, uint64_t owner)
+static void start_type(struct st *s, struct waiter *w, int c, uint64_t owner, uint8_t type)
 {
-	*w = (struct waiter){.s = s, .client = c, .q = req(owner, F_WRLCK, true)};
+	*w = (struct waiter){.s = s, .client = c, .q = req(owner, type, true)};
 	assert_int_equal(fiber_spawn(s->loop, wait_fiber, w), 0);
 	st_until(s, w->sent);
 	co_sleep(5 * NSEC_PER_MSEC);
 	assert_false(w->done);
+}
+
+static void start(struct st *s, struct waiter *w, int c, uint64_t owner)
+{
+	start_type(s, w, c, owner, F_WRLCK);
 }
 
 static void body_wait(struct st *s)
@@ -170,8 +175,6 @@ static void body_grace(struct st *s)
 	assert_int_equal(say_back(s, 0, 0, 2), 0); /* one lane of two */
 	co_sleep(5 * NSEC_PER_MSEC);
 	assert_false(w.done);
-	assert_int_equal(set(s, 0, 1, F_UNLCK), 0); /* giving back needs no grace */
-	assert_int_equal(reclaim(s, 0, 1), 0);
 	assert_int_equal(say_back(s, 0, 1, 2), 0);
 	co_sleep(5 * NSEC_PER_MSEC);
 	assert_false(w.done); /* it waits for the lock now, not for the window */
@@ -186,6 +189,81 @@ static void new_locks_wait_until_the_old_ones_are_told(void **state)
 	st_run(body_grace);
 }
 
+/* One lane gives back what another one claims: in whatever order they come, it is free then. Giving
+ * back does not wait for other clients. */
+static void body_give_back_early(struct st *s)
+{
+	struct waiter w;
+
+	st_connect(s, 0);
+	st_connect(s, 1);
+	assert_int_equal(set(s, 0, 1, F_WRLCK), 0);
+	st_stop_mds(s);
+	st_start_mds(s);
+	start_type(s, &w, 0, 1, F_UNLCK);
+	assert_int_equal(reclaim(s, 0, 1), 0);
+	assert_int_equal(say_back(s, 0, 0, 2), 0);
+	co_sleep(5 * NSEC_PER_MSEC);
+	assert_false(w.done);
+	assert_int_equal(say_back(s, 0, 1, 2), 0);
+	st_until(s, w.done);
+	assert_int_equal(w.rc, 0);
+	assert_int_equal(lock_mgr_count(s->mds->locks), 0);
+	assert_true(s->mds->recovery_end_ns);
+}
+
+static void what_is_given_back_early_is_not_claimed_afterwards(void **state)
+{
+	(void)state;
+	st_run(body_give_back_early);
+}
+
+struct tester {
+	struct st *s;
+	struct mds_getlk_rep p;
+	int rc;
+	bool done;
+};
+
+static void test_fiber(void *arg)
+{
+	struct tester *t = arg;
+	struct mds_getlk_req q = {ROOT, LOCK_POSIX, 2, 1, F_RDLCK, 5, 50};
+	RPC_CALL(call);
+
+	t->rc = mds_co_getlk(t->s->client[1].imp, &call, &q, &t->p);
+	t->done = true;
+}
+
+/* Client 1 asks whether there is a lock before its holder could say so. */
+static void body_test_early(struct st *s)
+{
+	struct tester early = {.s = s}, late = {.s = s};
+
+	st_connect(s, 0);
+	st_connect(s, 1);
+	assert_int_equal(set(s, 0, 1, F_WRLCK), 0);
+	st_stop_mds(s);
+	st_start_mds(s);
+	assert_int_equal(say_back(s, 1, 0, 1), 0);
+	assert_int_equal(fiber_spawn(s->loop, test_fiber, &early), 0);
+	co_sleep(5 * NSEC_PER_MSEC);
+	assert_false(early.done);
+	assert_int_equal(reclaim(s, 0, 1), 0);
+	test_fiber(&late); /* what is told already needs no grace */
+	assert_int_equal(late.p.type, F_WRLCK);
+	assert_int_equal(say_back(s, 0, 0, 1), 0);
+	st_until(s, early.done);
+	assert_int_equal(early.rc, 0);
+	assert_int_equal(early.p.type, F_WRLCK);
+}
+
+static void a_test_waits_for_locks_of_the_last_life(void **state)
+{
+	(void)state;
+	st_run(body_test_early);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -193,6 +271,8 @@ int main(void)
 		cmocka_unit_test(a_wait_ends_when_it_is_cancelled),
 		cmocka_unit_test(a_dead_clients_locks_are_given_to_others),
 		cmocka_unit_test(new_locks_wait_until_the_old_ones_are_told),
+		cmocka_unit_test(what_is_given_back_early_is_not_claimed_afterwards),
+		cmocka_unit_test(a_test_waits_for_locks_of_the_last_life),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
