@@ -224,19 +224,32 @@ int fs_co_open(struct lane *ln, const struct fid *fid, int flags, struct file **
 	return 0;
 }
 
-/* The lease that came with it; of a file that was there before, it may have been overtaken by a
- * recall that found nothing here: then it is asked for when it is needed. */
-static int created_data(struct lane *ln, struct file *f, const struct rpc_call *call,
-			const struct mds_create_req *q, const struct mds_create_rep *p)
+/* As open_co_hold(): a recall of the new file's data that comes before the answer must find that
+ * the answer is on its way. */
+static int create_rpc(struct lane *ln, struct file *f, struct rpc_call *call,
+		      struct mds_create_req *q, struct mds_create_rep *p)
 {
-	uint32_t want;
-	int rc = file_find_data(ln, f, &p->fid);
+	int rc = file_find_data(ln, f, &q->fid);
+	bool made;
 
-	if (rc || !fid_eq(&p->fid, &q->fid))
+	if (rc)
 		return rc;
-	want = data_open_begin(f->data, f->flags);
-	data_open_end(f->data, want, call->hdr.session, p->seq, p->lease & LEASE_DATA);
-	return 0;
+	q->data = data_open_begin(f->data, f->flags);
+	rc = name_co_create(ln, call, q, p);
+	made = rc == 0 && fid_eq(&p->fid, &q->fid);
+	data_open_end(f->data, q->data, call->hdr.session, p->seq,
+		      made ? p->lease & LEASE_DATA : 0);
+	return rc;
+}
+
+/* Of a file that was there before: a recall of its lease may have been here first and found
+ * nothing, so it is asked for when it is needed. */
+static int created_other(struct lane *ln, struct file *f, const struct fid *fid)
+{
+	file_uncount(f);
+	data_put(ln, f->data);
+	f->data = NULL;
+	return file_find_data(ln, f, fid);
 }
 
 static int create_open(struct lane *ln, const struct fid *dir, struct span name, int flags,
@@ -251,10 +264,9 @@ static int create_open(struct lane *ln, const struct fid *dir, struct span name,
 		.uid = cred->uid,
 		.gid = cred->gid,
 		.open_flags = open_flags_of(flags),
-		.data = (flags & O_ACCMODE) == O_RDONLY ? LEASE_SHARED : LEASE_EXCLUSIVE,
 	};
 	struct file *f = file_create(ln, flags & ~(O_CREAT | O_EXCL));
-	struct mds_create_rep p;
+	struct mds_create_rep p = {0};
 	RPC_CALL(call);
 	int rc;
 	OP_TIMER(ln, create);
@@ -264,14 +276,15 @@ static int create_open(struct lane *ln, const struct fid *dir, struct span name,
 	q.open_id = f->open_id;
 	rc = seq_co_fid(ln, &q.fid);
 	if (rc == 0)
-		rc = name_co_create(ln, &call, &q, &p);
+		rc = create_rpc(ln, f, &call, &q, &p);
 	if (rc) {
 		file_destroy(ln, f);
 		return rc;
 	}
 	f->sole = p.sole;
 	f->fresh = fid_eq(&p.fid, &q.fid);
-	rc = created_data(ln, f, &call, &q, &p);
+	if (!f->fresh)
+		rc = created_other(ln, f, &p.fid);
 	if (rc == 0)
 		rc = file_opened(ln, f, &p.fid, &p.attr, p.layout, p.open_seq);
 	if (rc)

@@ -55,6 +55,8 @@ struct fake {
 	/* what is to happen */
 	int64_t now;
 	void (*before_write)(struct fake *f);
+	/* fills in what mds_create grants, and may do what comes before the answer */
+	void (*on_create)(const struct mds_create_req *q, struct mds_create_rep *p);
 	bool hold_reads; /* have seen the bytes, and do not answer yet */
 	uint32_t held, ncopies;
 	void *copies[16];
@@ -243,6 +245,31 @@ static UNUSED int fake_open(struct rpc_op *op, const void *qv, void *pv)
 	return 0;
 }
 
+static UNUSED int fake_alloc_seq(struct rpc_op *op, const void *qv, void *pv)
+{
+	struct mds_alloc_seq_rep *p = pv;
+
+	(void)qv;
+	fake_of(op);
+	p->seq = FID_SEQ_NORMAL + 2;
+	return 0;
+}
+
+/* The file becomes that one. */
+static UNUSED int fake_create(struct rpc_op *op, const void *qv, void *pv)
+{
+	const struct mds_create_req *q = qv;
+	struct mds_create_rep *p = pv;
+
+	fake_of(op);
+	p->fid = fake->fid = q->fid;
+	p->attr = fake->attr;
+	p->layout = fake_layout(op);
+	if (fake->on_create)
+		fake->on_create(q, p);
+	return 0;
+}
+
 static UNUSED int fake_close(struct rpc_op *op, const void *qv, void *pv)
 {
 	(void)pv;
@@ -420,6 +447,7 @@ static const struct rpc_handler fake_handlers[] = {
 	{RPC_mgs_config, fake_config},	   {RPC_mds_lookup, fake_lookup},
 	{RPC_mds_getattr, fake_getattr},   {RPC_mds_setattr, fake_setattr},
 	{RPC_mds_open, fake_open},	   {RPC_mds_close, fake_close},
+	{RPC_mds_create, fake_create},	   {RPC_mds_alloc_seq, fake_alloc_seq},
 	{RPC_mds_layout, fake_layout_rpc}, {RPC_mds_setlk, fake_setlk},
 	{RPC_mds_sync, fake_sync},	   {RPC_mds_cancel, fake_cancel},
 	{RPC_oss_getattr, fake_oss_getattr},
