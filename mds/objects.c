@@ -17,6 +17,7 @@ struct fan {
 	enum { GETATTR, PUNCH, FENCE } what;
 	uint64_t size;
 	uint32_t trunc_gen;
+	bool fence; /* PUNCH: objects that are not there, too */
 	uint32_t next, total; /* objects handed to fibers; all */
 	struct objects_sum sum;
 };
@@ -59,6 +60,7 @@ static int one_punch(struct fan *f, struct rpc_import *imp, const struct layout_
 		/* One object alone proves the size: the one with the last byte. */
 		.extend = size && layout_file_size(c, stripe, size) == f->size,
 		.trunc_gen = f->trunc_gen,
+		.fence = f->fence,
 	};
 	struct oss_punch_rep rep;
 	RPC_CALL(call);
@@ -155,7 +157,7 @@ int objects_co_fence(struct mds *m, const struct fid *fid, const struct layout *
 }
 
 int objects_co_punch(struct mds *m, const struct fid *fid, const struct layout *l, uint64_t size,
-		     uint32_t trunc_gen, struct objects_sum *out)
+		     uint32_t trunc_gen, bool fence, struct objects_sum *out)
 {
 	struct fan f = {
 		.m = m,
@@ -164,6 +166,7 @@ int objects_co_punch(struct mds *m, const struct fid *fid, const struct layout *
 		.what = PUNCH,
 		.size = size,
 		.trunc_gen = trunc_gen,
+		.fence = fence,
 	};
 
 	return fan_run(&f, out);

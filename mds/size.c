@@ -146,10 +146,45 @@ static int begin(struct trunc *tr)
 	return rc ? rc : inode_update(t, tr->fid, &ino);
 }
 
+/* The file may have been removed meanwhile, and its objects with it: what was made of them again
+ * goes, too. */
+static void sweep_removed(struct mds *m, const struct fid *fid, const struct layout *l)
+{
+	struct inode_rec ino;
+	struct txn *t;
+	uint32_t i;
+	int32_t s;
+	int rc = store_write(m->store, &t);
+
+	if (rc == 0)
+		rc = inode_get(t, fid, &ino);
+	if (rc != -ENOENT)
+		return;
+	rc = unlinklog_add(t, fid, l);
+	for (i = 0; rc == 0 && i < l->ncomp; i++)
+		for (s = 0; l->comp[i].ost && s < l->comp[i].stripe_count; s++)
+			ost_logged(m, l->comp[i].ost[s]);
+	if (rc)
+		log_err("%s: objects of a removed file stay behind: %s", m->name, err_str(rc));
+}
+
+static bool may_be_written(struct mds *m, const struct client *c, const struct fid *fid)
+{
+	return lease_unreturned(m->leases, c ? &c->leases : NULL, fid, loop_now(m->loop));
+}
+
+/* Somebody writes at the objects, by the old trunc_gen until he hears of the new one. */
+static bool is_written(struct mds *m, const struct fid *fid)
+{
+	return lease_conflict(m->leases, NULL, fid, LEASE_CONTENDED, loop_now(m->loop)) ||
+	       may_be_written(m, NULL, fid);
+}
+
 static int cut(struct trunc *tr, struct attr *attr)
 {
 	struct mds *m = op_mds(tr->op);
 	struct objects_sum sum = {0};
+	bool fence = is_written(m, tr->fid);
 	int rc;
 
 	if (!tr->layout)
@@ -159,9 +194,11 @@ static int cut(struct trunc *tr, struct attr *attr)
 	rc = store_co_sync(m->store);
 	if (rc)
 		return rc;
-	rc = objects_co_punch(m, tr->fid, tr->layout, tr->size, tr->trunc_gen, &sum);
+	rc = objects_co_punch(m, tr->fid, tr->layout, tr->size, tr->trunc_gen, fence, &sum);
 	if (rc == 0)
 		rc = finish(tr, &sum, attr);
+	if (rc == -ENOENT)
+		sweep_removed(m, tr->fid, tr->layout);
 	if (rc)
 		settle_add(m->settle, tr->fid); /* nobody may be left who makes the size sure */
 	return rc;
@@ -187,33 +224,6 @@ static int fence_begin(struct mds *m, const struct fid *fid, struct layout **l, 
 		rc = unsure_add(t, fid);
 	}
 	return rc ? rc : inode_update(t, fid, &ino);
-}
-
-static bool may_be_written(struct mds *m, const struct client *c, const struct fid *fid)
-{
-	return lease_unreturned(m->leases, c ? &c->leases : NULL, fid, loop_now(m->loop));
-}
-
-/* The file may have been removed meanwhile, and its objects with it: what the fence made of them
- * again goes, too. */
-static void sweep_removed(struct mds *m, const struct fid *fid, const struct layout *l)
-{
-	struct inode_rec ino;
-	struct txn *t;
-	uint32_t i;
-	int32_t s;
-	int rc = store_write(m->store, &t);
-
-	if (rc == 0)
-		rc = inode_get(t, fid, &ino);
-	if (rc != -ENOENT)
-		return;
-	rc = unlinklog_add(t, fid, l);
-	for (i = 0; rc == 0 && i < l->ncomp; i++)
-		for (s = 0; l->comp[i].ost && s < l->comp[i].stripe_count; s++)
-			ost_logged(m, l->comp[i].ost[s]);
-	if (rc)
-		log_err("%s: objects of a removed file stay behind: %s", m->name, err_str(rc));
 }
 
 static int fence(struct mds *m, const struct client *c, struct node *n)

@@ -198,8 +198,10 @@ must_check int objects_co_getattr(struct mds *m, const struct fid *fid, const st
 				  uint32_t deadline_ms, struct objects_sum *out);
 must_check int objects_co_fence(struct mds *m, const struct fid *fid, const struct layout *l,
 				uint32_t trunc_gen);
+/* fence: writes of an older trunc_gen may come, also to objects that are not there. */
 must_check int objects_co_punch(struct mds *m, const struct fid *fid, const struct layout *l,
-				uint64_t size, uint32_t trunc_gen, struct objects_sum *out);
+				uint64_t size, uint32_t trunc_gen, bool fence,
+				struct objects_sum *out);
 
 /* ---- size.c: truncation and opening for write ---- */
 /* Sets the size at the MDS and the objects; q (may be NULL) has what else to set. Suspends. */

@@ -35,7 +35,7 @@
 #define REQ_oss_getattr(F)   OBJ_FIELDS(F)
 #define REP_oss_getattr(F)   OBJ_ATTR_FIELDS(F)
 /* An object that is longer is cut, one that is shorter grows if extend is set. */
-#define REQ_oss_punch(F)     OBJ_FIELDS(F) F(u64, size) F(u32, extend) F(u32, trunc_gen)
+#define REQ_oss_punch(F)     OBJ_FIELDS(F) F(u64, size) F(u32, extend) F(u32, trunc_gen) F(u32, fence)
 #define REP_oss_punch(F)     OBJ_ATTR_FIELDS(F)
 /* mode: FALLOC_FL_* of fallocate(2). */
 #define REQ_oss_fallocate(F) OBJ_FIELDS(F) F(u32, mode) F(u64, off) F(u64, len) F(u32, trunc_gen)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* punch.c - truncation, preallocation and holes: what changes an object with nobody else in it.
  *
- * A truncation comes with a generation that only grows; an object remembers the newest, also while
- * it does not exist, and refuses writes and truncations of an older one.
+ * A truncation comes with a generation that only grows; an object remembers the newest, and refuses
+ * writes and truncations of an older one. One that does not exist remembers it as long as there is
+ * room in memory; where older writes may still come (fence), it is made.
  *
  * An object may be longer than the local file system lets a file be (16 TiB on ext4), as long as
  * there is nothing but a hole: that size is kept in the object's record (vsize).
@@ -60,7 +61,8 @@ static int punch_object(struct ost *ost, struct object *o, const void *req)
 
 int oss_punch(struct rpc_op *op, const struct oss_punch_req *q, struct oss_punch_rep *p)
 {
-	uint32_t create = q->extend && q->size > 0 ? CACHE_CREATE : 0;
+	bool make = q->fence || (q->extend && q->size > 0);
+	uint32_t create = make ? CACHE_CREATE : 0;
 	struct object_attr a;
 	int rc;
 

@@ -42,6 +42,7 @@ struct st {
 	struct nid ost_at, mds_at;
 	struct st_object objects[ST_OBJECTS];
 	uint32_t nobjects, destroyed, punches, getattrs;
+	uint32_t punch_fenced; /* the last one */
 	uint32_t fences;
 	struct st_client client[ST_CLIENTS];
 	uint32_t next_oid;
@@ -89,15 +90,16 @@ static int st_oss_punch(struct rpc_op *op, const void *req, void *rep)
 	struct st_object *o = st_object(s, &q->fid, q->stripe);
 
 	s->punches++;
+	s->punch_fenced = q->fence;
 	if (s->ost_punch_hook)
 		s->ost_punch_hook(s);
 	assert_true(q->trunc_gen > o->trunc_gen);
 	o->trunc_gen = q->trunc_gen;
 	if (o->exists && (o->size > q->size || q->extend))
 		o->size = q->size;
-	if (!o->exists && q->extend) {
+	if (!o->exists && (q->extend || q->fence)) {
 		o->exists = true;
-		o->size = q->size;
+		o->size = q->extend ? q->size : 0;
 	}
 	*p = (struct oss_punch_rep){o->exists ? OBJ_EXISTS : 0, o->size, o->blocks, o->mtime, 0};
 	return 0;

@@ -436,11 +436,13 @@ static void body_truncate(struct st *s)
 	end(&p);
 	assert_int_equal(cut_seen, 1);
 	assert_int_equal(s->punches, 1);
+	assert_false(s->punch_fenced); /* nobody is left who could write */
 	assert_int_equal(st_object(s, &a.fid, 0)->size, 3);
 	node_find(s->mds->opens, &a.fid)->contended_until_ns = UINT64_MAX;
 	open_writer(s, 1, a.fid);
 	assert_int_equal(data(s, 0, a.fid, EX), CO);
-	assert_int_equal(st_truncate(s, 1, a.fid, 1), 0); /* what is late is refused anyway */
+	assert_int_equal(st_truncate(s, 1, a.fid, 1), 0); /* what is late is refused anyway, */
+	assert_true(s->punch_fenced);			  /* by objects that are not there, too */
 	assert_int_equal(has(s, 0, a.fid), CO);
 	close_file(s, 0, &a, 0, 0);
 }

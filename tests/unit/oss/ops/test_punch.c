@@ -44,6 +44,27 @@ static void growing_makes_the_object_and_cutting_nothing_does_not(void **state)
 	oss_test_run(t_absent);
 }
 
+/* An object that is not there would forget its trunc_gen. */
+static void t_fenced(struct oss_test *t)
+{
+	struct oss_punch_req q = {TEST_OBJ, .trunc_gen = 3, .fence = 1};
+	struct oss_punch_rep p;
+	RPC_CALL(call);
+
+	CHECK_RC(oss_co_punch(t->imp, &call, &q, &p), 0);
+	assert_int_equal(p.flags, OBJ_EXISTS);
+	assert_int_equal(p.size, 0);
+	oss_test_restart(t);
+	CHECK_RC(oss_test_write(t, NULL, 0, "old", 3, 2), -ESTALE);
+	CHECK_RC(oss_test_write(t, NULL, 0, "new", 3, 3), 0);
+}
+
+static void a_truncation_that_fences_is_not_forgotten(void **state)
+{
+	(void)state;
+	oss_test_run(t_fenced);
+}
+
 /* The local file system may or may not have files of that size: it must look the same. */
 static void t_huge(struct oss_test *t)
 {
@@ -159,6 +180,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_truncation_cuts_and_grows_only_if_asked_to),
 		cmocka_unit_test(growing_makes_the_object_and_cutting_nothing_does_not),
+		cmocka_unit_test(a_truncation_that_fences_is_not_forgotten),
 		cmocka_unit_test(an_object_may_be_as_long_as_any_file),
 		cmocka_unit_test(preallocation_zeroing_and_holes_work),
 		cmocka_unit_test(cutting_to_the_same_size_frees_what_was_preallocated),
