@@ -98,12 +98,13 @@ static struct held_lock held(const struct lane *ln, const struct fid *fid, const
 	};
 }
 
-static void remember(struct lane *ln, const struct held_lock *h)
+static void changed(struct lane *ln, struct lock_change *c, const struct held_lock *h, bool set)
 {
 	int rc;
 
 	fs_lock(ln->fs);
-	rc = locktab_set(&ln->fs->locks, h);
+	locktab_change_end(c);
+	rc = set ? locktab_set(&ln->fs->locks, h) : 0;
 	fs_unlock(ln->fs);
 	if (rc)
 		log_err("out of memory: a file lock would be lost if the MDS restarted");
@@ -123,6 +124,7 @@ int fs_co_setlk(struct lane *ln, const struct fid *fid, const struct fs_lock *lk
 		.wait = wait,
 	};
 	struct held_lock h = held(ln, fid, lk);
+	struct lock_change change = {.want = h, .wait = wait};
 	struct mds_setlk_rep p;
 	RPC_CALL(call);
 	int rc;
@@ -137,13 +139,14 @@ int fs_co_setlk(struct lane *ln, const struct fid *fid, const struct fs_lock *lk
 		call.on_sent = lock_sent;
 		call.on_sent_arg = w;
 	}
-	/* What is given back is forgotten first: a FLUSH on another lane at worst asks in vain. */
+	fs_lock(ln->fs);
+	locktab_change_begin(&ln->fs->locks, &change);
+	fs_unlock(ln->fs);
 	rc = mds_co_setlk(ln->mdt->imp, &call, &q, &p);
 	/* A flock that was to be converted and was not is lost, as flock(2) tells. */
 	if (rc && lk->space == LOCK_FLOCK)
 		h.type = F_UNLCK;
-	if (rc == 0 || lk->space == LOCK_FLOCK)
-		remember(ln, &h);
+	changed(ln, &change, &h, rc == 0 || lk->space == LOCK_FLOCK);
 	return rc;
 }
 
@@ -194,38 +197,24 @@ void lock_co_drop_handle(struct lane *ln, struct file *f)
 
 /* ---- after a restart of the MDS ---- */
 
-static struct held_lock *locks_of_lane(struct lane *ln, uint32_t *n)
-{
-	const struct held_lock *l;
-	struct held_lock *list;
-
-	*n = 0;
-	fs_lock(ln->fs);
-	list = malloc((ln->fs->locks.n + 1) * sizeof(*list));
-	if (list)
-		for (l = locktab_next(&ln->fs->locks, NULL); l;
-		     l = locktab_next(&ln->fs->locks, l))
-			if (l->lane == ln->index)
-				list[(*n)++] = *l;
-	fs_unlock(ln->fs);
-	if (!list)
-		log_err("out of memory: file locks are not taken again");
-	return list;
-}
-
 void lock_co_reclaim(struct lane *ln)
 {
-	uint32_t i, n;
-	struct held_lock *list = locks_of_lane(ln, &n);
+	const struct held_lock *l;
+	struct locktab claims;
+	int rc;
 
-	for (i = 0; i < n; i++) {
-		const struct held_lock *l = &list[i];
+	locktab_init(&claims);
+	fs_lock(ln->fs);
+	rc = locktab_claims(&ln->fs->locks, ln->index, &claims);
+	fs_unlock(ln->fs);
+	if (rc)
+		log_err("out of memory: not all file locks are taken again");
+	for (l = locktab_next(&claims, NULL); l; l = locktab_next(&claims, l)) {
 		struct mds_setlk_req q = {l->fid, l->space, l->owner, l->pid, l->type,
 					  l->start, l->end, 0, .reclaim = 1};
 		struct mds_setlk_rep p;
 		char buf[FID_STRLEN];
 		RPC_CALL(call);
-		int rc;
 
 		call.flags = RPC_CALL_RECLAIM;
 		rc = mds_co_setlk(ln->mdt->imp, &call, &q, &p);
@@ -233,5 +222,5 @@ void lock_co_reclaim(struct lane *ln)
 			log_err("a lock on %s was lost when the MDS restarted: %s",
 				fid_str(&l->fid, buf), err_str(rc));
 	}
-	free(list);
+	locktab_fini(&claims);
 }

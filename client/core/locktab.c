@@ -2,6 +2,7 @@
 /* locktab.c - ranges of held locks by FID; see locktab.h. It decides nothing: conflicts are the
  * business of the MDS, this only remembers what was granted. */
 #include "client/core/locktab.h"
+#include "common/proto/proto.h"
 #include <fcntl.h>
 #include <stdlib.h>
 
@@ -16,6 +17,7 @@ void locktab_init(struct locktab *t)
 {
 	for (int i = 0; i < LOCKTAB_HASH; i++)
 		LIST_INIT(&t->head[i]);
+	LIST_INIT(&t->changes);
 	t->n = 0;
 }
 
@@ -106,6 +108,63 @@ int locktab_set(struct locktab *t, const struct held_lock *want)
 	LIST_INSERT_HEAD(&t->head[h], fresh, link);
 	t->n++;
 	return 0;
+}
+
+void locktab_change_begin(struct locktab *t, struct lock_change *c)
+{
+	LIST_INSERT_HEAD(&t->changes, c, link);
+}
+
+void locktab_change_end(struct lock_change *c)
+{
+	LIST_REMOVE(c, link);
+}
+
+/* What is surely left of l, as a type. A flock that is converted is given back first. */
+static uint8_t left_of(const struct held_lock *l, const struct lock_change *c)
+{
+	uint8_t type = c->want.type;
+
+	if (type == F_UNLCK || (l->space == LOCK_FLOCK && type != l->type))
+		return F_UNLCK;
+	return type == F_RDLCK && !c->wait ? F_RDLCK : l->type;
+}
+
+/* Makes l in out weaker by all requests that leave so much of it. */
+static int weaken(const struct locktab *t, const struct held_lock *l, uint8_t left,
+		  struct locktab *out)
+{
+	const struct lock_change *c;
+	int rc = 0;
+
+	LIST_FOREACH(c, &t->changes, link) {
+		struct held_lock part = *l;
+
+		part.start = max_u64(l->start, c->want.start);
+		part.end = min_u64(l->end, c->want.end);
+		part.type = left;
+		if (rc == 0 && same_owner(l, &c->want) && part.start <= part.end &&
+		    left != l->type && left_of(l, c) == left)
+			rc = locktab_set(out, &part);
+	}
+	return rc;
+}
+
+int locktab_claims(const struct locktab *t, uint32_t lane, struct locktab *out)
+{
+	const struct held_lock *l;
+	int rc = 0;
+
+	for (l = locktab_next(t, NULL); l && rc == 0; l = locktab_next(t, l)) {
+		if (l->lane != lane)
+			continue;
+		rc = locktab_set(out, l);
+		if (rc == 0)
+			rc = weaken(t, l, F_RDLCK, out);
+		if (rc == 0)
+			rc = weaken(t, l, F_UNLCK, out);
+	}
+	return rc;
 }
 
 bool locktab_has(const struct locktab *t, const struct fid *fid, uint8_t space, uint64_t owner)

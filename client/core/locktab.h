@@ -25,15 +25,30 @@ struct held_lock {
 	LIST_ENTRY(held_lock) link;
 };
 
+/* A request that is on its way. */
+struct lock_change {
+	struct held_lock want;
+	bool wait; /* perhaps for others: what the owner has he keeps meanwhile */
+	LIST_ENTRY(lock_change) link;
+};
+
 struct locktab {
 	LIST_HEAD(, held_lock) head[LOCKTAB_HASH];
 	uint32_t n;
+	LIST_HEAD(, lock_change) changes;
 };
 
 void locktab_init(struct locktab *t);
 void locktab_fini(struct locktab *t);
 /* The MDS granted l: type F_UNLCK removes. -ENOMEM leaves the table as it was. */
 must_check int locktab_set(struct locktab *t, const struct held_lock *l);
+/* Around the request that asks for c->want; c stays where it is. */
+void locktab_change_begin(struct locktab *t, struct lock_change *c);
+void locktab_change_end(struct lock_change *c);
+/* What to take again after a restart of the MDS of what this lane took: not what a request that is
+ * on its way gives back. The last life may have executed it, and given the lock to somebody else.
+ * out is empty; -ENOMEM: it has not all. */
+must_check int locktab_claims(const struct locktab *t, uint32_t lane, struct locktab *out);
 bool locktab_has(const struct locktab *t, const struct fid *fid, uint8_t space, uint64_t owner);
 /* An owner with a lock of this file that was taken through this handle. */
 bool locktab_find_handle(const struct locktab *t, const struct fid *fid, uint64_t handle,

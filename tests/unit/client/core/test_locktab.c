@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "client/core/locktab.h"
+#include "common/proto/proto.h"
 #include <fcntl.h>
 
 static const struct fid file_a = {FID_SEQ_NORMAL + 1, 1, 0};
@@ -133,6 +134,80 @@ static void random_calls_agree_with_a_table_of_bytes(void **state)
 	locktab_fini(&t);
 }
 
+static void begin(struct locktab *t, struct lock_change *c, uint8_t type, uint64_t start,
+		  uint64_t end, bool wait)
+{
+	*c = (struct lock_change){.wait = wait};
+	c->want = (struct held_lock){.fid = file_a, .type = type, .owner = 7, .start = start,
+				     .end = end};
+	locktab_change_begin(t, c);
+}
+
+/* What lane 0 claims of the bytes 0 to 9: u, r or w each. */
+static void claims(const struct locktab *t, const char *want)
+{
+	struct locktab out;
+
+	locktab_init(&out);
+	assert_int_equal(locktab_claims(t, 1, &out), 0);
+	assert_int_equal(out.n, 0); /* another lane's business */
+	assert_int_equal(locktab_claims(t, 0, &out), 0);
+	for (uint64_t i = 0; i < 10; i++) {
+		int type = type_at(&out, i);
+
+		assert_int_equal(type == F_WRLCK ? 'w' : type == F_RDLCK ? 'r' : 'u', want[i]);
+	}
+	locktab_fini(&out);
+}
+
+static void what_is_being_given_back_is_not_claimed(void **state)
+{
+	struct lock_change a, b, c;
+	struct locktab t;
+
+	(void)state;
+	locktab_init(&t);
+	set(&t, F_WRLCK, 0, 9);
+	claims(&t, "wwwwwwwwww");
+	begin(&t, &a, F_UNLCK, 2, 3, false);
+	claims(&t, "wwuuwwwwww");
+	begin(&t, &b, F_RDLCK, 3, 5, false);
+	claims(&t, "wwuurrwwww");
+	begin(&t, &c, F_RDLCK, 8, 20, true); /* waits for others: it has what it had */
+	claims(&t, "wwuurrwwww");
+	locktab_change_end(&a);
+	locktab_change_end(&c);
+	begin(&t, &a, F_WRLCK, 0, 5, false);
+	claims(&t, "wwwrrrwwww");
+	locktab_change_end(&b);
+	locktab_change_end(&a);
+	claims(&t, "wwwwwwwwww");
+	locktab_fini(&t);
+}
+
+static void a_flock_that_is_being_converted_is_not_claimed(void **state)
+{
+	struct held_lock l = {.fid = file_a, .space = LOCK_FLOCK, .type = F_RDLCK, .owner = 7,
+			      .end = UINT64_MAX};
+	struct locktab t, out;
+	struct lock_change c;
+
+	(void)state;
+	locktab_init(&t);
+	locktab_init(&out);
+	assert_int_equal(locktab_set(&t, &l), 0);
+	c = (struct lock_change){.want = l, .wait = true};
+	locktab_change_begin(&t, &c);
+	assert_int_equal(locktab_claims(&t, 0, &out), 0);
+	assert_int_equal(out.n, 1); /* nothing changes */
+	locktab_fini(&out);
+	c.want.type = F_WRLCK;
+	assert_int_equal(locktab_claims(&t, 0, &out), 0);
+	assert_int_equal(out.n, 0);
+	locktab_change_end(&c);
+	locktab_fini(&t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -142,6 +217,8 @@ int main(void)
 		cmocka_unit_test(neighbours_of_one_type_become_one),
 		cmocka_unit_test(unlocking_everything_empties_the_table),
 		cmocka_unit_test(random_calls_agree_with_a_table_of_bytes),
+		cmocka_unit_test(what_is_being_given_back_is_not_claimed),
+		cmocka_unit_test(a_flock_that_is_being_converted_is_not_claimed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
