@@ -234,8 +234,9 @@ void mdt_co_stop(struct mds *m, uint32_t timeout_ms)
 	client_wake_recalls(m);
 	lock_cancel_all(m->locks, -ESHUTDOWN); /* no answer: the clients ask the next life again */
 	rpc_service_co_stop(m->svc, timeout_ms);
+	settle_stop(m->settle);
+	ost_co_stop_all(m); /* a fence may be waiting for one that does not answer */
 	settle_co_stop(m->settle);
-	ost_co_stop_all(m);
 	/* What waited for an OST ends now, and must not find that all is gone. */
 	if (!rpc_service_co_drain(m->svc, DRAIN_MS))
 		log_err("%s: requests hang at the end", m->name);

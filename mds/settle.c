@@ -421,12 +421,17 @@ void settle_start(struct settle *s)
 	loop_timer_start(s->m->loop, &s->window, ns);
 }
 
-void settle_co_stop(struct settle *s)
+void settle_stop(struct settle *s)
 {
 	s->stopping = true;
 	loop_timer_stop(s->m->loop, &s->window);
 	loop_timer_stop(s->m->loop, &s->retry);
 	co_wake_all(&s->idle_q);
+}
+
+void settle_co_stop(struct settle *s)
+{
+	settle_stop(s);
 	while (s->workers)
 		(void)!co_wait(&s->done_q, 0);
 }

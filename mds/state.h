@@ -225,6 +225,8 @@ void settle_add(struct settle *s, const struct fid *fid);
 void settle_start(struct settle *s);
 /* A client has told what it holds: the window ends early when all that were known have. */
 void settle_client_back(struct settle *s);
+/* Begins nothing more; what is under way ends when its OSTs answer, or are stopped. */
+void settle_stop(struct settle *s);
 void settle_co_stop(struct settle *s);
 /* Files that are queued or worked on. */
 uint32_t settle_pending(const struct settle *s);

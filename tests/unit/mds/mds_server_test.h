@@ -51,6 +51,7 @@ struct st {
 	int (*ost_getattr_hook)(struct st *s); /* runs inside an oss_getattr */
 	void (*ost_punch_hook)(struct st *s);  /* inside an oss_punch, before anything is cut */
 	bool no_osts;				/* the MDS begins without configuration */
+	bool hold_fences;			/* the OST does not answer them */
 };
 
 /* ---- the OST ---- */
@@ -113,6 +114,8 @@ static int st_oss_fence(struct rpc_op *op, const void *req, void *rep)
 	struct st_object *o = st_object(s, &q->fid, q->stripe);
 
 	s->fences++;
+	while (s->hold_fences)
+		co_sleep(NSEC_PER_MSEC);
 	assert_true(q->trunc_gen > o->trunc_gen);
 	o->trunc_gen = q->trunc_gen;
 	o->exists = true;

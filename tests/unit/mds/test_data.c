@@ -358,6 +358,42 @@ static void what_a_dead_client_had_is_fenced_once(void **state)
 	st_run(body_dead);
 }
 
+static void let_go(void *arg)
+{
+	struct st *s = arg;
+
+	for (int i = 0; i < 5000 && s->hold_fences; i++)
+		co_sleep(NSEC_PER_MSEC);
+	s->hold_fences = false;
+}
+
+/* The end of the MDS does not wait for an OST that does not answer. */
+static void body_fence_at_end(struct st *s)
+{
+	struct st_open a;
+
+	join_both(s);
+	a = st_create(s, 0, "f", OPEN_WRITE);
+	st_write(s, a.fid, 0, 10);
+	assert_int_equal(data(s, 0, a.fid, EX), EX);
+	s->hold_fences = true;
+	st_evict(s, 0);
+	st_until(s, s->fences == 1);
+	assert_int_equal(fiber_spawn(s->loop, let_go, s), 0);
+	st_stop_mds(s);
+	assert_true(s->hold_fences);
+	s->hold_fences = false;
+	st_start_mds(s);
+	st_until(s, st_sure(s, a.fid)); /* the next life does it */
+	assert_int_equal(st_getattr(s, a.fid).size, 10);
+}
+
+static void an_end_does_not_wait_for_a_fence(void **state)
+{
+	(void)state;
+	st_run(body_fence_at_end);
+}
+
 static void body_silent(struct st *s)
 {
 	struct st_open a, b;
@@ -567,6 +603,7 @@ int main(void)
 		cmocka_unit_test(a_reader_that_writes_takes_the_file_from_other_readers),
 		cmocka_unit_test(a_lease_outlives_the_close_and_is_recalled_for_the_next_one),
 		cmocka_unit_test(what_a_dead_client_had_is_fenced_once),
+		cmocka_unit_test(an_end_does_not_wait_for_a_fence),
 		cmocka_unit_test(what_a_silent_client_had_is_fenced_once),
 		cmocka_unit_test(who_says_goodbye_is_not_fenced),
 		cmocka_unit_test(a_truncation_takes_back_what_is_kept_and_lets_nobody_in),
