@@ -10,19 +10,21 @@
 #include "mds/state.h"
 #include <stdlib.h>
 
-/* A row of slot 0, which no request uses: the next life of the server knows that this client may
- * have files open. *known: it has been here in an earlier life. */
+/* A row of slot 0, which no request uses, with the client's name: the next life of the server knows
+ * that this client may have files open. *known: it has been here in an earlier life. */
 static int remember(struct client *c, bool *known)
 {
-	const struct slot_rec none = {0};
-	struct slot_rec old;
+	char name[sizeof(c->session->name) + sizeof(c->session->peer) + 4];
+	struct slot_rec row = {0}, old;
 	struct txn *t;
 	int rc = store_write(c->mds->store, &t);
 
 	if (rc == 0)
 		rc = slot_get(t, c->uuid, 0, 0, &old);
 	*known = rc == 0;
-	return rc && rc != -ENOENT ? rc : slot_put(t, c->uuid, 0, &none);
+	snprintf(name, sizeof(name), "%s (%s)", c->session->name, c->session->peer);
+	row.body = SPAN_STR(name);
+	return rc && rc != -ENOENT ? rc : slot_put(t, c->uuid, 0, &row);
 }
 
 void client_lane_back(struct client *c, uint32_t lane, uint32_t lanes)
@@ -31,10 +33,8 @@ void client_lane_back(struct client *c, uint32_t lane, uint32_t lanes)
 	if (lanes)
 		c->lanes = lanes;
 	c->back |= c->lanes && (uint32_t)__builtin_popcountll(c->back_lanes) >= c->lanes;
-	if (!c->back)
-		return;
-	co_wake_all(&c->mds->grace_q); /* its own requests */
-	settle_client_back(c->mds->settle);
+	if (c->back)
+		recovery_client_news(c->mds);
 }
 
 /* A lane that has never talked to this server holds nothing of its last life. */
@@ -72,6 +72,7 @@ int client_session_open(void *arg, struct rpc_session *s, const struct any_conne
 		return rc;
 	}
 	s->priv = c;
+	c->known = known;
 	c->back = !known;
 	lane_connects(c, q);
 	return 0;
@@ -208,8 +209,10 @@ void client_session_close(void *arg, struct rpc_session *s, bool evicted)
 	co_wake_all(&m->grace_q);
 	lease_holder_drop(m->leases, &c->leases, evicted); /* before files are settled */
 	close_opens(c);
-	if (!m->stopping)
+	if (!m->stopping) {
 		forget_slots(c);
+		recovery_client_news(m);
+	}
 	while (c->busy)
 		(void)!co_wait(&c->idle_q, 0);
 	close_opens(c); /* what a handler made in its last moments */

@@ -152,7 +152,7 @@ int mdt_create(const struct mds_cfg *cfg, struct mds **out)
 		mdt_destroy(m);
 		return rc;
 	}
-	settle_start(m->settle);
+	recovery_start(m, lease_term_ns(m));
 	*out = m;
 	return 0;
 }
@@ -234,6 +234,7 @@ void mdt_co_stop(struct mds *m, uint32_t timeout_ms)
 	client_wake_recalls(m);
 	lock_cancel_all(m->locks, -ESHUTDOWN); /* no answer: the clients ask the next life again */
 	rpc_service_co_stop(m->svc, timeout_ms);
+	recovery_stop(m);
 	settle_stop(m->settle);
 	ost_co_stop_all(m); /* a fence may be waiting for one that does not answer */
 	settle_co_stop(m->settle);
@@ -254,6 +255,7 @@ void mdt_destroy(struct mds *m)
 	if (m->svc)
 		rpc_service_destroy(m->svc);
 	mds_params_del(m);
+	recovery_stop(m);
 	if (m->settle)
 		settle_destroy(m->settle);
 	if (m->leases)

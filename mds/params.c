@@ -104,22 +104,15 @@ static int get_exports(void *arg, struct wbuf *w)
 
 static int get_recovery(void *arg, struct wbuf *w)
 {
-	struct mds *m = arg;
-	uint64_t now = loop_now(m->loop);
+	return recovery_status(arg, w);
+}
 
-	if (m->recovery_end_ns > now)
-		return text_put(w,
-				"status: RECOVERING\ntime_remaining: %" PRIu64
-				"\nconnected_clients: %u",
-				(m->recovery_end_ns - now) / (uint64_t)NSEC_PER_SEC,
-				rpc_service_nsessions(m->svc));
-	return text_put(w,
-			"status: COMPLETE\nrecovery_start: %" PRIu64 "\nrecovery_duration: %u"
-			"\ncompleted_clients: %u/%u\nlast_transno: %" PRIu64
-			"\nVBR: DISABLED\nIR: DISABLED",
-			(uint64_t)m->started_real_ns / (uint64_t)NSEC_PER_SEC, m->session_timeout_s,
-			rpc_service_nsessions(m->svc), rpc_service_nsessions(m->svc),
-			store_last_committed(m->store));
+static int set_abort_recovery(void *arg, const char *value)
+{
+	if (strcmp(value, "1") != 0)
+		return -EINVAL;
+	recovery_abort(arg);
+	return 0;
 }
 
 static int get_open_files(void *arg, struct wbuf *w)
@@ -312,6 +305,7 @@ static const struct row mdt_rows[] = {
 	{"num_exports", get_num_exports, NULL},
 	{"exports", get_exports, NULL},
 	{"recovery_status", get_recovery, NULL},
+	{"abort_recovery", NULL, set_abort_recovery},
 	{"open_files", get_open_files, NULL},
 	{"lock_count", get_lock_count, NULL},
 	{"lease_stats", get_lease_stats, NULL},

@@ -17,7 +17,7 @@ enum {
 	DATA_PER_SESSION = 2, /* session timeouts in which data must be written back */
 };
 
-static uint64_t term_ns(const struct mds *m)
+uint64_t lease_term_ns(const struct mds *m)
 {
 	return m->session_timeout_s * (uint64_t)NSEC_PER_SEC * 2 / TERM_PER_SESSION;
 }
@@ -64,40 +64,51 @@ void op_lease_give_up(struct rpc_op *op, const struct fid *fid, uint32_t bits)
 
 /* ---- taking back ---- */
 
-/* What the last life of the server gave is known to the clients only: they give it up when they
- * come back, and it ends by the clock. */
-static uint64_t inherited_until(const struct mds *m)
+#define MAY_WRITE ((uint32_t)(LEASE_EXCLUSIVE | LEASE_CONTENDED))
+
+/* Whoever can write a file has it open for that, so its size is unsure. */
+static bool is_unsure(struct mds *m, const struct fid *fid)
 {
-	return m->recovery_end_ns ? m->started_ns + term_ns(m) : 0;
+	struct inode_rec ino;
+	struct txn *t;
+	bool in_batch;
+
+	return store_read(m->store, &t, &in_batch) || inode_get(t, fid, &ino) ||
+	       (ino.attr.flags & ATTR_SIZE_UNSURE);
 }
 
-/* What clients of the last life have not written back yet they write when they come back. After
- * the window they are taken for dead, and fenced. */
-static uint64_t data_inherited_until(const struct mds *m)
+/* What the last life of the server gave is known to the clients only. What they have cached they
+ * give up when they come back, and it ends by the clock. What they have not written yet they write
+ * when they come back; see recovery.c. */
+static uint64_t inherited_until(struct mds *m, const struct revoke *r)
 {
-	return m->recovery_end_ns;
+	uint64_t until = r->bits & ~MAY_WRITE ? m->inherited_until_ns : 0;
+
+	if ((r->bits & MAY_WRITE) && m->recovery_end_ns && !m->recovery.data_open &&
+	    is_unsure(m, &r->fid))
+		until = max_u64(until, m->recovery_end_ns);
+	return until;
 }
 
 static uint64_t conflict(struct mds *m, const struct client *c, const struct revoke *r, uint32_t n)
 {
-	uint64_t now = loop_now(m->loop), until = inherited_until(m), u;
+	uint64_t now = loop_now(m->loop), until = 0, u;
 	uint32_t i;
 
-	for (i = 0; i < n; i++)
-		if (r[i].bits & LEASE_DATA)
-			until = max_u64(until, data_inherited_until(m));
-	if (until <= now)
-		until = 0;
 	for (i = 0; i < n; i++) {
+		u = inherited_until(m, &r[i]);
+		if (u > now)
+			until = max_u64(until, u);
 		u = lease_conflict(m->leases, &c->leases, &r[i].fid, r[i].bits, now);
-		until = u > until ? u : until;
+		until = max_u64(until, u);
 	}
 	return until;
 }
 
 static bool nothing_to_revoke(const struct mds *m, const struct client *c)
 {
-	return !m->recovery_end_ns && lease_alone(m->leases, &c->leases);
+	return !m->recovery_end_ns && m->inherited_until_ns <= loop_now(m->loop) &&
+	       lease_alone(m->leases, &c->leases);
 }
 
 bool op_must_revoke(struct rpc_op *op, const struct fid *fid, uint32_t bits)
@@ -225,7 +236,7 @@ static bool may_renew(const struct mds *m, const struct lease_holder *h)
 {
 	uint64_t session = m->session_timeout_s * (uint64_t)NSEC_PER_SEC;
 
-	return !lease_overdue(h, loop_now(m->loop), term_ns(m) / 2, session * DATA_PER_SESSION);
+	return !lease_overdue(h, loop_now(m->loop), lease_term_ns(m) / 2, session * DATA_PER_SESSION);
 }
 
 static bool has_news(const struct lease_holder *h, uint64_t heard)
@@ -248,14 +259,14 @@ int mds_recalls(struct rpc_op *op, const struct mds_recalls_req *q, struct mds_r
 	co_wake_all(&c->recall_q); /* an older one of these is of a connection that is lost */
 	if (lease_returned(m->leases, h, q->returned))
 		co_wake_all(&m->lease_q);
-	p->term_ms = (uint32_t)(term_ns(m) / NSEC_PER_MSEC);
+	p->term_ms = (uint32_t)(lease_term_ns(m) / NSEC_PER_MSEC);
 	p->renewed = may_renew(m, h);
 	if (p->renewed)
-		lease_renew(h, now + term_ns(m));
+		lease_renew(h, now + lease_term_ns(m));
 	lease_press(m->leases, h, now); /* the limit may be another one, and it may not ask */
 	client_enter(c);
 	while (wait && rc == 0 && !has_news(h, q->heard) && !c->dead && mine == c->recalls_asked)
-		rc = co_wait(&c->recall_q, now + term_ns(m) / 3);
+		rc = co_wait(&c->recall_q, now + lease_term_ns(m) / 3);
 	if (client_leave(c))
 		return -ESTALE;
 	if (rc && rc != -ETIMEDOUT)

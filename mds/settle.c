@@ -3,14 +3,12 @@
  *
  * A file in the queue is looked at by one of a few fibers: if it has no name it is destroyed, if
  * its size is unsure its objects are measured and the size stored, provided that no writer came
- * meanwhile. What fails (an OST is away) is tried again later. After a start, the recovery window
- * gives clients time to say what they have open; then everything in the tables orphan and unsure
- * is queued, and reply slots of clients that did not come back are dropped.
+ * meanwhile. What fails (an OST is away) is tried again later. When the recovery of a new life is
+ * over (recovery.c), everything in the tables orphan and unsure is queued.
  */
 #include "common/layout.h"
 #include "mds/attr.h"
 #include "mds/orphan.h"
-#include "mds/slot.h"
 #include "mds/state.h"
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -34,15 +32,13 @@ struct settle {
 	struct co_waitq idle_q, done_q;
 	uint32_t nqueued, workers, sleeping;
 	bool stopping;
-	struct loop_timer window, retry;
+	struct loop_timer retry;
 };
 
 static void retry_fire(void *arg)
 {
 	co_wake_all(&((struct settle *)arg)->idle_q);
 }
-
-static void window_over(void *arg);
 
 int settle_create(struct mds *m, struct settle **out)
 {
@@ -54,7 +50,6 @@ int settle_create(struct mds *m, struct settle **out)
 	STAILQ_INIT(&s->queue);
 	co_waitq_init(&s->idle_q);
 	co_waitq_init(&s->done_q);
-	s->window = (struct loop_timer){.fn = window_over, .arg = s};
 	s->retry = (struct loop_timer){.fn = retry_fire, .arg = s};
 	*out = s;
 	return 0;
@@ -65,7 +60,6 @@ void settle_destroy(struct settle *s)
 	struct item *it;
 
 	assert(s->workers == 0);
-	loop_timer_stop(s->m->loop, &s->window);
 	loop_timer_stop(s->m->loop, &s->retry);
 	while ((it = STAILQ_FIRST(&s->queue))) {
 		STAILQ_REMOVE_HEAD(&s->queue, link);
@@ -293,138 +287,16 @@ static int queue_table(struct settle *s,
 	return n < 0 ? n : 0;
 }
 
-/* The client of an earlier life, if it has a session in this one. */
-static struct client *client_here(struct mds *m, const uint8_t uuid[UUID_LEN])
+int settle_last_life(struct settle *s)
 {
-	struct rpc_session *ses = NULL;
+	int rc = queue_table(s, orphan_list);
 
-	while ((ses = rpc_service_session_next(m->svc, ses)))
-		if (!ses->ending && memcmp(ses->uuid, uuid, UUID_LEN) == 0)
-			return ses->priv;
-	return NULL;
-}
-
-static int drop_slots(struct mds *m)
-{
-	uint8_t uuid[UUID_LEN] = {0}, next[UUID_LEN];
-	struct txn *t;
-	int rc;
-
-	do {
-		rc = store_write(m->store, &t);
-		if (rc == 0)
-			rc = slot_next_client(t, uuid, next);
-		if (rc)
-			break;
-		memcpy(uuid, next, UUID_LEN);
-		if (!client_here(m, uuid))
-			rc = slot_del_client(t, uuid);
-	} while (rc == 0);
-	return rc == -ENOENT ? 0 : rc;
-}
-
-static bool all_back(struct mds *m);
-
-/* Whoever is not back yet may have been writing any of the files of unsure size. */
-static int note_dead(struct mds *m)
-{
-	struct fid from = {0}, found[SCAN];
-	struct txn *t;
-	bool in_batch;
-	int i, n;
-
-	do {
-		n = store_read(m->store, &t, &in_batch);
-		if (n == 0)
-			n = unsure_list(t, &from, found, SCAN);
-		for (i = 0; i < n; i++)
-			lease_note_dead(m->leases, &found[i], loop_now(m->loop));
-		if (n > 0)
-			from = found[n - 1];
-	} while (n == SCAN);
-	return n < 0 ? n : 0;
-}
-
-static void window_fiber(void *arg)
-{
-	struct settle *s = arg;
-	int rc = all_back(s->m) ? 0 : note_dead(s->m);
-
-	if (rc)
-		log_err("%s: writes of clients that are not back cannot be fenced: %s", s->m->name,
-			err_str(rc));
-	s->m->recovery_end_ns = 0;
-	co_wake_all(&s->m->grace_q);
-	co_wake_all(&s->m->lease_q);
-	rc = queue_table(s, orphan_list);
-	if (rc == 0)
-		rc = queue_table(s, unsure_list);
-	if (rc == 0)
-		rc = drop_slots(s->m);
-	if (rc)
-		log_err("%s: not all of the last life could be settled: %s", s->m->name,
-			err_str(rc));
-}
-
-static void window_over(void *arg)
-{
-	struct settle *s = arg;
-
-	if (fiber_spawn(s->m->loop, window_fiber, s))
-		loop_timer_start(s->m->loop, &s->window, NSEC_PER_SEC);
-}
-
-/* Whether an earlier life had clients that did not say goodbye. */
-static bool clients_known(struct mds *m)
-{
-	uint8_t none[UUID_LEN] = {0}, first[UUID_LEN];
-	struct txn *t;
-	bool in_batch;
-
-	return store_read(m->store, &t, &in_batch) ||
-	       slot_next_client(t, none, first) != -ENOENT;
-}
-
-static bool all_back(struct mds *m)
-{
-	uint8_t uuid[UUID_LEN] = {0}, next[UUID_LEN];
-	struct txn *t;
-	bool in_batch;
-	int rc = store_read(m->store, &t, &in_batch);
-
-	while (rc == 0) {
-		const struct client *c;
-
-		rc = slot_next_client(t, uuid, next);
-		c = rc == 0 ? client_here(m, next) : NULL;
-		if (rc == 0 && !(c && c->back))
-			return false;
-		memcpy(uuid, next, UUID_LEN);
-	}
-	return rc == -ENOENT;
-}
-
-void settle_client_back(struct settle *s)
-{
-	if (s->m->recovery_end_ns && all_back(s->m))
-		loop_timer_start(s->m->loop, &s->window, 1);
-}
-
-void settle_start(struct settle *s)
-{
-	uint64_t ns = s->m->session_timeout_s * (uint64_t)NSEC_PER_SEC;
-
-	if (!clients_known(s->m))
-		ns = 1;
-
-	s->m->recovery_end_ns = loop_now(s->m->loop) + ns;
-	loop_timer_start(s->m->loop, &s->window, ns);
+	return rc ? rc : queue_table(s, unsure_list);
 }
 
 void settle_stop(struct settle *s)
 {
 	s->stopping = true;
-	loop_timer_stop(s->m->loop, &s->window);
 	loop_timer_stop(s->m->loop, &s->retry);
 	co_wake_all(&s->idle_q);
 }

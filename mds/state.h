@@ -41,6 +41,7 @@ struct client {
 	struct open_list opens;
 	uint32_t nopens;
 	bool dead;	       /* its session is over; only running handlers still see it */
+	bool known; /* was here in the last life of the server */
 	bool back; /* has told what it held in the last life of the server, or held nothing */
 	uint64_t back_lanes;   /* that have said so, or had nothing to say */
 	uint32_t lanes;	       /* how many it has; 0: not told yet */
@@ -49,6 +50,20 @@ struct client {
 	struct lease_holder leases;
 	uint64_t recalls_asked; /* counts mds_recalls: only the newest one waits */
 	struct co_waitq recall_q;
+};
+
+/* Clients of the last life: all, those that are here, those that have told what they held. */
+struct recovery_count {
+	uint32_t known, here, back;
+};
+
+/* See recovery.c. */
+struct recovery {
+	struct loop_timer window, data;
+	bool data_open; /* who is not back counts as dead: leases on data are given */
+	bool aborted;
+	struct recovery_count at_end;
+	uint64_t took_ns;
 };
 
 struct mds {
@@ -81,6 +96,8 @@ struct mds {
 	uint64_t started_ns; /* loop time */
 	int64_t stats_since_ns;
 	uint64_t recovery_end_ns; /* loop time; 0: over */
+	uint64_t inherited_until_ns; /* until then clients of the last life may have leases */
+	struct recovery recovery;
 	struct co_waitq grace_q;  /* the recovery window is over, a client is back or dead */
 	uint32_t session_timeout_s;
 	uint32_t map_mb; /* of the store's map, to start with */
@@ -152,6 +169,7 @@ void client_lane_back(struct client *c, uint32_t lane, uint32_t lanes);
 void client_free_all(struct mds *m);
 
 /* ---- revoke.c: leases ---- */
+uint64_t lease_term_ns(const struct mds *m);
 #define REVOKE_MAX 4
 struct revoke {
 	struct fid fid;
@@ -221,15 +239,24 @@ must_check int settle_create(struct mds *m, struct settle **out);
 void settle_destroy(struct settle *s);
 /* Looks at the file soon: measures it if its size is unsure, removes it if it has no name. */
 void settle_add(struct settle *s, const struct fid *fid);
-/* Starts the recovery window: after it, what earlier lives left is settled. */
-void settle_start(struct settle *s);
-/* A client has told what it holds: the window ends early when all that were known have. */
-void settle_client_back(struct settle *s);
+/* Queues what earlier lives left. */
+must_check int settle_last_life(struct settle *s);
 /* Begins nothing more; what is under way ends when its OSTs answer, or are stopped. */
 void settle_stop(struct settle *s);
 void settle_co_stop(struct settle *s);
 /* Files that are queued or worked on. */
 uint32_t settle_pending(const struct settle *s);
+
+/* ---- recovery.c: clients of the last life ---- */
+/* term_ns: of leases. */
+void recovery_start(struct mds *m, uint64_t term_ns);
+void recovery_stop(struct mds *m);
+/* A client has told all that it held, or has gone. */
+void recovery_client_news(struct mds *m);
+/* Ends it now; who is not back is evicted. */
+void recovery_abort(struct mds *m);
+/* As Lustre's recovery_status. */
+int recovery_status(struct mds *m, struct wbuf *w);
 
 /* ---- ost.c: the OSTs of the file system ---- */
 void ost_update(struct mds *m, const struct mgs_config *c);

@@ -5,7 +5,8 @@
  * serial (one player, everything exact), crowd (several players side by side and the shared files),
  * shared (only those), each also with "+faults" (connections break at random) or "+restarts"
  * (servers end, die and come back); death (a client disappears). "mixed" takes one of these by the
- * seed. "data", alike, or "+cut" (a client is cut off): the histories of files are checked. "maps":
+ * seed. "data", alike, or "+cut" (a client is cut off; with
+ * "+restarts", the MDS restarts meanwhile): the histories of files are checked. "maps":
  * the same with a kernel's page cache above each client.
  * A failure prints the last operations and how to repeat the run.
  */
@@ -67,6 +68,7 @@ static const struct mode data_modes[] = {
 	{.name = "maps+restarts", .data = true, .maps = true, .restarts = true},
 	{.name = "maps+cut", .data = true, .maps = true, .cut = true},
 	{.name = "maps+faults", .data = true, .maps = true, .faults = true},
+	{.name = "data+cut+restarts", .data = true, .cut = true, .restarts = true},
 	{.name = "strict", .data = true, .strict = true},
 	{.name = "strict+faults", .data = true, .strict = true, .faults = true},
 	{.name = "strict+restarts", .data = true, .strict = true, .restarts = true},
@@ -163,6 +165,20 @@ static bool others_done(void *arg)
 	return sim_failed() || data_others_done(r->data);
 }
 
+/* While one client cannot come back. */
+static int restart_mds(struct run *r)
+{
+	bool kill = sim_below(SIM_FAULT, 2);
+	int rc = sim_run_until(others_done, r, 1 + sim_below(SIM_FAULT, 200 * NSEC_PER_MSEC));
+
+	if (rc != -ETIMEDOUT)
+		return rc;
+	trace("the MDS %s", kill ? "dies" : "ends");
+	rc = cluster_restart(r->cl, SERVER_MDS, kill);
+	trace("the MDS is back: %d", rc);
+	return rc;
+}
+
 /* One client is cut off, long enough that it is given up, while the others work. */
 static int run_with_cut(struct run *r)
 {
@@ -173,7 +189,9 @@ static int run_with_cut(struct run *r)
 		return rc;
 	data_cut(r->data, true);
 	sim_net_down(node, true);
-	rc = sim_run_until(others_done, r, RUN_MAX_NS);
+	rc = r->mode->restarts ? restart_mds(r) : 0;
+	if (!rc)
+		rc = sim_run_until(others_done, r, RUN_MAX_NS);
 	if (!rc && sim_below(SIM_FAULT, 4))
 		sim_run_for(CUT_NS);
 	sim_net_down(node, false);
@@ -417,7 +435,7 @@ static const char usage[] =
 	"  -s STEPS  operations of the players together (600)\n"
 	"  -m MODE   serial, crowd, shared, each also +faults or +restarts; death; mixed (mixed);\n"
 	"            data: data+calm, data+restarts, data+cut\n"
-	"            data+faults; strict, strict+faults, strict+restarts;\n"
+	"            data+faults, data+cut+restarts; strict, strict+faults, strict+restarts;\n"
 	"            maps: maps+calm, maps+restarts, maps+cut, maps+faults: as data, with\n"
 	"            page caches and mappings above the clients\n"
 	"  -l FILE   run the seeds listed in FILE instead\n"
