@@ -86,10 +86,10 @@ int data_co_make_way(struct rpc_op *op, const struct fid *fid, uint32_t want, bo
 		*bits = decide(m, c, fid, want, exact);
 		r.bits = conflicting(*bits);
 		rc = op_co_revoke(op, &r, 1);
-		if (rc == 0 && !needs_fence(op, fid))
+		if (rc == 0 && !needs_fence(op, fid) && !size_is_cut(m, fid))
 			return 0;
 		if (rc == 0)
-			rc = fence(op, fid);
+			rc = size_is_cut(m, fid) ? size_co_wait_cut(op, fid) : fence(op, fid);
 		if (rc < 0)
 			return rc;
 	}
@@ -102,6 +102,8 @@ int op_co_settle_data(struct rpc_op *op, const struct fid *fid)
 	do {
 		if (rc == 0 && needs_fence(op, fid))
 			rc = fence(op, fid);
+		if (rc >= 0 && size_is_cut(op_mds(op), fid))
+			rc = size_co_wait_cut(op, fid);
 		if (rc >= 0)
 			rc = op_co_revoke(op, &(struct revoke){*fid, LEASE_EXCLUSIVE}, 1);
 	} while (rc > 0);

@@ -25,6 +25,7 @@ struct node {
 	uint32_t contended_times;
 	struct open_list opens;
 	struct co_mutex mutex; /* held while the size is set at the objects */
+	bool cutting;	       /* they are being cut, under the mutex */
 	LIST_ENTRY(node) hash;
 };
 

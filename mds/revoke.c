@@ -234,9 +234,9 @@ static int put_recalls(struct rpc_op *op, const struct lease_holder *h, uint64_t
 /* One that does not answer recalls gets no new term. */
 static bool may_renew(const struct mds *m, const struct lease_holder *h)
 {
-	uint64_t session = m->session_timeout_s * (uint64_t)NSEC_PER_SEC;
+	uint64_t data = m->session_timeout_s * (uint64_t)NSEC_PER_SEC * DATA_PER_SESSION;
 
-	return !lease_overdue(h, loop_now(m->loop), lease_term_ns(m) / 2, session * DATA_PER_SESSION);
+	return !lease_overdue(h, loop_now(m->loop), lease_term_ns(m) / 2, data);
 }
 
 static bool has_news(const struct lease_holder *h, uint64_t heard)

@@ -280,7 +280,9 @@ static int run(struct trunc *tr, struct attr *attr)
 	if (rc)
 		return rc;
 	lease_barrier_add(m->leases, &b);
+	tr->node->cutting = true;
 	rc = cut(tr, attr);
+	tr->node->cutting = false;
 	lease_barrier_del(&b);
 	return rc;
 }
@@ -314,6 +316,30 @@ static int set_locked(struct trunc *tr, struct attr *attr)
 	rc = run(tr, attr);
 	co_mutex_unlock(&tr->node->mutex);
 	return rc;
+}
+
+bool size_is_cut(struct mds *m, const struct fid *fid)
+{
+	const struct node *n = node_find(m->opens, fid);
+
+	return n && n->cutting;
+}
+
+int size_co_wait_cut(struct rpc_op *op, const struct fid *fid)
+{
+	struct mds *m = op_mds(op);
+	struct client *c = op_client(op);
+	struct node *n = node_ref(m->opens, fid);
+
+	if (!n)
+		return -ENOMEM;
+	client_enter(c);
+	while (n->cutting) {
+		co_mutex_lock(&n->mutex);
+		co_mutex_unlock(&n->mutex);
+	}
+	node_unref(m->opens, n);
+	return client_leave(c);
 }
 
 int size_co_set(struct rpc_op *op, const struct fid *fid, uint64_t size,

@@ -228,6 +228,10 @@ must_check int size_co_set(struct rpc_op *op, const struct fid *fid, uint64_t si
 /* If others than c (may be NULL) may be writing without a lease, the objects refuse that from now
  * on. The node's mutex is not held. Suspends. */
 must_check int size_co_fence(struct mds *m, const struct client *c, const struct fid *fid);
+/* A truncation cuts the objects of the file. Who is told its number meanwhile could write by it to
+ * some objects before and to others after they are cut. */
+bool size_is_cut(struct mds *m, const struct fid *fid);
+must_check int size_co_wait_cut(struct rpc_op *op, const struct fid *fid);
 /* Gives a file its objects if it has none yet. ino is read again. -ENODEV, -ENOSPC. */
 must_check int size_make_objects(struct mds *m, struct txn *t, const struct fid *fid,
 				 struct inode_rec *ino, bool append);

@@ -46,8 +46,10 @@ int mds_getattr(struct rpc_op *op, const struct mds_getattr_req *q, struct mds_g
 
 	if (rc == 0)
 		rc = ns_get(t, &q->fid, &ino);
-	if (rc == 0 && (ino.attr.flags & ATTR_SIZE_UNSURE) && !q->under_lease) {
-		rc = op_co_settle_data(op, &q->fid);
+	if (rc == 0 && (ino.attr.flags & ATTR_SIZE_UNSURE) &&
+	    (!q->under_lease || size_is_cut(m, &q->fid))) {
+		rc = q->under_lease ? size_co_wait_cut(op, &q->fid)
+				    : op_co_settle_data(op, &q->fid);
 		if (rc == 0)
 			rc = op_read(op, &t);
 		if (rc == 0)

@@ -440,15 +440,36 @@ static void who_says_goodbye_is_not_fenced(void **state)
 }
 
 static struct fid cut_fid;
-static uint32_t cut_seen;
+static struct pending cut_asks[2];
+static struct mds_getattr_rep cut_attr;
+static bool cut_seen, cut_told;
 
-/* While the objects are cut nobody may keep what is behind the new end. */
+static void ask_number(void *arg)
+{
+	struct st *s = arg;
+	struct mds_getattr_req q = {.fid = cut_fid, .under_lease = 1};
+	RPC_CALL(call);
+
+	assert_int_equal(mds_co_getattr(s->client[0].imp, &call, &q, &cut_attr), 0);
+	cut_told = true;
+}
+
+/* While the objects are cut nobody may keep what is behind the new end, and nobody hears of the
+ * number by which he could write. */
 static void ask_meanwhile(struct st *s)
 {
+	static const uint32_t want[] = {SH, EX};
+
 	s->ost_punch_hook = NULL;
-	assert_int_equal(data(s, 0, cut_fid, SH), 0);
-	assert_int_equal(data(s, 0, cut_fid, EX), 0);
-	cut_seen++;
+	for (int i = 0; i < 2; i++) {
+		cut_asks[i] = (struct pending){.s = s, .c = 0,
+					       .q = {.fid = cut_fid, .want = want[i]}};
+		begin(&cut_asks[i]);
+	}
+	assert_int_equal(fiber_spawn(s->loop, ask_number, s), 0);
+	co_sleep(20 * NSEC_PER_MSEC);
+	assert_false(cut_asks[0].done || cut_asks[1].done || cut_told);
+	cut_seen = true;
 }
 
 static void body_truncate(struct st *s)
@@ -460,7 +481,7 @@ static void body_truncate(struct st *s)
 	join_both(s);
 	a = create_writer(s, 0, "f");
 	p.q.fid = cut_fid = a.fid;
-	cut_seen = 0;
+	cut_seen = cut_told = false;
 	st_write(s, a.fid, 0, 100);
 	assert_int_equal(data(s, 0, a.fid, EX), EX);
 	begin(&p);
@@ -470,7 +491,13 @@ static void body_truncate(struct st *s)
 	s->ost_punch_hook = ask_meanwhile;
 	give_back(s, 0, r);
 	end(&p);
-	assert_int_equal(cut_seen, 1);
+	assert_true(cut_seen);
+	end(&cut_asks[0]);
+	end(&cut_asks[1]);
+	st_until(s, cut_told);
+	assert_int_equal(cut_attr.attr.trunc_gen, a.attr.trunc_gen + 1);
+	give_back(s, 0, (struct mds_recall){.fid = a.fid, .bits = LEASE_DATA});
+	keep_data_only(s, 0, a.fid);
 	assert_int_equal(s->punches, 1);
 	assert_false(s->punch_fenced); /* nobody is left who could write */
 	assert_int_equal(st_object(s, &a.fid, 0)->size, 3);
