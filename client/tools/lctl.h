@@ -11,6 +11,7 @@ int lctl_which_nid(int argc, char **argv);
 int lctl_get_param(int argc, char **argv);
 int lctl_set_param(int argc, char **argv);
 int lctl_list_param(int argc, char **argv);
+int lctl_abort_recovery(int argc, char **argv);
 
 extern const char lctl_dl_usage[];
 extern const char lctl_list_nids_usage[];
@@ -19,6 +20,7 @@ extern const char lctl_which_nid_usage[];
 extern const char lctl_get_param_usage[];
 extern const char lctl_set_param_usage[];
 extern const char lctl_list_param_usage[];
+extern const char lctl_abort_recovery_usage[];
 
 /* A process of Sheen that has parameters: the client of a mount or a server. */
 struct lctl_source {

@@ -13,12 +13,29 @@ static const struct tool_cmd cmds[] = {
 	{"get_param", lctl_get_param, "show counters and tunables", lctl_get_param_usage},
 	{"set_param", lctl_set_param, "change tunables", lctl_set_param_usage},
 	{"list_param", lctl_list_param, "names of counters and tunables", lctl_list_param_usage},
+	{"abort_recovery", lctl_abort_recovery, "wait no longer for clients that are missing",
+	 lctl_abort_recovery_usage},
 	{NULL, NULL, NULL, NULL},
 };
+
+/* Lustre's "lctl --device NAME COMMAND": for us an option of the command. */
+static void move_device(int argc, char **argv)
+{
+	char *option, *name;
+
+	if (argc < 4 || strcmp(argv[1], "--device") != 0)
+		return;
+	option = argv[1];
+	name = argv[2];
+	argv[1] = argv[3];
+	argv[2] = option;
+	argv[3] = name;
+}
 
 int main(int argc, char **argv)
 {
 	log_init("lctl", false);
 	log_set_level(LOG_LVL_ERROR); /* errors of connections are told by the commands */
+	move_device(argc, argv);
 	return tool_cmd_main("lctl", cmds, argc, argv);
 }
