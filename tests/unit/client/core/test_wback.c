@@ -169,6 +169,29 @@ static void append_body(struct fake *f)
 }
 WBACK_TEST(who_has_the_file_for_himself_appends_without_the_lock, append_body)
 
+static struct file *sized;
+
+static void flush_meanwhile(struct fake *f)
+{
+	wback_co_flush(f->ln, sized->data);
+	assert_int_equal(f->ost[0].obj.size, 500);
+}
+
+/* Kept bytes come to the object when it has been asked for its size and has not answered yet. */
+static void sizing_body(struct fake *f)
+{
+	uint64_t off = 0;
+
+	sized = fake_open_file(O_RDWR | O_APPEND);
+	put(sized, 500, 0);
+	f->after_oss_getattr = flush_meanwhile;
+	assert_int_equal(fs_co_write(f->ln, sized, bytes, 10, &off, true, false), 10);
+	assert_null(f->after_oss_getattr);
+	assert_int_equal(off, 500);
+	fs_co_release(f->ln, sized);
+}
+WBACK_TEST(bytes_that_leave_while_the_size_is_asked_for_count, sizing_body)
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -178,6 +201,7 @@ int main(void)
 		cmocka_unit_test(without_a_promise_of_space_nothing_is_kept),
 		cmocka_unit_test(every_open_file_hears_of_a_failure_once),
 		cmocka_unit_test(who_has_the_file_for_himself_appends_without_the_lock),
+		cmocka_unit_test(bytes_that_leave_while_the_size_is_asked_for_count),
 		cmocka_unit_test(who_writes_waits_when_there_is_too_much),
 	};
 
