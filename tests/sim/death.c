@@ -10,7 +10,11 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { LEN = 200000, SESSION_MAX_S = 120 };
+enum {
+	LEN = 200000,
+	TERM_MAX_S = 20, /* until its files are free */
+	SESSION_MAX_S = 120,
+};
 
 static const char *const names[] = {"orphan", "written", "dirty", "locked", "flocked"};
 enum { ORPHAN, WRITTEN, DIRTY, LOCKED, FLOCKED, NFILES };
@@ -19,7 +23,7 @@ struct death {
 	struct lane *ln;
 	struct file *f[NFILES];
 	struct fid fid[NFILES];
-	uint32_t files; /* objects' owners that are left */
+	uint64_t start;
 };
 
 static uint8_t data[LEN];
@@ -98,6 +102,9 @@ static int inherit(void *arg)
 		sim_fail("death: the size is %llu", (unsigned long long)a.size);
 	if (!take_over(d))
 		return 0;
+	if (sim_now() - d->start > TERM_MAX_S * NSEC_PER_SEC)
+		sim_fail("death: its files are free after %llu s",
+			 (unsigned long long)(sim_now() - d->start) / 1000000000);
 	for (int i = LOCKED; i < NFILES && !sim_failed(); i++) {
 		struct fs_lock lk = lock_of(i, 9);
 		struct fs_lock_wait w = {0};
@@ -161,22 +168,23 @@ static void call(struct cluster_client *c, struct death *d, cluster_fn *fn, cons
 		sim_fail("death: %s: %s", what, strerror(-rc));
 }
 
-void death_run(struct cluster *c)
+void death_run(struct cluster *c, bool restart)
 {
 	struct cluster_client *lives = cluster_client(c, 0), *dies = cluster_client(c, 1);
 	struct death d = {0};
-	uint64_t start;
 
 	call(dies, &d, prepare, "preparing");
 	call(lives, &d, unlink_one, "unlink");
 	if (sim_failed())
 		return;
 	sim_net_down(NODE_CLIENT + 1, true);
-	start = sim_now();
+	if (restart && cluster_restart(c, SERVER_MDS, sim_below(SIM_FAULT, 2)))
+		return;
+	d.start = sim_now();
 	call(lives, &d, inherit, "what the dead client held");
-	if (sim_now() - start > SESSION_MAX_S * NSEC_PER_SEC)
+	if (sim_now() - d.start > SESSION_MAX_S * NSEC_PER_SEC)
 		sim_fail("death: it took %llu s",
-			 (unsigned long long)(sim_now() - start) / 1000000000);
+			 (unsigned long long)(sim_now() - d.start) / 1000000000);
 	if (!sim_failed() && orphans_check(c, NULL))
 		return;
 	sim_net_down(NODE_CLIENT + 1, false);

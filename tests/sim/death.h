@@ -4,5 +4,6 @@
 #include "tests/sim/cluster.h"
 
 /* Client 1 dies with open, unlinked, written and locked files; client 0 must get at all of it;
- * client 1 comes back and finds that it was evicted. What is wrong goes to sim_fail(). */
-void death_run(struct cluster *c);
+ * client 1 comes back and finds that it was evicted. restart: the MDS is started again right after
+ * the death. What is wrong goes to sim_fail(). */
+void death_run(struct cluster *c, bool restart);

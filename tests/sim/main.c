@@ -4,10 +4,10 @@
  * A seed decides everything: what the tasks do, when messages arrive, which loop runs next. Modes:
  * serial (one player, everything exact), crowd (several players side by side and the shared files),
  * shared (only those), each also with "+faults" (connections break at random) or "+restarts"
- * (servers end, die and come back); death (a client disappears). "mixed" takes one of these by the
- * seed. "data", alike, or "+cut" (a client is cut off; with
- * "+restarts", the MDS restarts meanwhile): the histories of files are checked. "maps":
- * the same with a kernel's page cache above each client.
+ * (servers end, die and come back); death (a client disappears; with "+restarts" the MDS is started
+ * again without it). "mixed" takes one of the first of these by the seed. "data", alike, or "+cut"
+ * (a client is cut off; with "+restarts", the MDS restarts meanwhile): the histories of files are
+ * checked. "maps": the same with a kernel's page cache above each client.
  * A failure prints the last operations and how to repeat the run.
  */
 #include "common/log.h"
@@ -55,6 +55,7 @@ static const struct mode modes[] = {
 	{.name = "death", .death = true},
 	{.name = "shared", .shared = true},
 	{.name = "shared+restarts", .shared = true, .restarts = true},
+	{.name = "death+restarts", .death = true, .restarts = true},
 };
 
 /* The first DATA_MODES are what "data" chooses from; as many from MAPS_MODES on, "maps". "strict":
@@ -245,7 +246,7 @@ static void finish(struct run *r)
 	int rc = 0;
 
 	if (r->mode->death)
-		death_run(r->cl);
+		death_run(r->cl, r->mode->restarts);
 	if (r->shared)
 		shared_check(r->shared);
 	if (r->data && !sim_failed())
@@ -433,7 +434,8 @@ static const char usage[] =
 	"Run a whole Sheen on virtual time; the same seed is the same run.\n"
 	"  -n N      run N seeds from SEED on (1)\n"
 	"  -s STEPS  operations of the players together (600)\n"
-	"  -m MODE   serial, crowd, shared, each also +faults or +restarts; death; mixed (mixed);\n"
+	"  -m MODE   serial, crowd, shared, each also +faults or +restarts; death,\n"
+	"            death+restarts; mixed (mixed);\n"
 	"            data: data+calm, data+restarts, data+cut\n"
 	"            data+faults, data+cut+restarts; strict, strict+faults, strict+restarts;\n"
 	"            maps: maps+calm, maps+restarts, maps+cut, maps+faults: as data, with\n"
