@@ -223,8 +223,7 @@ int fs_co_unlink(struct lane *ln, const struct fid *dir, struct span name, bool 
 	rc = mds_co_unlink(ln->mdt->imp, &call, &q, &p);
 	if (rc == 0) {
 		leases_names_changed(ln->fs->leases, &p.fid, p.seq, p.nlink == 0);
-		if (!p.nlink)
-			kept_drop(ln, &p.fid);
+		kept_drop(ln, &p.fid); /* without LOOKUP nobody tells when the rest is removed */
 		if (!p.nlink)
 			data_gone(ln->fs, &p.fid);
 		change_no_name(&c, 0);
@@ -280,6 +279,7 @@ int fs_co_rename(struct lane *ln, const struct fid *from_dir, struct span from,
 	}
 	leases_names_changed(ln->fs->leases, &p.fid, p.seq, false);
 	leases_names_changed(ln->fs->leases, &p.replaced, p.seq, false);
+	kept_drop(ln, &p.fid); /* as above */
 	kept_drop(ln, &p.replaced);
 	renamed(&c, &q, &p, grant_of(&call, p.seq, 0));
 	change_end(&c, p.seq);
