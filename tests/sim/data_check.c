@@ -381,8 +381,10 @@ static void verdict(const struct data *d, struct linear_history *h, const char *
 	enum linear_verdict v = linear_check(h, &culprit);
 	char of[32] = "";
 
-	/* With faults there are may-bes, and one in a hundred runs has too many. */
-	if (v == LINEAR_GOOD || sim_failed() || (v == LINEAR_UNKNOWN && d->how.faults))
+	/* With faults there are may-bes, and one in a hundred runs has too many; what a client that
+	 * is cut off had not synced is one, too. */
+	if (v == LINEAR_GOOD || sim_failed() ||
+	    (v == LINEAR_UNKNOWN && (d->how.faults || d->how.cut)))
 		return;
 	if (block >= 0)
 		snprintf(of, sizeof(of), ", block %" PRId64, block);
