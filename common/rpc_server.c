@@ -91,6 +91,8 @@ static void op_free(struct op *o)
 	s->nops--;
 	if (!s->nops)
 		co_wake_all(&s->idle_q);
+	if (o->pub.session && o->pub.session->ending)
+		co_wake_all(&s->ended_q);
 	free(o);
 }
 
@@ -595,6 +597,7 @@ static int service_init(struct rpc_service *s)
 	LIST_INIT(&s->conns);
 	TAILQ_INIT(&s->sessions);
 	co_waitq_init(&s->idle_q);
+	co_waitq_init(&s->ended_q);
 	for (int i = 0; i < RPC_NR_MAX; i++)
 		s->stats[i].name = rpc_desc_find((uint16_t)i) ? rpc_name((uint16_t)i) : NULL;
 	rpc_common_handlers(s);

@@ -47,6 +47,7 @@ struct rpc_service {
 	LIST_HEAD(, sconn) conns;
 	TAILQ_HEAD(, rpc_session) sessions;
 	struct co_waitq idle_q; /* nops became 0 */
+	struct co_waitq ended_q; /* an op of a session that is ending is over */
 	uint32_t nops, nsessions;
 	uint32_t ping_ms; /* peers say something at least so often */
 	bool stopping;

@@ -60,12 +60,21 @@ static void session_free(struct rpc_service *s, struct rpc_session *ses)
 	free(ses);
 }
 
-/* Running ops must not meet a freed session: they are told that it is gone and are waited for. */
+static bool session_busy(const struct rpc_service *s, const struct rpc_session *ses)
+{
+	const struct op *o;
+
+	LIST_FOREACH(o, &s->ops, link)
+		if (o->pub.session == ses)
+			return true;
+	return false;
+}
+
+/* Running ops must not meet a freed session: they are told that it is gone and are waited for,
+ * which may take as long as a poll for news. */
 static void session_co_end(struct rpc_service *s, struct rpc_session *ses, bool evicted)
 {
 	struct sconn *c;
-	struct op *o;
-	bool busy;
 
 	LIST_FOREACH(c, &s->conns, link)
 		if (c->session == ses) {
@@ -75,14 +84,9 @@ static void session_co_end(struct rpc_service *s, struct rpc_session *ses, bool 
 		}
 	if (s->cfg.ops->session_co_close)
 		s->cfg.ops->session_co_close(s->cfg.arg, ses, evicted);
-	do {
-		busy = false;
-		LIST_FOREACH(o, &s->ops, link)
-			if (o->pub.session == ses)
-				busy = true;
-		if (busy)
-			co_sleep(NSEC_PER_MSEC);
-	} while (busy);
+	while (session_busy(s, ses))
+		if (co_wait(&s->ended_q, 0))
+			break; /* not without a deadline */
 	session_free(s, ses);
 }
 

@@ -269,6 +269,18 @@ static int open_store(struct mgs *m, char *why, size_t why_len)
 	return rc;
 }
 
+/* Whoever left waits for news no more. */
+static void session_co_close(void *arg, struct rpc_session *s, bool evicted)
+{
+	(void)s;
+	(void)evicted;
+	co_wake_all(&((struct mgs *)arg)->news);
+}
+
+static const struct rpc_service_ops service_ops = {
+	.session_co_close = session_co_close,
+};
+
 static int create_service(struct mgs *m)
 {
 	struct rpc_service_cfg cfg = {
@@ -276,6 +288,7 @@ static int create_service(struct mgs *m)
 		.name = "MGS",
 		.handlers = mgs_handlers,
 		.nhandlers = ARRAY_SIZE(mgs_handlers),
+		.ops = &service_ops,
 		.arg = m,
 		.params = m->cfg.params,
 		.boot_id = m->cfg.boot_id,

@@ -4,12 +4,18 @@
  * An answer with the version that the asker has carries nothing else: thousands of nodes poll. */
 #include "mgs/mgs.h"
 
-static void co_wait_for_news(struct mgs *m, uint64_t have, uint32_t wait_ms)
+static bool wanted(const struct mgs *m, const struct rpc_op *op)
+{
+	return !m->stopping && !(op->session && op->session->ending);
+}
+
+static void co_wait_for_news(struct mgs *m, const struct rpc_op *op, uint64_t have,
+			     uint32_t wait_ms)
 {
 	uint64_t deadline = loop_now(m->cfg.loop) +
 			    min_u64(wait_ms, MAX_WAIT_MS) * (uint64_t)NSEC_PER_MSEC;
 
-	while (!m->stopping && registry_version(m->reg) == have)
+	while (wanted(m, op) && registry_version(m->reg) == have)
 		if (co_wait(&m->news, deadline))
 			return;
 }
@@ -36,8 +42,8 @@ int mgs_config(struct rpc_op *op, const struct mgs_config_req *q, struct mgs_con
 	struct mgs *m = rpc_service_arg(op->svc);
 
 	if (q->wait_ms)
-		co_wait_for_news(m, q->have, q->wait_ms);
-	if (m->stopping)
+		co_wait_for_news(m, op, q->have, q->wait_ms);
+	if (!wanted(m, op))
 		return -ESHUTDOWN;
 	p->version = registry_version(m->reg);
 	return p->version == q->have ? 0 : answer(m, op, q->fsname, p);

@@ -215,6 +215,28 @@ static void stopping_does_not_wait_for_long_polls(void **state)
 	fx_run(t_stop);
 }
 
+static void t_leave(struct fixture *f)
+{
+	struct co_group g = CO_GROUP_INIT;
+	struct poller p = {.f = f};
+
+	assert_int_equal(fx_register(f, "fs", TARGET_OST, 1, 5, "127.0.0.1@tcp:990", &p.have), 0);
+	co_spawn(&g, poll_news, &p);
+	while (co_waitq_empty(&f->mgs->news))
+		co_yield();
+	rpc_import_co_destroy(f->imp, 1000);
+	f->imp = NULL;
+	assert_int_equal(co_join(&g), 0);
+	assert_true(rpc_service_co_drain(f->mgs->svc, 3000));
+	assert_true(co_waitq_empty(&f->mgs->news));
+}
+
+static void a_client_that_leaves_waits_for_news_no_more(void **state)
+{
+	(void)state;
+	fx_run(t_leave);
+}
+
 static int get(struct fixture *f, const char *pattern, char *out, size_t cap)
 {
 	struct any_get_param_req q = {.pattern = SPAN_STR(pattern)};
@@ -306,6 +328,7 @@ int main(void)
 		cmocka_unit_test(whoever_waits_hears_of_news),
 		cmocka_unit_test(a_wait_without_news_ends),
 		cmocka_unit_test(stopping_does_not_wait_for_long_polls),
+		cmocka_unit_test(a_client_that_leaves_waits_for_news_no_more),
 		cmocka_unit_test(the_mgs_shows_what_it_knows),
 		cmocka_unit_test(of_two_new_targets_with_one_index_only_one_joins),
 	};
