@@ -45,7 +45,7 @@ drift: $(B)/gen/gen_protocol $(B)/gen/gen_schema ## fail if PROTOCOL.md or SCHEM
 -include tests/sim/sim.mk
 
 # ---- everything ----
-.PHONY: check check-deps sim sim-check sim-check-short tidy mount-test fuzz soak soak-coherence bench demo demo-stop
+.PHONY: check check-deps sim sim-check sim-check-short tidy mount-test fuzz soak soak-coherence bench bench-scale demo demo-stop
 check-deps:
 	@scripts/install-deps $(TEST_PACKAGES) $(RUN_PACKAGES)
 check: check-deps ## install what the tests need and run them all (under 20 minutes on 2 cores)
@@ -73,6 +73,8 @@ $(B)/bench/%: $(OBJ)/tests/bench/%.o $(OBJ)/lib.a
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $< $(OBJ)/lib.a $(FUSE_LIBS) $(LIBS)
 bench: all check-deps $(patsubst tests/bench/%.c,$(B)/bench/%,$(wildcard tests/bench/micro_*.c)) ## what the parts cost, and lanes
 	@tests/bench/run
+bench-scale: all check-deps $(B)/bench/fill_mdt ## how cost and memory grow, some 15 minutes: make bench-scale [PARTS="osts mounts dirs requests memory"]
+	@tests/bench/scale $(PARTS)
 demo: ## install, build, start a cluster on loopback, mount it and do a real job
 	@BUILD_PACKAGES="$(BUILD_PACKAGES) $(RUN_PACKAGES)" scripts/demo
 demo-stop: ## unmount and stop what make demo started
