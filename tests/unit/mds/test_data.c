@@ -496,7 +496,7 @@ static void body_truncate(struct st *s)
 	end(&cut_asks[1]);
 	st_until(s, cut_told);
 	assert_int_equal(cut_attr.attr.trunc_gen, a.attr.trunc_gen + 1);
-	give_back(s, 0, (struct mds_recall){.fid = a.fid, .bits = LEASE_DATA});
+	give_back(s, 0, (struct mds_recall){.fid = a.fid, .bits = LEASE_DATA | LEASE_UPDATE});
 	keep_data_only(s, 0, a.fid);
 	assert_int_equal(s->punches, 1);
 	assert_false(s->punch_fenced); /* nobody is left who could write */
