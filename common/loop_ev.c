@@ -50,6 +50,7 @@ struct loop {
 	uint64_t armed_ns; /* what `timer` is set for; 0: nothing */
 	struct timer_heap timers;
 	struct work_list deferred, before_wait;
+	struct loop_work *after_wait;
 	struct signal_watch *signals;
 	uint64_t random[4];
 	atomic_bool stop;
@@ -138,6 +139,8 @@ static void on_check(struct ev_loop *ev, ev_check *w, int events)
 		timer_heap_del(&l->timers, t);
 		t->fn(t->arg);
 	}
+	if (l->after_wait)
+		l->after_wait->fn(l->after_wait->arg);
 }
 
 static void on_timer(struct ev_loop *ev, ev_timer *w, int events)
@@ -374,6 +377,11 @@ void loop_fd_destroy(struct loop_fd *w)
 		return;
 	ev_io_stop(w->l->ev, &w->w);
 	free(w);
+}
+
+void loop_after_wait(struct loop *l, struct loop_work *w)
+{
+	l->after_wait = w;
 }
 
 static void on_signal(struct ev_loop *ev, ev_signal *w, int events)

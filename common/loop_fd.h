@@ -13,5 +13,9 @@ must_check int loop_fd_create(struct loop *l, int fd, loop_fd_fn *fn, void *arg,
 void loop_fd_set(struct loop_fd *w, int events); /* 0 stops */
 void loop_fd_destroy(struct loop_fd *w); /* does not close the descriptor */
 
+/* Runs w in every pass right after the wait, whatever ended it: for completions that lie in memory
+ * and whose coming only interrupts the wait. One for each loop; NULL: no longer. */
+void loop_after_wait(struct loop *l, struct loop_work *w);
+
 /* Calls fn on the loop's thread when signal signo arrives (SIGTERM, SIGHUP, SIGINT). */
 must_check int loop_signal(struct loop *l, int signo, loop_fn *fn, void *arg);

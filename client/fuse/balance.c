@@ -33,6 +33,8 @@ void balance_more(struct face *f)
 {
 	uint32_t i;
 
+	if (atomic_load(&f->uring_on) && atomic_load(&f->reading))
+		return; /* the device brings nothing that takes time */
 	for (i = 0; i < f->nlanes; i++) {
 		unsigned long long bit = 1ULL << i;
 

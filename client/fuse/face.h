@@ -11,6 +11,7 @@
 #define FUSE_USE_VERSION 314
 #include "client/core/fs.h"
 #include "client/fuse/options.h"
+#include "client/fuse/uring.h"
 #include "common/buf.h"
 #include "common/co.h"
 #include "common/loop_fd.h"
@@ -40,6 +41,10 @@ struct face {
 	struct notifier *notifier;
 	struct known *known;
 	bool keeps_names; /* the kernel can be told to forget all names */
+	bool attached;	  /* mount(2) was called */
+	bool uring_want;  /* the kernel will be asked for io_uring */
+	uint32_t uring_queues;
+	atomic_bool uring_on; /* it agreed */
 	uint32_t nlanes;
 	struct flane *lane[64];
 	atomic_ullong reading; /* bit set: that lane reads the device, or has been asked to */
@@ -55,6 +60,8 @@ struct serve {
 	uint32_t len;
 	uint64_t asked_ns; /* loop_clock() when it was read */
 	uint8_t *data; /* fuse_in_header and what follows */
+	struct uring_ent *ent; /* it came over io_uring, and is not answered */
+	uint32_t slot;	       /* besides 1: a slot of the ring's memory that is its own */
 };
 
 struct acl_seen { /* an inode that had no ACL a moment ago */
@@ -79,7 +86,8 @@ struct flane {
 	struct buf_pool *pool; /* for replies to READ */
 	struct co_waitq mem_q, idle_q;
 	struct acl_seen acl[ACL_CACHE];
-	struct loop_work serve_work, stop_work;
+	struct loop_work serve_work, stop_work, uring_work;
+	struct uring *uring; /* NULL: there is only /dev/fuse */
 	/* how starting went, told to the main thread */
 	pthread_mutex_t lock;
 	pthread_cond_t cond;
@@ -97,15 +105,39 @@ must_check int flane_stop(struct flane *fl, uint32_t timeout_s);
 void flane_destroy(struct flane *fl);
 struct flane *flane_here(void);
 uint64_t asked_here(void); /* when the request was read */
-const struct serve *serve_here(void);
+struct serve *serve_here(void);
 /* The body of the request behind its header, if it has that many bytes; else NULL. */
 const void *serve_body(const struct serve *s, size_t len);
 static inline const struct fuse_in_header *serve_head(const struct serve *s)
 {
 	return (const struct fuse_in_header *)s->data;
 }
-/* Memory for a reply to READ; waits for it. */
+/* Memory for a reply; waits for it. */
 struct buf *flane_co_buf(struct flane *fl, uint32_t len);
+/* For a reply to READ of s: the ring's own memory, or that of *b. */
+uint8_t *flane_co_read_mem(struct flane *fl, struct serve *s, uint32_t len, struct buf **b);
+/* For requests that are not read from the device: a small one to be filled in (NULL: no memory),
+ * which is then given to one of the others. */
+struct serve *flane_serve_get(struct flane *fl);
+void flane_serve_put(struct serve *s);
+void flane_serve(struct flane *fl, struct serve *s);
+
+/* ---- transport.c ---- /dev/fuse or io_uring */
+/* Main thread, in this order: before lanes are created; how many; the parameter that tells. */
+void transport_plan(struct face *f);
+uint32_t transport_lanes(const struct face *f);
+must_check int transport_param(struct face *f);
+/* The lane's thread, before anything else. */
+void transport_lane(struct flane *fl, uint32_t nlanes);
+/* What the kernel offers; it is known what we want; it knows that. */
+void transport_init_in(struct face *f, const struct fuse_init_in *in);
+void transport_start(struct face *f);
+/* The kernel does not take an entry. */
+void transport_refused(struct face *f, int rc);
+/* Sends an answer the way its request came. As writev(2). */
+ssize_t transport_write(struct face *f, const struct iovec *iov, int n);
+/* From "0-3,6\n": one more than the last. 0: not understood. */
+uint32_t transport_cpus(const char *list);
 
 /* ---- fast.c ---- */
 /* Requests that need no server are answered right where they are read. True: it was one. */
@@ -157,8 +189,8 @@ void balance_block(struct flane *fl, bool blocked);
 void balance_start(struct flane *fl); /* posted by balance_more() */
 void balance_stop(struct flane *fl);
 
-/* ---- interrupt.c ---- the caller of request `unique` got a signal */
-void interrupt_ask(struct face *f, uint64_t unique);
+/* ---- interrupt.c ---- FUSE_INTERRUPT: the caller of a request got a signal */
+void interrupt_ask(struct face *f, const struct serve *s);
 
 /* ---- session.c ---- */
 must_check int session_create(struct face *f);

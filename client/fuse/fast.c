@@ -23,7 +23,7 @@ int raw_reply(struct face *f, uint64_t unique, int rc, const void *body, size_t 
 	};
 	struct iovec iov[2] = {{&h, sizeof(h)}, {(void *)(uintptr_t)body, len}};
 
-	if (writev(f->fd, iov, len ? 2 : 1) < 0) /* ENOENT: the caller was interrupted */
+	if (transport_write(f, iov, len ? 2 : 1) < 0) /* ENOENT: the caller was interrupted */
 		return -errno;
 	return 0;
 }

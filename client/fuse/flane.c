@@ -23,9 +23,9 @@
 enum { PAGE = 4096, DRAIN = 64, LOOK_AGAIN = 8, TMPFILE_OPCODE = 51 };
 #define BIG_CAP (REQ_HEAD + REQ_MAX_WRITE + PAGE) /* a WRITE with extensions behind it */
 
-static __thread const struct serve *here;
+static __thread struct serve *here;
 
-const struct serve *serve_here(void)
+struct serve *serve_here(void)
 {
 	assert(here);
 	return here;
@@ -90,10 +90,22 @@ static struct serve *small_get(struct flane *fl)
 	return s;
 }
 
+struct serve *flane_serve_get(struct flane *fl)
+{
+	struct serve *s = small_get(fl);
+
+	if (s)
+		s->asked_ns = loop_clock(fl->loop);
+	return s;
+}
+
 static void serve_put(struct serve *s)
 {
 	struct serve **list = s->big ? &s->fl->free_big : &s->fl->free_small;
 
+	uring_serve_end(s);
+	if (!s->big)
+		s->data = (uint8_t *)(s + 1);
 	s->next = *list;
 	*list = s;
 }
@@ -121,6 +133,14 @@ struct buf *flane_co_buf(struct flane *fl, uint32_t len)
 		if (co_wait(&fl->mem_q, 0))
 			continue;
 	return b;
+}
+
+uint8_t *flane_co_read_mem(struct flane *fl, struct serve *s, uint32_t len, struct buf **b)
+{
+	uint8_t *mem = uring_reply_mem(s, len);
+
+	*b = mem ? NULL : flane_co_buf(fl, len);
+	return mem ? mem : (*b)->ptr;
 }
 
 static void buf_freed(void *arg)
@@ -161,15 +181,42 @@ static void serve_fiber(void *arg)
 static bool serve_inline(struct flane *fl, const struct serve *s)
 {
 	const struct fuse_in_header *h = serve_head(s);
-	const struct fuse_interrupt_in *in = serve_body(s, sizeof(*in));
 	struct fuse_buf fb = {.size = s->len, .mem = s->data};
 
 	if (h->opcode != FUSE_INIT && h->opcode != FUSE_INTERRUPT && h->opcode != FUSE_DESTROY)
 		return glance_request(fl, s) || fast_serve(fl, s);
-	if (h->opcode == FUSE_INTERRUPT && in)
-		interrupt_ask(fl->face, in->unique);
+	if (h->opcode == FUSE_INTERRUPT) {
+		interrupt_ask(fl->face, s);
+		return true;
+	}
+	if (h->opcode == FUSE_INIT)
+		transport_init_in(fl->face, serve_body(s, sizeof(struct fuse_init_in)));
 	fuse_session_process_buf(fl->face->se, &fb);
 	return true;
+}
+
+static void serve_start(struct flane *fl, struct serve *s)
+{
+	fl->inflight++;
+	TAILQ_INSERT_TAIL(&fl->serving, s, link);
+	if (fiber_spawn(fl->loop, serve_fiber, s)) {
+		log_err("out of memory: a request is refused");
+		raw_reply(fl->face, serve_head(s)->unique, -ENOMEM, NULL, 0);
+		serve_end(s);
+	}
+}
+
+void flane_serve_put(struct serve *s)
+{
+	serve_put(s);
+}
+
+void flane_serve(struct flane *fl, struct serve *s)
+{
+	if (serve_inline(fl, s))
+		serve_put(s);
+	else
+		serve_start(fl, s);
 }
 
 /* Takes over `big`, which holds a request of s->len bytes. */
@@ -192,19 +239,15 @@ static void dispatch(struct flane *fl, struct serve *big)
 			s = big;
 		}
 	}
-	fl->inflight++;
-	TAILQ_INSERT_TAIL(&fl->serving, s, link);
-	if (fiber_spawn(fl->loop, serve_fiber, s)) {
-		log_err("out of memory: a request is refused");
-		raw_reply(fl->face, serve_head(s)->unique, -ENOMEM, NULL, 0);
-		serve_end(s);
-	}
+	serve_start(fl, s);
 }
 
 /* False: there is nothing more to read now. */
 static bool read_one(struct flane *fl)
 {
-	struct serve *s = fl->inflight < LANE_INFLIGHT ? big_get(fl) : NULL;
+	/* What comes in by the device while there is a ring is never of the kind that waits. */
+	bool room = fl->inflight < LANE_INFLIGHT || atomic_load(&fl->face->uring_on);
+	struct serve *s = room ? big_get(fl) : NULL;
 	ssize_t n;
 
 	if (!s) {
@@ -306,12 +349,14 @@ static void *flane_main(void *arg)
 	struct flane *fl = arg;
 	int rc;
 
+	transport_lane(fl, transport_lanes(fl->face));
 	rc = fiber_spawn(fl->loop, start_fiber, fl); /* which may have ended already */
 	if (rc) {
 		fl->rc = rc;
 		tell(fl, &fl->started);
 	}
 	loop_run(fl->loop);
+	uring_stop(fl->uring);
 	buffers_free(fl);
 	fiber_pool_drain();
 	rpc_frame_drain();
@@ -360,6 +405,7 @@ void flane_destroy(struct flane *fl)
 	if (!fl)
 		return;
 	loop_fd_destroy(fl->dev);
+	uring_destroy(fl->uring);
 	if (fl->pool)
 		buf_pool_destroy(fl->pool);
 	loop_destroy(fl->loop);

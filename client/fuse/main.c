@@ -29,7 +29,6 @@ struct mounted {
 	char path[PATH_MAX], name[160], why[1024];
 	int status_fd; /* the starter's pipe, or -1 */
 	bool asked; /* servers have been asked: an error may be theirs */
-	bool attached;
 };
 
 /* ---- telling the starter ---- */
@@ -117,19 +116,10 @@ static int fork_child(void)
 
 /* ---- start ---- */
 
-static uint32_t lane_count(const struct options *o)
-{
-	long n = sysconf(_SC_NPROCESSORS_ONLN);
-
-	if (o->lanes)
-		return o->lanes;
-	return n < 1 ? 1 : n > 4 ? 4 : (uint32_t)n;
-}
-
 static int start_lanes(struct mounted *m)
 {
 	struct face *f = &m->face;
-	uint32_t i, n = lane_count(&f->opt);
+	uint32_t i, n = transport_lanes(f);
 	int rc = 0;
 
 	for (i = 0; i < n && rc == 0; i++) {
@@ -189,8 +179,11 @@ static int start_core(struct mounted *m)
 	if (rc)
 		return rc;
 	rc = session_create(&m->face);
+	transport_plan(&m->face);
 	if (rc == 0)
 		rc = start_lanes(m);
+	if (rc == 0)
+		rc = transport_param(&m->face);
 	if (rc == 0)
 		rc = apply_params(m);
 	return rc;
@@ -215,7 +208,7 @@ static int start(struct mounted *m)
 		rc = mount_attach(&f->opt, m->path, f->fd, f->max_req, m->why, sizeof(m->why));
 	if (rc)
 		return rc;
-	m->attached = true;
+	m->face.attached = true;
 	mount_guard(m->path);
 	balance_more(f); /* the first; it calls the others when there is enough to do */
 	return mount_verify(&f->opt, m->path, m->why, sizeof(m->why));
@@ -228,13 +221,13 @@ static void stop(struct mounted *m)
 	struct face *f = &m->face;
 	uint32_t i;
 
-	if (m->attached)
+	if (m->face.attached)
 		mount_detach(m->path);
 	atomic_store(&f->ended, true);
 	for (i = f->nlanes; i-- > 0;) {
 		if (flane_stop(f->lane[i], STOP_TIMEOUT_S)) {
 			log_warn("gave up requests that wait for servers that do not answer");
-			_exit(m->attached ? 0 : EXIT_MOUNT);
+			_exit(m->face.attached ? 0 : EXIT_MOUNT);
 		}
 	}
 	session_destroy(f);

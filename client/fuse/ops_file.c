@@ -112,6 +112,7 @@ static void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 	bool page = in && !(in->read_flags & FUSE_READ_LOCKOWNER);
 	struct file *file = fi_file(fi);
 	struct buf *b;
+	uint8_t *mem;
 	ssize_t n;
 
 	(void)ino;
@@ -119,13 +120,14 @@ static void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 		reply_rc(req, -EINVAL);
 		return;
 	}
-	b = flane_co_buf(fl, size ? (uint32_t)size : 1);
-	n = (page ? fs_co_read_page : fs_co_read)(fl->ln, file, b->ptr, size, (uint64_t)off);
+	mem = flane_co_read_mem(fl, serve_here(), size ? (uint32_t)size : 1, &b);
+	n = (page ? fs_co_read_page : fs_co_read)(fl->ln, file, mem, size, (uint64_t)off);
 	if (n < 0)
 		reply_rc(req, (int)n);
 	else
-		fuse_reply_buf(req, (const char *)b->ptr, (size_t)n);
-	buf_put(b);
+		fuse_reply_buf(req, (const char *)mem, (size_t)n);
+	if (b)
+		buf_put(b);
 }
 
 static void op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_t off,

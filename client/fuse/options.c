@@ -2,6 +2,7 @@
 /* options.c - see options.h. It decides what is written, not what is possible: whether the
  * source can be reached or the mount point exists is found out later. */
 #include "client/fuse/options.h"
+#include "client/fuse/uring.h"
 #include "common/log.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -129,6 +130,9 @@ static int apply_value(struct options *o, int opt, const char *value, char *why,
 		return number(name, value, 1, MAX_TIMEOUT_S, &o->timeout_s, why, len);
 	case OPT_read_ahead_kb:
 		return number(name, value, 0, 1 << 20, &o->read_ahead_kb, why, len);
+	case OPT_uring_depth:
+		o->uring = URING_ON;
+		return number(name, value, 1, URING_DEPTH_MAX, &o->uring_depth, why, len);
 	case OPT_param:
 		return set_param(o, value, why, len);
 	default:
@@ -184,6 +188,10 @@ static void apply_flag(struct options *o, int opt)
 		break;
 	case OPT_noflock:
 		o->locks = LOCKS_NONE;
+		break;
+	case OPT_uring:
+	case OPT_nouring:
+		o->uring = opt == OPT_uring ? URING_ON : URING_OFF;
 		break;
 	default:
 		break;

@@ -10,6 +10,7 @@
 #include "common/nid.h"
 
 enum lock_mode { LOCKS_FLOCK, LOCKS_LOCAL, LOCKS_NONE };
+enum uring_mode { URING_AUTO, URING_ON, URING_OFF };
 
 struct options {
 	const char *source_text, *mountpoint;
@@ -24,6 +25,8 @@ struct options {
 	uint32_t timeout_s;  /* for the MGS and the MDT to answer at mount */
 	bool nocache;	     /* the kernel keeps no names and attributes, leases or not */
 	uint32_t read_ahead_kb;
+	enum uring_mode uring;
+	uint32_t uring_depth; /* 0: the default */
 	char set_param[8][256]; /* param=NAME=VALUE */
 	uint32_t nset_param;
 };
@@ -57,6 +60,9 @@ struct options {
 	O(mount_timeout, "mount_timeout=", "wait for servers so long (default 30 s)") \
 	O(nocache, "nocache", "the kernel keeps no names and attributes (default: by leases)") \
 	O(read_ahead_kb, "read_ahead_kb=", "read-ahead of the kernel (default 4096)") \
+	O(uring, "uring", "FUSE over io_uring (default: where the kernel has it switched on)") \
+	O(uring_depth, "uring=", "the same, with so many entries for each processor (default 16)") \
+	O(nouring, "nouring", "/dev/fuse, whatever the kernel offers") \
 	O(param, "param=", "NAME=VALUE: set a parameter as lctl set_param does") \
 	O(fsname, "fsname=", "ignored: mount.fuse3 gives it") \
 	O(subtype, "subtype=", "ignored: mount.fuse3 gives it")

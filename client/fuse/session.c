@@ -7,6 +7,7 @@
  * All else goes through unchanged.
  */
 #include "client/fuse/face.h"
+#include "client/fuse/uring_abi.h"
 #include "common/log.h"
 #include <fuse3/fuse_opt.h>
 #include <stdio.h>
@@ -41,6 +42,8 @@ static void change_init(const struct face *f, struct iovec *iov, int count)
 	o->flags &= ~(uint32_t)FUSE_HANDLE_KILLPRIV;
 	o->flags |= FUSE_HANDLE_KILLPRIV_V2 | FUSE_INIT_EXT;
 	o->flags2 |= INIT_DIRECT_IO_ALLOW_MMAP;
+	if (f->uring_want)
+		o->flags2 |= INIT_OVER_IO_URING;
 	if (o->flags & FUSE_MAX_PAGES) { /* libfuse 3.14 goes up to 1 MiB */
 		o->max_write = f->max_req;
 		o->max_pages = (uint16_t)(f->max_req / 4096);
@@ -51,12 +54,17 @@ static void change_init(const struct face *f, struct iovec *iov, int count)
 
 static ssize_t hook_writev(int fd, struct iovec *iov, int count, void *userdata)
 {
-	(void)userdata;
-	if (init_of) {
-		change_init(init_of, iov, count);
-		init_of = NULL;
-	}
-	return writev(fd, iov, count);
+	struct face *f = init_of;
+	ssize_t n;
+
+	if (!f)
+		return transport_write(userdata, iov, count);
+	init_of = NULL;
+	change_init(f, iov, count);
+	n = writev(fd, iov, count);
+	if (n > 0)
+		transport_start(f);
+	return n;
 }
 
 static ssize_t hook_read(int fd, void *buf, size_t len, void *userdata)
