@@ -19,6 +19,7 @@ struct node {
 	uint32_t refs;
 	uint32_t nopen, nwriters;
 	uint64_t open_seq;  /* moves whenever a writer comes or goes, or the size is set */
+	int64_t atime_set;  /* when somebody set the access time; 0: never since it is open */
 	bool was_sure;	    /* the size stood in the inode when the first writer came */
 	/* Clients got into each other's way: until then nobody caches. See data.c. */
 	uint64_t contended_until_ns;

@@ -156,6 +156,7 @@ struct closing {
 	bool last_writer;
 	bool alone;	/* nobody else wrote, cut or opened for write between open and close */
 	bool was_sure;
+	int64_t atime_set;
 };
 
 /* Forgets the open; says what it means for the inode. */
@@ -170,6 +171,7 @@ static void forget_open(struct mds *m, struct client *c, struct open *o,
 		.last_writer = writer && n->nwriters == 1,
 		.alone = writer && n->nwriters == 1 && n->open_seq == q->open_seq,
 		.was_sure = n->was_sure,
+		.atime_set = n->atime_set,
 	};
 	c->nopens--;
 	open_del(m->opens, o);
@@ -214,6 +216,7 @@ static int close_inode(struct rpc_op *op, const struct mds_close_req *q, const s
 	struct mds *m = op_mds(op);
 	bool changed = false, measure = false;
 	struct inode_rec ino;
+	int64_t ctime;
 	struct txn *t;
 	bool in_batch;
 	int rc = store_read(m->store, &t, &in_batch);
@@ -227,7 +230,10 @@ static int close_inode(struct rpc_op *op, const struct mds_close_req *q, const s
 		settle_add(m->settle, &q->fid);
 		return 0;
 	}
-	changed = (q->flags & CLOSE_READ) && attr_atime_due(&ino.attr, q->atime);
+	/* A close may come long after the reads of which it tells: utimes(2) in between wins. */
+	changed = (q->flags & CLOSE_READ) && q->atime > cl->atime_set &&
+		  attr_atime_due(&ino.attr, q->atime);
+	ctime = ino.attr.ctime;
 	if (!changed && !cl->last_writer)
 		return 0;
 	/* The last writer leaves a file that nobody could have leases of. */
@@ -240,6 +246,7 @@ static int close_inode(struct rpc_op *op, const struct mds_close_req *q, const s
 		rc = inode_get(t, &q->fid, &ino);
 	if (rc)
 		return rc;
+	changed = changed && ino.attr.ctime == ctime; /* nobody set it meanwhile */
 	if (changed)
 		ino.attr.atime = q->atime;
 	rc = settle_size(t, q, cl, &ino, &changed, &measure);

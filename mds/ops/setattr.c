@@ -9,6 +9,8 @@ static int set_plain(struct rpc_op *op, const struct mds_setattr_req *q, struct 
 {
 	struct mds *m = op_mds(op);
 	struct mds_setattr_req set = *q;
+	int64_t now;
+	struct node *n;
 	struct txn *t;
 	/* What somebody keeps back was written before this. */
 	int rc = ns_is_virtual(&q->fid)
@@ -22,8 +24,12 @@ static int set_plain(struct rpc_op *op, const struct mds_setattr_req *q, struct 
 		set.valid = SETATTR_KILL_PRIV; /* chown(f, -1, -1) clears set-id bits on Linux */
 	if (rc == 0)
 		rc = inode_get(t, &q->fid, ino);
+	now = loop_realtime(m->loop);
+	n = node_find(m->opens, &q->fid);
 	if (rc == 0)
-		rc = attr_set(t, &q->fid, ino, &set, loop_realtime(m->loop));
+		rc = attr_set(t, &q->fid, ino, &set, now);
+	if (rc == 0 && n && (q->valid & (SETATTR_ATIME | SETATTR_ATIME_NOW)))
+		n->atime_set = now;
 	if (rc == 0)
 		rc = inode_update(t, &q->fid, ino);
 	return rc ? rc : inode_get(t, &q->fid, ino);

@@ -96,6 +96,54 @@ static void readers_do_not_matter(void **state)
 	st_run(body_readers);
 }
 
+static void set_atime(struct st *s, int c, struct fid fid, int64_t atime)
+{
+	struct mds_setattr_req q = {.fid = fid, .valid = SETATTR_ATIME, .atime = atime};
+	struct mds_setattr_rep p;
+	RPC_CALL(call);
+
+	assert_int_equal(mds_co_setattr(s->client[c].imp, &call, &q, &p), 0);
+}
+
+static void close_read(struct st *s, int c, const struct st_open *o, int64_t read_at)
+{
+	struct mds_close_req q = {.fid = o->fid, .open_id = o->id, .flags = CLOSE_READ,
+				  .atime = read_at};
+	struct mds_close_rep p;
+	RPC_CALL(call);
+
+	assert_int_equal(mds_co_close(s->client[c].imp, &call, &q, &p), 0);
+}
+
+static void body_atime(struct st *s)
+{
+	struct st_open a, r;
+	int64_t read_at;
+
+	st_connect(s, 0);
+	st_connect(s, 1);
+	a = st_create(s, 0, "f", OPEN_WRITE);
+	st_close(s, 0, &a, CLOSE_WROTE, 0);
+	r = st_open(s, 1, a.fid, OPEN_READ);
+	read_at = loop_realtime(s->loop);
+	co_sleep(NSEC_PER_MSEC);
+	set_atime(s, 0, a.fid, 7);
+	close_read(s, 1, &r, read_at); /* which leaves late */
+	assert_int_equal(st_getattr(s, a.fid).atime, 7);
+	r = st_open(s, 1, a.fid, OPEN_READ);
+	set_atime(s, 0, a.fid, 8);
+	co_sleep(NSEC_PER_MSEC);
+	read_at = loop_realtime(s->loop);
+	close_read(s, 1, &r, read_at);
+	assert_int_equal(st_getattr(s, a.fid).atime, read_at);
+}
+
+static void an_access_time_that_was_set_is_not_lost_to_reads_before(void **state)
+{
+	(void)state;
+	st_run(body_atime);
+}
+
 static void body_truncate(struct st *s)
 {
 	struct st_open a;
@@ -265,6 +313,7 @@ int main(void)
 		cmocka_unit_test(a_writer_that_wrote_nothing_leaves_the_size_as_it_was),
 		cmocka_unit_test(of_two_writers_neither_is_believed),
 		cmocka_unit_test(readers_do_not_matter),
+		cmocka_unit_test(an_access_time_that_was_set_is_not_lost_to_reads_before),
 		cmocka_unit_test(a_truncation_takes_the_word_from_a_writer),
 		cmocka_unit_test(cutting_an_empty_file_asks_no_ost),
 		cmocka_unit_test(what_is_no_regular_file_cannot_be_opened_or_cut),
