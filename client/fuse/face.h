@@ -40,8 +40,10 @@ struct face {
 	struct glance *glance;
 	struct notifier *notifier;
 	struct known *known;
+	struct kicker *kicker; /* NULL: there are no rings */
 	bool keeps_names; /* the kernel can be told to forget all names */
 	bool attached;	  /* mount(2) was called */
+	const char *path; /* the mount point */
 	bool uring_want;  /* the kernel will be asked for io_uring */
 	uint32_t uring_queues;
 	atomic_bool uring_on; /* it agreed */
@@ -62,6 +64,7 @@ struct serve {
 	uint8_t *data; /* fuse_in_header and what follows */
 	struct uring_ent *ent; /* it came over io_uring, and is not answered */
 	uint32_t slot;	       /* besides 1: a slot of the ring's memory that is its own */
+	bool looked;	       /* see interrupt_look() */
 };
 
 struct acl_seen { /* an inode that had no ACL a moment ago */
@@ -88,6 +91,7 @@ struct flane {
 	struct acl_seen acl[ACL_CACHE];
 	struct loop_work serve_work, stop_work, uring_work;
 	struct uring *uring; /* NULL: there is only /dev/fuse */
+	struct loop_timer look; /* armed while requests of the ring are served */
 	/* how starting went, told to the main thread */
 	pthread_mutex_t lock;
 	pthread_cond_t cond;
@@ -189,8 +193,16 @@ void balance_block(struct flane *fl, bool blocked);
 void balance_start(struct flane *fl); /* posted by balance_more() */
 void balance_stop(struct flane *fl);
 
+/* ---- kick.c ---- requests to ourselves, on a CPU whose queue had no entries left */
+must_check int kicker_create(struct face *f, struct kicker **out);
+void kicker_destroy(struct kicker *k); /* when the mount is over */
+void kicker_kick(struct kicker *k, uint32_t queue); /* any thread */
+
 /* ---- interrupt.c ---- FUSE_INTERRUPT: the caller of a request got a signal */
 void interrupt_ask(struct face *f, const struct serve *s);
+/* Requests of the ring that came before then: whoever has a signal of which nobody told? Each is
+ * looked at once; true: there are later ones. */
+bool interrupt_look(struct flane *fl, uint64_t before_ns);
 
 /* ---- session.c ---- */
 must_check int session_create(struct face *f);

@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 enum { PAGE = 4096, DRAIN = 64, LOOK_AGAIN = 8, TMPFILE_OPCODE = 51 };
+#define LOOK_NS ((uint64_t)NSEC_PER_SEC)
 #define BIG_CAP (REQ_HEAD + REQ_MAX_WRITE + PAGE) /* a WRITE with extensions behind it */
 
 static __thread struct serve *here;
@@ -195,10 +196,21 @@ static bool serve_inline(struct flane *fl, const struct serve *s)
 	return true;
 }
 
+static void look(void *arg)
+{
+	struct flane *fl = arg;
+
+	if (interrupt_look(fl, loop_clock(fl->loop) - LOOK_NS))
+		loop_timer_start(fl->loop, &fl->look, LOOK_NS);
+}
+
 static void serve_start(struct flane *fl, struct serve *s)
 {
 	fl->inflight++;
 	TAILQ_INSERT_TAIL(&fl->serving, s, link);
+	s->looked = false;
+	if (s->ent && !fl->look.due_ns)
+		loop_timer_start(fl->loop, &fl->look, LOOK_NS);
 	if (fiber_spawn(fl->loop, serve_fiber, s)) {
 		log_err("out of memory: a request is refused");
 		raw_reply(fl->face, serve_head(s)->unique, -ENOMEM, NULL, 0);
@@ -328,6 +340,7 @@ static void stop_fiber(void *arg)
 	if (fl->ln)
 		lane_co_stop(fl->ln);
 	fl->ln = NULL;
+	loop_timer_stop(fl->loop, &fl->look);
 	loop_stop(fl->loop);
 }
 
@@ -378,6 +391,7 @@ int flane_create(struct face *f, uint32_t index, struct flane **out)
 	co_waitq_init(&fl->mem_q);
 	co_waitq_init(&fl->idle_q);
 	fl->serve_work = (struct loop_work){.fn = on_serve, .arg = fl};
+	fl->look = (struct loop_timer){.fn = look, .arg = fl};
 	fl->stop_work = (struct loop_work){.fn = on_stop, .arg = fl};
 	pthread_mutex_init(&fl->lock, NULL);
 	pthread_condattr_init(&ca);

@@ -8,6 +8,10 @@
  * ops_lock.c to do.
  * The request may be served by any lane, so all are asked, each on its own thread; one that has
  * it in its ring looks there first, as INTERRUPT does not come by that way.
+ *
+ * Linux (to 6.18 at least) forgets a signal that comes after a request was put into a queue of the
+ * ring and before the lane's thread took it. It stays pending, so requests that came that way and
+ * are served long are looked at once.
  */
 #include "client/fuse/face.h"
 #include "common/log.h"
@@ -23,42 +27,56 @@ struct question {
 	struct fuse_interrupt_in in;
 };
 
-/* A signal that ends a process is turned into SIGKILL for all its threads by the kernel. */
-static bool being_killed(uint32_t tid)
+/* Signals that a thread has not taken yet and does not block. */
+static uint64_t pending_signals(uint32_t tid)
 {
 	char path[40], line[128];
-	uint64_t set;
-	bool yes = false;
+	uint64_t set, all = 0, blocked = 0;
 	FILE *f;
 
 	snprintf(path, sizeof(path), "/proc/%u/status", tid);
 	f = fopen(path, "re");
-	while (f && !yes && fgets(line, sizeof(line), f))
+	while (f && fgets(line, sizeof(line), f)) {
 		if (sscanf(line, "SigPnd: %" SCNx64, &set) == 1 ||
 		    sscanf(line, "ShdPnd: %" SCNx64, &set) == 1)
-			yes = set >> (SIGKILL - 1) & 1;
+			all |= set;
+		else if (sscanf(line, "SigBlk: %" SCNx64, &set) == 1)
+			blocked = set;
+	}
 	if (f)
 		fclose(f);
-	return yes;
+	return all & ~blocked;
+}
+
+/* A signal that ends a process is turned into SIGKILL for all its threads by the kernel. */
+static bool being_killed(uint32_t tid)
+{
+	return pending_signals(tid) >> (SIGKILL - 1) & 1;
+}
+
+static void interrupted(struct serve *s, struct question *q)
+{
+	const struct fuse_in_header *h = serve_head(s);
+	struct fuse_buf fb = {.size = sizeof(q->h) + sizeof(q->in), .mem = &q->h};
+
+	if (h->opcode == FUSE_SETLKW)
+		fuse_session_process_buf(s->fl->face->se, &fb);
+	else if (being_killed(h->pid) && uring_abandon(s) == 0)
+		raw_reply(s->fl->face, h->unique, -EINTR, NULL, 0);
 }
 
 static void ask_lane(void *arg)
 {
 	struct question *q = arg;
-	const struct fuse_in_header *h;
-	struct fuse_buf fb = {.size = sizeof(q->h) + sizeof(q->in), .mem = &q->h};
 	struct serve *s;
 
 	if (q->fl->uring)
 		uring_reap(q->fl->uring);
-	TAILQ_FOREACH(s, &q->fl->serving, link) {
-		h = serve_head(s);
-		if (h->unique != q->in.unique)
+	TAILQ_FOREACH(s, &q->fl->serving, link)
+	{
+		if (serve_head(s)->unique != q->in.unique)
 			continue;
-		if (h->opcode == FUSE_SETLKW)
-			fuse_session_process_buf(q->fl->face->se, &fb);
-		else if (being_killed(h->pid) && uring_abandon(s) == 0)
-			raw_reply(q->fl->face, q->in.unique, -EINTR, NULL, 0);
+		interrupted(s, q);
 		break;
 	}
 	free(q);
@@ -84,4 +102,33 @@ void interrupt_ask(struct face *f, const struct serve *s)
 		q->work = (struct loop_work){.fn = ask_lane, .arg = q};
 		loop_post(q->fl->loop, &q->work);
 	}
+}
+
+bool interrupt_look(struct flane *fl, uint64_t before_ns)
+{
+	struct serve *s;
+	bool more = false;
+
+	TAILQ_FOREACH(s, &fl->serving, link)
+	{
+		const struct fuse_in_header *h = serve_head(s);
+		struct question q = {
+			.h = *h,
+			.in = {.unique = h->unique},
+		};
+
+		if (!s->ent || s->looked)
+			continue;
+		if (s->asked_ns > before_ns) {
+			more = true;
+			continue;
+		}
+		s->looked = true;
+		q.h.len = sizeof(q.h) + sizeof(q.in);
+		q.h.opcode = FUSE_INTERRUPT;
+		q.h.unique |= 1;
+		if (pending_signals(h->pid))
+			interrupted(s, &q);
+	}
+	return more;
 }

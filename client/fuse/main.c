@@ -198,6 +198,7 @@ static int start(struct mounted *m)
 			       m->why, sizeof(m->why));
 	if (rc)
 		return rc;
+	f->path = m->path;
 	f->fd = mount_device_open(m->why, sizeof(m->why));
 	if (f->fd < 0)
 		return f->fd;
@@ -231,6 +232,7 @@ static void stop(struct mounted *m)
 		}
 	}
 	session_destroy(f);
+	kicker_destroy(f->kicker);
 	for (i = 0; i < f->nlanes; i++)
 		flane_destroy(f->lane[i]);
 	fs_destroy(f->fs);

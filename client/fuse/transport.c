@@ -16,7 +16,7 @@
 
 #define SWITCH "/sys/module/fuse/parameters/enable_uring"
 
-enum { LANES_MAX = 16, QUEUES_MAX = 4096 };
+enum { LANES_MAX = 16 };
 #define KEEP_BYTES (640ULL << 20) /* memory of large payloads that is kept, of all lanes */
 
 uint32_t transport_cpus(const char *list)
@@ -26,7 +26,7 @@ uint32_t transport_cpus(const char *list)
 
 	do {
 		v = strtoul(list, &end, 10);
-		if (end == list || v < last || v >= QUEUES_MAX)
+		if (end == list || v < last || v >= URING_QUEUES_MAX)
 			return 0;
 		last = v;
 		list = end + 1;
@@ -76,6 +76,10 @@ void transport_plan(struct face *f)
 		f->uring_queues = transport_cpus(line);
 	if (!f->uring_queues) {
 		refuse(f, "the number of processors cannot be found out");
+		return;
+	}
+	if (kicker_create(f, &f->kicker)) {
+		refuse(f, "a thread cannot be started");
 		return;
 	}
 	f->uring_want = true;

@@ -5,7 +5,8 @@
  * work are bounded by entries, and a request that comes when all are taken stays in the kernel
  * until one is committed: not until one is added. Lock requests wait for each other, so there must
  * always be entries left: as soon as fewer than half the depth are, more are registered, up to
- * ENTS_MAX. That costs little: memory of a payload is used only when something large comes.
+ * ENTS_MAX; if it was too late for some request, kick.c helps. Entries cost little: memory of a
+ * payload is used only when something large comes.
  *
  * Small requests are copied out of the entry, as what came from /dev/fuse is. Large ones stay where
  * the kernel put them until the handler has returned, and only then the answer is committed. What
@@ -28,6 +29,7 @@
 enum {
 	SQ_ENTRIES = 256,
 	ENTS_MAX = 512, /* of a lane, besides one of each queue */
+	LOW = 4,        /* entries that a queue has left, or more come */
 	SPARE = 64,
 	TABLE = 256,
 	REAP_MAX = 256,
@@ -52,6 +54,7 @@ struct uring_ent {
 
 struct uring_queue {
 	uint32_t ents, held;
+	bool dry; /* had none left: requests may wait in the kernel */
 };
 
 struct uring {
@@ -127,10 +130,15 @@ static void ent_add(struct uring *u, uint32_t queue)
 	u->queue[queue].ents++;
 }
 
+static uint32_t low_water(const struct uring *u)
+{
+	return u->cfg.depth / 2 > LOW ? u->cfg.depth / 2 : LOW;
+}
+
 /* Large requests that are held are no reason: the kernel shall wait then. */
 static void ents_grow(struct uring *u)
 {
-	uint32_t i, low = (u->cfg.depth + 1) / 2;
+	uint32_t i, low = low_water(u);
 
 	for (i = 0; i < u->cfg.nqueues; i++) {
 		const struct uring_queue *q = &u->queue[i];
@@ -138,6 +146,19 @@ static void ents_grow(struct uring *u)
 
 		while (want-- && u->nents < u->ents_max && u->nplace < LANE_BIG)
 			ent_add(u, i);
+	}
+}
+
+static void ents_kick(struct uring *u)
+{
+	uint32_t i;
+
+	for (i = 0; i < u->cfg.nqueues; i++) {
+		struct uring_queue *q = &u->queue[i];
+
+		if (q->dry && q->held < q->ents)
+			kicker_kick(u->fl->face->kicker, u->cfg.first + i);
+		q->dry = q->dry && q->held == q->ents;
 	}
 }
 
@@ -150,8 +171,10 @@ static void submit(void *arg)
 		return;
 	ents_grow(u);
 	rc = io_uring_submit(&u->ring);
-	if (rc >= 0 && !io_uring_sq_ready(&u->ring))
+	if (rc >= 0 && !io_uring_sq_ready(&u->ring)) {
+		ents_kick(u);
 		return;
+	}
 	if (rc < 0 && rc != -EAGAIN && rc != -EBUSY && rc != -EINTR)
 		log_err("FUSE over io_uring: submit: %s", err_str(rc));
 	if (!u->retry.due_ns)
@@ -346,12 +369,14 @@ static int gather(struct uring_ent *e, struct serve *s)
 static void take(struct uring_ent *e)
 {
 	struct uring *u = e->u;
+	struct uring_queue *q = &u->queue[e->queue];
 	struct serve *s = flane_serve_get(u->fl);
 	int rc = s ? 0 : -ENOMEM;
 
 	e->registering = false;
 	e->unique = e->head.commit_id;
-	u->queue[e->queue].held++;
+	q->held++;
+	q->dry |= q->held == q->ents;
 	LIST_INSERT_HEAD(&u->table[e->unique / 2 % TABLE], e, link);
 	if (s) {
 		s->ent = e;
@@ -365,6 +390,8 @@ static void take(struct uring_ent *e)
 			flane_serve_put(s);
 		return;
 	}
+	if (q->ents - q->held < low_water(u))
+		loop_before_wait(u->fl->loop, &u->submit_work);
 	flane_serve(u->fl, s);
 }
 

@@ -17,7 +17,11 @@ struct iovec;
 struct serve;
 struct uring;
 
-enum { URING_DEPTH = 16, URING_DEPTH_MAX = 512 }; /* entries of a queue at first, at most */
+enum {
+	URING_DEPTH = 16, /* entries of a queue at first */
+	URING_DEPTH_MAX = 512,
+	URING_QUEUES_MAX = 4096
+};
 
 struct uring_cfg {
 	uint32_t first, nqueues; /* CPUs */
