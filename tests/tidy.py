@@ -62,7 +62,7 @@ DEPENDS = [
 # Libraries that one file hides from all others (benches and tests of the library itself aside).
 WRAPPED = [
     (r"ev\.h", ["common/loop_ev.c"]),
-    (r"liburing\.h", ["common/disk_uring.c"]),
+    (r"liburing\.h", ["common/disk_uring.c", "client/fuse/uring.c"]),
     (r"lmdb\.h", ["common/store_int.h"]),
     (r"isa-l.*", ["common/crc.c"]),
     (r"fuse.*\.h", ["client/fuse/"]),

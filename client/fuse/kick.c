@@ -5,8 +5,8 @@
  * one that is added does not take it. If all that are held wait for locks, and what would release
  * them is that request, nothing is ever committed. So when a queue was empty and got entries, some
  * requests are made on its CPU: each takes a new entry, and its answer takes the next that waits.
- * If others were quicker to take the new entries, the request waits itself: then the next kick finds
- * the thread busy and is made by another one.
+ * If others were quicker to take the new entries, the request waits itself: then the next kick
+ * finds the thread busy and is made by another one.
  */
 #include "client/fuse/face.h"
 #include "common/log.h"

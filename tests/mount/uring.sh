@@ -126,7 +126,8 @@ is "their memory was not given to others" "$(timeout 60 dd if="$A/f" bs=4M iflag
 
 # ---- ends ----
 load() { # DIR: until it fails
-	while echo x >"$1/load.$BASHPID" && cat "$1/load.$BASHPID" && dd if=/dev/zero of="$1/big.$BASHPID" bs=1M count=4 && rm "$1/big.$BASHPID"; do :; done >/dev/null 2>&1
+	local f=$1/load.$BASHPID
+	while echo x >"$f" && cat "$f" && dd if=/dev/zero of="$f.big" bs=1M count=4 && rm "$f.big"; do :; done >/dev/null 2>&1
 }
 P=$(client_pid "$MB")
 for i in 1 2 3; do load "$B" & PIDS+=($!); done

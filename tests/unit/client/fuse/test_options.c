@@ -47,6 +47,26 @@ static void what_mount_8_leaves_over_is_ignored(void **state)
 	assert_int_equal(o.ms_flags, 0);
 }
 
+static void the_way_to_the_kernel_is_chosen(void **state)
+{
+	struct options o;
+
+	(void)state;
+	assert_int_equal(parse(&o, "rw"), 0);
+	assert_int_equal(o.uring, URING_AUTO);
+	assert_int_equal(parse(&o, "uring"), 0);
+	assert_int_equal(o.uring, URING_ON);
+	assert_int_equal(o.uring_depth, 0);
+	assert_int_equal(parse(&o, "uring=64"), 0);
+	assert_int_equal(o.uring, URING_ON);
+	assert_int_equal(o.uring_depth, 64);
+	assert_int_equal(parse(&o, "uring=64,nouring"), 0);
+	assert_int_equal(o.uring, URING_OFF);
+	assert_int_equal(parse(&o, "uring=0"), -EINVAL);
+	assert_int_equal(parse(&o, "uring=513"), -EINVAL);
+	assert_int_equal(parse(&o, "uring="), -EINVAL);
+}
+
 static void the_last_of_two_contradicting_options_wins(void **state)
 {
 	struct options o;
@@ -121,6 +141,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(source_and_mount_point_are_taken),
 		cmocka_unit_test(what_mount_8_leaves_over_is_ignored),
+		cmocka_unit_test(the_way_to_the_kernel_is_chosen),
 		cmocka_unit_test(the_last_of_two_contradicting_options_wins),
 		cmocka_unit_test(flags_reach_mount_2),
 		cmocka_unit_test(an_unknown_option_is_refused_by_its_name),
