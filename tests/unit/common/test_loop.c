@@ -261,6 +261,49 @@ static void signals_arrive_on_the_loop(void **state)
 	loop_run(l);
 }
 
+static atomic_bool came, seen;
+
+static void on_usr1(int signo)
+{
+	(void)signo;
+	atomic_store(&came, true);
+}
+
+static void look(void *arg)
+{
+	(void)arg;
+	if (!atomic_load(&came))
+		return;
+	atomic_store(&seen, true);
+	loop_stop(l);
+}
+
+/* Again and again: the first may come before the loop waits. */
+static void *interrupter(void *thread)
+{
+	while (!atomic_load(&seen)) {
+		pthread_kill(*(pthread_t *)thread, SIGUSR1);
+		sched_yield();
+	}
+	return NULL;
+}
+
+static void what_interrupts_the_wait_is_looked_at(void **state)
+{
+	struct sigaction sa = {.sa_handler = on_usr1};
+	struct loop_work w = {.fn = look};
+	pthread_t self = pthread_self(), t;
+
+	(void)state;
+	sigaction(SIGUSR1, &sa, NULL);
+	loop_after_wait(l, &w);
+	assert_int_equal(pthread_create(&t, NULL, interrupter, &self), 0);
+	loop_run(l);
+	pthread_join(t, NULL);
+	loop_after_wait(l, NULL);
+	assert_true(atomic_load(&seen));
+}
+
 static void random_numbers_differ(void **state)
 {
 	uint64_t a = loop_random(l), b = loop_random(l);
@@ -281,6 +324,7 @@ int main(void)
 		T(an_idle_loop_uses_no_processor),
 		T(descriptors_report_what_was_asked_for),
 		T(signals_arrive_on_the_loop),
+		T(what_interrupts_the_wait_is_looked_at),
 		T(random_numbers_differ),
 	};
 
