@@ -30,6 +30,8 @@
 #define MAX_BULK (4U << 20)	     /* bulk data of a frame */
 #define MAX_BULK_IOV 128	     /* pieces of one bulk: 4 MiB over the smallest stripe, twice */
 #define READDIR_BODY (64U << 10)     /* entries of one readdir reply */
+#define READDIR_OPENS 256	     /* files that one readdir may open */
+#define READDIR_LAYOUT 512	     /* with layouts up to this size */
 #define MAX_PARAM_NAME 255
 #define MAX_PARAM_TEXT (192U << 10)  /* values of one get_param reply */
 #define MAX_CONN_INFLIGHT 64	     /* requests of one connection that a server works on at once */

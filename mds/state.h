@@ -199,6 +199,15 @@ must_check int op_co_settle_data(struct rpc_op *op, const struct fid *fid);
 must_check int data_co_make_way(struct rpc_op *op, const struct fid *fid, uint32_t want, bool exact,
 				uint32_t *bits);
 
+/* ---- intent.c: opens that come with a lookup or a listing ---- */
+/* What it had opened when it was sent before, or so far, under n ids from `first` on, is open no
+ * longer: the client does not know of it. */
+void intent_forget(struct rpc_op *op, uint64_t first, uint32_t n);
+/* Opens a file for reading under this id, and adds LEASE_SHARED to *lease (what the reply gives of
+ * the inode already), if it costs nobody else anything. Does not suspend. */
+bool intent_open(struct rpc_op *op, const struct fid *fid, const struct inode_rec *ino,
+		 uint64_t open_id, uint32_t *lease);
+
 /* Before names are changed: their directories and what they lead to. 0 or -errno. */
 struct revoke_name {
 	const struct fid *dir;

@@ -40,10 +40,12 @@
 	X(227, mds, data,        0,            "a lease on the data of a file; waits until others have given theirs back") \
 	X(228, mds, give_back,   0,            "leases on data that were recalled, or are not wanted any more")
 
-/* target: of a symbolic link, so that whoever looks it up can follow it even if it is replaced meanwhile. */
-#define REQ_mds_lookup(F)  F(fid, parent) F(name, name)
+/* target: of a symbolic link, so that whoever looks it up can follow it even if it is replaced meanwhile.
+ * open_id: not 0: an open for reading is expected to follow; if it is a regular file, and that costs nobody else anything, the
+ * MDS opens it under that id. opened: it has, `lease` has LEASE_SHARED, and the layout is there. */
+#define REQ_mds_lookup(F)  F(fid, parent) F(name, name) F(u64, open_id)
 #define REP_mds_lookup(F)  F(fid, fid) F(attr, attr) F(blob, layout) F(u64, open_seq) F(u64, seq) F(u32, lease) \
-	F(str, target)
+	F(str, target) F(u8, opened)
 /* under_lease: the caller works on the data under a lease, and only wants to know what the MDS knows; others that
  * keep data back are not asked. */
 #define REQ_mds_getattr(F) F(fid, fid) F(u32, under_lease)
@@ -84,8 +86,9 @@
 #define REQ_mds_close(F)   F(fid, fid) F(u64, open_id) F(u32, flags) F(u64, open_seq) F(u64, size) F(u64, blocks) \
 	F(i64, mtime) F(i64, atime)
 #define REP_mds_close(F)   F(u64, seq) F(attr, attr) F(u32, lease)
-/* cookie 0 starts. entries: mds_dirent records. flags: READDIR_PLUS. parent: for "..". */
-#define REQ_mds_readdir(F) F(fid, fid) F(u64, cookie) F(u32, max_bytes) F(u32, flags)
+/* cookie 0 starts. entries: mds_dirent records. flags: READDIR_*. parent: for "..". READDIR_OPEN: with READDIR_PLUS; opens of
+ * these files are expected to follow. Up to `opens` are opened as mds_lookup does, under open_id and the numbers behind it. */
+#define REQ_mds_readdir(F) F(fid, fid) F(u64, cookie) F(u32, max_bytes) F(u32, flags) F(u64, open_id) F(u32, opens)
 #define REP_mds_readdir(F) F(blob, entries) F(u32, eof) F(fid, parent) F(u64, seq)
 /* none: there is no such attribute (which is no error: it may be remembered under the lease, as a value may).
  * all: tell all that the inode has, if they are small (XATTRS_SMALL) and there is a lease by which they may be kept. whole: they
@@ -152,10 +155,13 @@
 #define REP_mds_give_back(F)
 
 /* Records that follow each other in a blob. With READDIR_PLUS every record carries attr; a file of
- * unsure size has ATTR_SIZE_UNSURE in it and the client asks again. */
+ * unsure size has ATTR_SIZE_UNSURE in it and the client asks again. With READDIR_OPEN each is a mds_dirent_open: opened, if the
+ * file is, and its layout then. */
 #define STRUCT_mds_xattr(F) F(str, name) F(blob, value)
 #define STRUCT_mds_dirent(F) F(u64, cookie) F(fid, fid) F(u8, dtype) F(name, name)
 #define STRUCT_mds_dirent_plus(F) F(u64, cookie) F(fid, fid) F(u8, dtype) F(name, name) F(attr, attr) F(u32, lease)
+#define STRUCT_mds_dirent_open(F) F(u64, cookie) F(fid, fid) F(u8, dtype) F(name, name) F(attr, attr) F(u32, lease) \
+	F(u8, opened) F(blob, layout)
 /* state: enum target_state. Sizes in bytes. */
 #define STRUCT_mds_target_stat(F) F(u8, type) F(u32, index) F(u32, state) F(u64, total) F(u64, free) F(u64, avail) \
 	F(u64, files) F(u64, ffree) F(i32, error)

@@ -21,7 +21,8 @@
 
 #define ALL_RPCS(X) COMMON_RPCS(X) MGS_RPCS(X) MDS_RPCS(X) OSS_RPCS(X)
 #define ALL_STRUCTS(S)                                                                     \
-	S(mgs_target) S(mgs_param) S(mds_dirent) S(mds_dirent_plus) S(mds_target_stat)     \
+	S(mgs_target) S(mgs_param) S(mds_dirent) S(mds_dirent_plus) S(mds_dirent_open) \
+	S(mds_target_stat) \
 	S(mds_recall) S(mds_xattr) S(oss_object)
 
 enum rpc_flags {
@@ -75,7 +76,7 @@ enum open_flags {
 	OPEN_CREATED = 64,	/* reserved */
 };
 enum close_flags { CLOSE_WROTE = 1, CLOSE_READ = 2 };
-enum { READDIR_PLUS = 1 };
+enum { READDIR_PLUS = 1, READDIR_OPEN = 2 };
 enum lock_space { LOCK_POSIX = 0, LOCK_FLOCK = 1, LOCK_APPEND = 2 };
 enum { OBJ_EXISTS = 1 };
 enum { OSS_WRITE_SYNC = 1 };

@@ -7,10 +7,13 @@
 
 int mds_lookup(struct rpc_op *op, const struct mds_lookup_req *q, struct mds_lookup_rep *p)
 {
+	uint64_t open_id = op->session->kind == PEER_CLIENT ? q->open_id : 0;
 	struct inode_rec ino;
 	struct txn *t;
 	int rc = op_read(op, &t);
 
+	if (open_id && op->resent)
+		intent_forget(op, open_id, 1);
 	if (rc == 0)
 		rc = ns_lookup(t, &q->parent, q->name, &p->fid, &ino);
 	while (rc == 0 && (ino.attr.flags & ATTR_SIZE_UNSURE)) {
@@ -31,9 +34,11 @@ int mds_lookup(struct rpc_op *op, const struct mds_lookup_req *q, struct mds_loo
 	p->lease = op_lease(op, &p->fid, &ino.attr, LEASE_LOOKUP | LEASE_UPDATE);
 	p->target = ino.target;
 	rc = op_copy(op, &p->target);
-	if (rc)
-		return rc;
-	return op_reply_attr(op, &ino, false, &p->attr, &p->layout);
+	if (rc == 0)
+		rc = op_reply_attr(op, &ino, open_id, &p->attr, &p->layout);
+	if (rc == 0 && open_id)
+		p->opened = intent_open(op, &p->fid, &ino, open_id, &p->lease);
+	return rc;
 }
 
 int mds_getattr(struct rpc_op *op, const struct mds_getattr_req *q, struct mds_getattr_rep *p)

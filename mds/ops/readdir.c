@@ -4,6 +4,9 @@
 #include "mds/state.h"
 #include <sys/stat.h>
 
+/* The largest record of a file that is opened, and a bit. */
+enum { OPENED_MAX = MAX_NAME + READDIR_LAYOUT + 512 };
+
 struct fill {
 	struct rpc_op *op;
 	struct txn *t;
@@ -11,28 +14,53 @@ struct fill {
 	uint32_t max;
 	bool plus;
 	bool full;
+	bool open;	  /* files, while there are ids */
+	uint64_t open_id; /* of the next one */
+	uint32_t opens;	  /* so many */
 };
+
+/* Only what is sure to fit is opened: its client would not hear of it. */
+static void put_opened(struct fill *f, struct mds_dirent_open *e, struct inode_rec *ino)
+{
+	bool fits = f->max - f->w->len >= OPENED_MAX && ino->layout.len <= READDIR_LAYOUT;
+
+	if (f->opens && fits)
+		e->opened = intent_open(f->op, &e->fid, ino, f->open_id, &e->lease);
+	if (e->opened && (ino->attr.flags & INODE_HAS_OBJECTS))
+		e->layout = ino->layout;
+	f->open_id += e->opened;
+	f->opens -= e->opened;
+	enc_mds_dirent_open(f->w, e);
+}
+
+static void put_plus(struct fill *f, uint64_t cookie, const struct diridx_rec *e)
+{
+	struct mds_dirent_plus d = {
+		.cookie = cookie, .fid = e->child, .dtype = e->dtype, .name = e->name};
+	struct inode_rec ino;
+
+	/* A damaged inode must not hide its neighbours: a mode of 0 says ask again. */
+	if (ns_get(f->t, &e->child, &ino) == 0) {
+		d.attr = ino.attr;
+		d.lease = op_lease(f->op, &e->child, &ino.attr, LEASE_LOOKUP | LEASE_UPDATE);
+	} else {
+		ino = (struct inode_rec){0};
+	}
+	if (f->open)
+		put_opened(f, &(struct mds_dirent_open){cookie, e->child, e->dtype, e->name,
+							d.attr, d.lease, 0, SPAN_NONE},
+			   &ino);
+	else
+		enc_mds_dirent_plus(f->w, &d);
+}
 
 static int fill_row(void *arg, uint64_t cookie, const struct diridx_rec *e)
 {
 	struct fill *f = arg;
 	uint32_t before = f->w->len;
-	struct inode_rec ino;
-	int rc = 0;
 
 	if (f->plus) {
-		rc = ns_get(f->t, &e->child, &ino);
-		if (rc == 0)
-			enc_mds_dirent_plus(
-				f->w, &(struct mds_dirent_plus){
-					      cookie, e->child, e->dtype, e->name, ino.attr,
-					      op_lease(f->op, &e->child, &ino.attr,
-						       LEASE_LOOKUP | LEASE_UPDATE)});
-		else /* a damaged inode must not hide its neighbours: a mode of 0 says ask again */
-			enc_mds_dirent_plus(f->w, &(struct mds_dirent_plus){.cookie = cookie,
-									    .fid = e->child,
-									    .dtype = e->dtype,
-									    .name = e->name});
+		put_plus(f, cookie, e);
 	} else {
 		enc_mds_dirent(f->w, &(struct mds_dirent){cookie, e->child, e->dtype, e->name});
 	}
@@ -62,12 +90,20 @@ int mds_readdir(struct rpc_op *op, const struct mds_readdir_req *q, struct mds_r
 {
 	struct fill f = {.op = op, .plus = q->flags & READDIR_PLUS};
 	struct inode_rec dir;
+	uint32_t opens = 0;
 	struct wbuf w;
 	void *mem;
 	int rc;
 
 	f.max = q->max_bytes && q->max_bytes < READDIR_BODY ? q->max_bytes : READDIR_BODY;
 	f.w = &w;
+	f.open = f.plus && (q->flags & READDIR_OPEN) && op->session->kind == PEER_CLIENT;
+	if (f.open && q->open_id) {
+		f.open_id = q->open_id;
+		f.opens = opens = q->opens < READDIR_OPENS ? q->opens : READDIR_OPENS;
+	}
+	if (op->resent && opens)
+		intent_forget(op, q->open_id, opens);
 	mem = rpc_op_alloc(op, f.max);
 	rc = mem ? op_read(op, &f.t) : -ENOMEM;
 	if (rc == 0)
@@ -85,6 +121,8 @@ int mds_readdir(struct rpc_op *op, const struct mds_readdir_req *q, struct mds_r
 		rc = dirent_walk(f.t, &q->fid, q->cookie, fill_row, &f);
 	if (rc == 0 && f.full && w.len == 0)
 		rc = -EINVAL; /* not even one name fits */
+	if (rc && opens)
+		intent_forget(op, q->open_id, opens);
 	if (rc)
 		return rc;
 	p->entries = wbuf_span(&w);

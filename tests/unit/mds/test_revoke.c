@@ -28,7 +28,7 @@ static uint32_t ask(struct st *s, int c, uint64_t *returned, bool wait, struct m
 
 static uint32_t lookup(struct st *s, int c, const char *name)
 {
-	struct mds_lookup_req q = {ROOT, SPAN_STR(name)};
+	struct mds_lookup_req q = {.parent = ROOT, .name = SPAN_STR(name)};
 	struct mds_lookup_rep p;
 	RPC_CALL(call);
 

@@ -21,7 +21,7 @@ static struct fid make(struct st *s, struct fid parent, const char *name, uint32
 
 static int lookup(struct st *s, struct fid parent, const char *name, struct fid *fid)
 {
-	struct mds_lookup_req q = {parent, SPAN_STR(name)};
+	struct mds_lookup_req q = {.parent = parent, .name = SPAN_STR(name)};
 	struct mds_lookup_rep p;
 	RPC_CALL(call);
 	int rc = mds_co_lookup(s->client[0].imp, &call, &q, &p);
@@ -70,7 +70,10 @@ static void names_links_and_parents_are_found(void **state)
 static uint32_t list(struct st *s, struct fid dir, uint32_t max, bool plus, uint64_t *cookie,
 		     bool *eof)
 {
-	struct mds_readdir_req q = {dir, *cookie, max, plus ? READDIR_PLUS : 0};
+	struct mds_readdir_req q = {.fid = dir,
+				    .cookie = *cookie,
+				    .max_bytes = max,
+				    .flags = plus ? READDIR_PLUS : 0};
 	struct mds_readdir_rep p;
 	struct mds_dirent_plus dp;
 	struct mds_dirent e;
@@ -130,7 +133,7 @@ static void a_directory_is_listed_in_pieces(void **state)
 
 static void body_readdir_errors(struct st *s)
 {
-	struct mds_readdir_req q = {ROOT, 0, 10, 0};
+	struct mds_readdir_req q = {.fid = ROOT, .max_bytes = 10};
 	struct mds_readdir_rep p;
 	RPC_CALL(c1);
 	RPC_CALL(c2);
