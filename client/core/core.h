@@ -11,6 +11,7 @@
 #include "client/core/data.h"
 #include "client/core/file.h"
 #include "client/core/grant.h"
+#include "client/core/intent.h"
 #include "client/core/lease.h"
 #include "client/core/locktab.h"
 #include "client/core/objects.h"
@@ -41,7 +42,7 @@
 	X(symlink, STAT_USECS) X(mkdir, STAT_USECS) X(rmdir, STAT_USECS)                  \
 	X(mknod, STAT_USECS) X(rename, STAT_USECS) X(statfs, STAT_USECS)                  \
 	X(setxattr, STAT_USECS) X(getxattr, STAT_USECS) X(getxattr_hits, STAT_REQS)       \
-	X(listxattr, STAT_USECS) X(removexattr, STAT_USECS)
+	X(listxattr, STAT_USECS) X(removexattr, STAT_USECS) X(open_hits, STAT_REQS)
 
 #define FS_STAT_ENUM(name, unit) FS_STAT_##name,
 enum fs_stat { FS_STATS(FS_STAT_ENUM) FS_STAT_MAX };
@@ -127,6 +128,7 @@ struct fs {
 	TAILQ_HEAD(, file) kept; /* see kept.c */
 	uint32_t nkept;
 	struct lru lru;
+	struct intents intents;
 	uint32_t max_dirty_mb, max_cached_mb; /* tunables */
 	uint32_t max_read_ahead_mb, max_read_ahead_per_file_mb;
 	uint32_t xattr_cache; /* 0: ask the MDS each time */
@@ -276,6 +278,10 @@ void lru_clear(struct fs *fs);
 /* mds_create with all that it means for leases. */
 must_check int name_co_create(struct lane *ln, struct rpc_call *call,
 			      const struct mds_create_req *q, struct mds_create_rep *p);
+
+/* ---- scan.c ---- */
+/* A name was asked for and is not there. */
+void scan_missed(struct lane *ln, const struct fid *dir);
 
 /* ---- lock.c ---- */
 /* Gives back the locks that were taken through f and are left. */

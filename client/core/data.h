@@ -91,12 +91,14 @@ struct data {
 };
 
 #define DATA_BUCKETS  4096
+#define DATA_RECALLS  1024
 #define DATA_IDLE_MAX 16384 /* leases of files that nobody here has open */
 
 struct data_table {
 	LIST_HEAD(, data) bucket[DATA_BUCKETS];
 	TAILQ_HEAD(data_list, data) idle, dirty, ahead_list;
 	_Atomic uint32_t nleases;
+	uint64_t recalls[DATA_RECALLS]; /* the newest, by classes of FIDs */
 	TAILQ_HEAD(, data) cached; /* longest not read into first */
 	uint64_t cached_bytes, ahead_bytes;
 	struct {
@@ -127,6 +129,10 @@ void data_set_mode(struct data *d, uint32_t mode);
 /* One that nobody here has open, or only the closed file that is kept. NULL: it is in use, or there
  * is none. */
 struct data *data_find_unused(struct fs *fs, const struct fid *fid, bool *in_use);
+/* A lease on data is recalled: answers with lower numbers give none any more. For those who learn
+ * from the answer which inode it is about: nothing in the table waits for it. */
+void data_note_recall(struct fs *fs, const struct fid *fid, uint64_t seq);
+bool data_is_overtaken(struct fs *fs, const struct fid *fid, uint64_t seq);
 /* Those that are idle for longest, up to n, with references. How many. */
 uint32_t data_idle(struct fs *fs, struct data **out, uint32_t n);
 /* The kernel keeps n bytes more. If that is too much it forgets those of other files. */

@@ -217,6 +217,28 @@ struct data **data_all(struct fs *fs, uint32_t *n)
 	return all;
 }
 
+static uint64_t *recall_slot(struct fs *fs, const struct fid *fid)
+{
+	return &fs->data.recalls[bucket_of(fid) % DATA_RECALLS];
+}
+
+void data_note_recall(struct fs *fs, const struct fid *fid, uint64_t seq)
+{
+	fs_lock(fs);
+	*recall_slot(fs, fid) = max_u64(*recall_slot(fs, fid), seq);
+	fs_unlock(fs);
+}
+
+bool data_is_overtaken(struct fs *fs, const struct fid *fid, uint64_t seq)
+{
+	bool yes;
+
+	fs_lock(fs);
+	yes = seq <= *recall_slot(fs, fid);
+	fs_unlock(fs);
+	return yes;
+}
+
 /* ---- a limit ---- */
 
 static bool is_too_much(const struct fs *fs)

@@ -43,12 +43,21 @@ struct file {
 	uint64_t size_hint;
 	bool priv_killed;
 	bool closing; /* its close is on the way: nothing to open again */
+	uint64_t ahead_ns; /* opened by a lookup or a listing then, and not used yet; 0: no */
 	atomic_uint users;
 	TAILQ_ENTRY(file) kept_link;
 	LIST_ENTRY(file) link;
 };
 
 /* ---- openfile.c ---- */
+/* A lookup or a listing has opened a file, with SHARED. It is kept, for an open to come. */
+struct file_ahead {
+	uint64_t open_id, session, seq;
+	const struct fid *fid;
+	const struct attr *attr;
+	struct span layout;
+};
+void file_co_opened_ahead(struct lane *ln, const struct file_ahead *a);
 /* Ends an open at the MDS, with what it must know. atime: of the last read, 0: none. */
 void file_co_close(struct lane *ln, struct file *f, int64_t atime);
 /* Opens everything again that was opened through this lane. */
@@ -89,6 +98,10 @@ bool kept_put(struct lane *ln, struct file *f);
 /* Opens one again. 1: none was kept. */
 must_check int kept_co_open(struct lane *ln, const struct fid *fid, int flags, struct file **out,
 			    struct attr *attr);
+/* Closes a file that nobody here has open; NULL: none. */
+void kept_close_behind(struct lane *ln, struct file *f);
+/* Those that came before they were wanted, before then, and are not wanted yet. */
+void kept_drop_unused(struct lane *ln, uint64_t before);
 /* Closes it for good, without waiting. */
 void kept_drop(struct lane *ln, const struct fid *fid);
 void kept_drop_name(struct lane *ln, const struct fid *dir, struct span name);

@@ -49,6 +49,8 @@ int fs_create(const struct fs_cfg *cfg, struct fs **out)
 	fs->max_read_ahead_mb = MAX_READ_AHEAD_MB;
 	fs->max_read_ahead_per_file_mb = MAX_READ_AHEAD_PER_FILE_MB;
 	fs->xattr_cache = 1;
+	fs->intents.mode = INTENT_GUESS;
+	fs->intents.scan_after = SCAN_AFTER;
 	rc = leases_create(&fs->leases);
 	if (rc == 0)
 		lru_init(fs);

@@ -2,6 +2,8 @@
 /* kept.c - files that were closed here and are still open at the MDS, to be opened again without
  * asking it.
  *
+ * Besides those that a lookup or a listing has opened ahead of the first open (intent.h).
+ *
  * Only what was opened for reading, one open file for an inode, and as long as this client has the
  * LOOKUP lease: when somebody removes the file's name that is recalled, and the file closed for
  * good. So it is when its data is recalled, because others write it. All under fs->lock.
@@ -17,6 +19,7 @@ static void take_out(struct fs *fs, struct file *f)
 {
 	TAILQ_REMOVE(&fs->kept, f, kept_link);
 	fs->nkept--;
+	fs->intents.unused -= f->ahead_ns != 0;
 	f->data->kept = NULL;
 }
 
@@ -45,7 +48,7 @@ static void close_fiber(void *arg)
 	file_co_close(c.ln, c.f, 0);
 }
 
-static void close_behind(struct lane *ln, struct file *f)
+void kept_close_behind(struct lane *ln, struct file *f)
 {
 	struct closing *c = f ? malloc(sizeof(*c)) : NULL;
 
@@ -61,6 +64,7 @@ static void close_behind(struct lane *ln, struct file *f)
 bool kept_put(struct lane *ln, struct file *f)
 {
 	struct fs *fs = ln->fs;
+	struct fid fid = f->fid; /* f is others' as soon as it can be found */
 	struct file *old = NULL;
 	bool kept = false;
 
@@ -70,6 +74,7 @@ bool kept_put(struct lane *ln, struct file *f)
 	if (!f->data->kept) {
 		f->data->kept = f;
 		TAILQ_INSERT_TAIL(&fs->kept, f, kept_link);
+		fs->intents.unused += f->ahead_ns != 0;
 		kept = true;
 		if (++fs->nkept > KEPT_MAX) {
 			old = TAILQ_FIRST(&fs->kept);
@@ -77,11 +82,19 @@ bool kept_put(struct lane *ln, struct file *f)
 		}
 	}
 	fs_unlock(fs);
-	close_behind(ln, old);
+	kept_close_behind(ln, old);
 	/* After it can be found: a recall in between would have missed it. */
-	if (kept && !leases_led(fs->leases, &f->fid))
-		kept_drop(ln, &f->fid);
+	if (kept && !leases_led(fs->leases, &fid))
+		kept_drop(ln, &fid);
 	return kept;
+}
+
+static void kept_used(struct fs *fs, struct file *f)
+{
+	fs_lock(fs);
+	fs->intents.used += f->ahead_ns != 0;
+	f->ahead_ns = 0;
+	fs_unlock(fs);
 }
 
 int kept_co_open(struct lane *ln, const struct fid *fid, int flags, struct file **out,
@@ -98,6 +111,7 @@ int kept_co_open(struct lane *ln, const struct fid *fid, int flags, struct file 
 	data_put(ln, d);
 	if (!f)
 		return 1;
+	kept_used(ln->fs, f);
 	f->flags = flags;
 	f->counted = true;
 	f->cached = data_opened(ln, f->data, flags);
@@ -116,8 +130,28 @@ void kept_drop(struct lane *ln, const struct fid *fid)
 
 	if (!d)
 		return;
-	close_behind(ln, take(ln->fs, d));
+	kept_close_behind(ln, take(ln->fs, d));
 	data_put(ln, d);
+}
+
+void kept_drop_unused(struct lane *ln, uint64_t before)
+{
+	TAILQ_HEAD(, file) gone = TAILQ_HEAD_INITIALIZER(gone);
+	struct file *f, *next;
+
+	fs_lock(ln->fs);
+	for (f = TAILQ_FIRST(&ln->fs->kept); f; f = next) {
+		next = TAILQ_NEXT(f, kept_link);
+		if (!f->ahead_ns || f->ahead_ns >= before)
+			continue;
+		take_out(ln->fs, f);
+		TAILQ_INSERT_TAIL(&gone, f, kept_link);
+	}
+	fs_unlock(ln->fs);
+	while ((f = TAILQ_FIRST(&gone))) {
+		TAILQ_REMOVE(&gone, f, kept_link);
+		kept_close_behind(ln, f);
+	}
 }
 
 void kept_drop_name(struct lane *ln, const struct fid *dir, struct span name)
@@ -138,6 +172,6 @@ void kept_drop_all(struct lane *ln)
 		if (f)
 			take_out(ln->fs, f);
 		fs_unlock(ln->fs);
-		close_behind(ln, f);
+		kept_close_behind(ln, f);
 	} while (f);
 }

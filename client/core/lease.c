@@ -5,68 +5,9 @@
  * good any more: the kernel may have been told of it, and losing everything has to reach all such
  * inodes. The MDS bounds how many leases a client has, and with that the table.
  */
-#include "client/core/lease.h"
-#include "client/core/xattrs.h"
-#include <pthread.h>
+#include "client/core/lease_int.h"
 #include <stdlib.h>
-#include <sys/queue.h>
 #include <sys/stat.h>
-
-enum {
-	CLASSES = 4096,
-	INODE_BUCKETS = 16384,
-	NAME_BUCKETS = 16384,
-	NAMES_MAX = 65536,
-};
-
-struct fid_class {
-	uint64_t floor;      /* answers with numbers up to this are old */
-	uint64_t changed_ns; /* when this client's last change ended */
-	uint32_t changing, changing_xattrs;
-};
-
-struct inode {
-	struct fid fid;
-	uint32_t bits;
-	uint64_t lookup_since; /* seq with which LOOKUP came */
-	uint64_t told_ns;      /* when the kernel was, 0: never */
-	uint64_t heard;        /* number of the newest answer that had leases of it */
-	uint64_t used_ns;
-	bool complete;         /* a directory: all its names are in the table */
-	bool listed;           /* the kernel may cache its listing, UPDATE was never lost since */
-	struct attr attr;      /* valid with UPDATE */
-	uint64_t open_seq;     /* of a file of unsure size, 0: not known */
-	uint64_t xattr_since;  /* seq with which XATTR came */
-	struct xattrs xattrs;  /* valid with XATTR */
-	LIST_ENTRY(inode) hash;
-	TAILQ_ENTRY(inode) age;
-};
-
-struct name {
-	struct fid dir, child;
-	uint64_t seq;
-	LIST_ENTRY(name) hash;
-	TAILQ_ENTRY(name) age;
-	uint32_t len;
-	uint8_t text[];
-};
-
-struct leases {
-	pthread_mutex_t lock;
-	uint64_t session, until_ns;
-	struct fid_class class[CLASSES];
-	LIST_HEAD(, inode) inodes[INODE_BUCKETS];
-	LIST_HEAD(, name) names[NAME_BUCKETS];
-	TAILQ_HEAD(, name) by_age;
-	struct xattr_pool xattrs;
-	TAILQ_HEAD(, inode) by_use; /* longest unused first */
-	uint64_t now_ns;            /* when somebody last looked, or the term was renewed */
-	uint32_t limit;
-	bool full;                  /* fn was called for it */
-	void (*on_full)(void *arg);
-	void *on_full_arg;
-	struct lease_counts counts;
-};
 
 int leases_create(struct leases **out)
 {
@@ -80,28 +21,6 @@ int leases_create(struct leases **out)
 	TAILQ_INIT(&t->by_use);
 	*out = t;
 	return 0;
-}
-
-static uint64_t mix(const struct fid *fid)
-{
-	return (fid->seq * 31 + fid->oid) * 0x9e3779b97f4a7c15ULL;
-}
-
-static struct fid_class *class_of(struct leases *t, const struct fid *fid)
-{
-	return &t->class[(mix(fid) >> 20) % CLASSES];
-}
-
-/* ---- inodes ---- */
-
-static struct inode *inode_find(struct leases *t, const struct fid *fid)
-{
-	struct inode *i;
-
-	LIST_FOREACH(i, &t->inodes[(mix(fid) >> 40) % INODE_BUCKETS], hash)
-	if (fid_eq(&i->fid, fid))
-		return i;
-	return NULL;
 }
 
 static struct inode *inode_make(struct leases *t, const struct fid *fid)
@@ -124,8 +43,10 @@ static struct inode *inode_make(struct leases *t, const struct fid *fid)
 static void lose_bits(struct leases *t, struct inode *i, uint32_t bits)
 {
 	i->bits &= ~bits;
-	if (bits & LEASE_UPDATE)
+	if (bits & LEASE_UPDATE) {
 		i->listed = false;
+		i->known_to = 0;
+	}
 	if (bits & LEASE_XATTR)
 		xattrs_drop(&t->xattrs, &i->xattrs);
 }
@@ -193,6 +114,8 @@ void leases_note(struct leases *t, const struct fid *fid, const struct lease_gra
 	if (!attr || !(g->bits & LEASE_UPDATE))
 		goto out;
 	attr->seq = g->seq;
+	if (!(i->bits & LEASE_UPDATE))
+		i->update_since = g->seq;
 	if (!(i->bits & LEASE_UPDATE) || i->attr.seq < g->seq)
 		inode_set_attr(i, attr, g->open_seq);
 	i->bits |= LEASE_UPDATE;
@@ -236,8 +159,10 @@ static void not_complete(struct leases *t, const struct fid *dir)
 {
 	struct inode *i = inode_find(t, dir);
 
-	if (i)
+	if (i) {
 		i->complete = false;
+		i->known_to = 0;
+	}
 }
 
 static struct name *name_make(struct leases *t, const struct fid *dir, struct span name)
@@ -300,14 +225,17 @@ void leases_own_name(struct leases *t, const struct fid *dir, struct span name,
 	pthread_mutex_unlock(&t->lock);
 }
 
-void leases_made_dir(struct leases *t, const struct fid *dir, uint64_t seq)
+void leases_learn_name(struct leases *t, const struct fid *dir, struct span name,
+		       const struct fid *child)
 {
-	struct inode *i;
+	struct name *n;
 
 	pthread_mutex_lock(&t->lock);
-	i = inode_find(t, dir);
-	if (i && (i->bits & LEASE_UPDATE) && i->attr.seq == seq)
-		i->complete = true;
+	n = name_make(t, dir, name);
+	if (!n)
+		not_complete(t, dir);
+	else if (!n->seq) /* where it leads must be asked */
+		n->child = *child;
 	pthread_mutex_unlock(&t->lock);
 }
 

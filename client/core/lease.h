@@ -10,8 +10,9 @@
  * thousand classes of FIDs: a class-mate of a changed inode now and then loses a grant, nothing is
  * ever forgotten.
  *
- * A directory that this client has made is *complete* as long as nobody else changes it: all names
- * in it are in the table, so a name that is not there does not exist, and nobody need be asked.
+ * A directory that this client has made, or has listed from its beginning to its end while it held
+ * UPDATE, is *complete* as long as nobody else changes it: all names in it are in the table, so a
+ * name that is not there does not exist, and nobody need be asked.
  *
  * A change that this client makes is put between leases_change_begin() and _end(): meanwhile
  * nothing that it may change (LEASE_UPDATE, LEASE_XATTR) is served of that inode.
@@ -29,6 +30,8 @@
 
 struct leases;
 struct wbuf;
+
+enum { LISTED_MAX = 8192 }; /* names of a directory that are learned from listings */
 
 must_check int leases_create(struct leases **out);
 void leases_destroy(struct leases *t);
@@ -58,6 +61,15 @@ void leases_own_name(struct leases *t, const struct fid *dir, struct span name,
 /* This client has made the directory, as the answer with this number said, and holds the leases
  * that came with it. */
 void leases_made_dir(struct leases *t, const struct fid *dir, uint64_t seq);
+/* An answer lists names from this cookie on. True: what it says is known from the beginning of the
+ * directory on, and these names are to be learned; then the last one's cookie, how many there were,
+ * and whether it was the last of all. */
+bool leases_learn_begin(struct leases *t, const struct fid *dir, const struct lease_grant *g,
+			uint64_t cookie);
+void leases_learn_name(struct leases *t, const struct fid *dir, struct span name,
+		       const struct fid *child);
+void leases_learn_end(struct leases *t, const struct fid *dir, uint64_t cookie, uint32_t names,
+		      bool eof);
 /* A change of the directory came back without the lease, or failed: others may have changed it. */
 void leases_not_complete(struct leases *t, const struct fid *dir);
 /* The names of this inode changed, by this client. gone: it has none any more. */

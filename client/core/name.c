@@ -23,13 +23,16 @@ static void name_dir_note(struct lane *ln, const struct rpc_call *call, const st
 
 static int lookup_rpc(struct lane *ln, const struct fid *dir, struct span name, struct entry *out)
 {
-	struct mds_lookup_req q = {.parent = *dir, .name = name};
+	struct mds_lookup_req q = {
+		.parent = *dir, .name = name, .open_id = intent_lookup(ln, dir)};
 	struct lease_grant g;
 	struct mds_lookup_rep p;
 	RPC_CALL(call);
 	int rc;
 
 	rc = mds_co_lookup(ln->mdt->imp, &call, &q, &p);
+	if (rc == -ENOENT)
+		scan_missed(ln, dir);
 	if (rc == 0 && !fid_is_sane(&p.fid))
 		rc = -EPROTO;
 	if (rc)
@@ -39,6 +42,11 @@ static int lookup_rpc(struct lane *ln, const struct fid *dir, struct span name, 
 	leases_note(ln->fs->leases, &p.fid, &g, &p.attr);
 	leases_note_name(ln->fs->leases, dir, name, &p.fid, &g);
 	link_note(ln->fs, &p.fid, p.target);
+	if (p.opened && q.open_id)
+		file_co_opened_ahead(ln, &(struct file_ahead){q.open_id, call.hdr.session, p.seq,
+							      &p.fid, &p.attr, p.layout});
+	if (S_ISREG(p.attr.mode))
+		intent_looked_up(ln->fs, dir, &p.fid, true);
 	rc = attr_co_finish(ln, &p.fid, p.layout, p.open_seq, &p.attr);
 	if (rc == 0)
 		*out = (struct entry){p.fid, p.attr};
@@ -52,8 +60,11 @@ int fs_co_lookup(struct lane *ln, const struct fid *dir, struct span name, struc
 
 	if (rc)
 		return rc;
-	if (leases_name(ln->fs->leases, dir, name, loop_clock(ln->loop), out))
+	if (leases_name(ln->fs->leases, dir, name, loop_clock(ln->loop), out)) {
+		if (S_ISREG(out->attr.mode))
+			intent_looked_up(ln->fs, dir, &out->fid, false);
 		return 0;
+	}
 	if (leases_no_name(ln->fs->leases, dir, name, loop_clock(ln->loop)))
 		return -ENOENT;
 	if (attr_co_own_name(ln, dir, name, out))
@@ -314,46 +325,81 @@ struct listing {
 	struct lane *ln;
 	const struct fid *dir;
 	bool plus;
+	uint64_t open_id; /* of the next file that the MDS has opened; 0: it was not asked to */
 	struct lease_grant grant; /* without bits */
 	fs_dirent_fn *fn;
 	void *arg;
+	int stop;
+	bool learn;    /* all names, see leases_learn_begin() */
+	uint64_t last; /* cookie */
+	uint32_t n;
 };
 
-/* The leases of an entry, and what may be kept by them. */
-static void note_record(const struct listing *l, struct mds_dirent_plus *e)
+static int take_record(struct rbuf *r, const struct listing *l, struct mds_dirent_open *e)
 {
-	struct lease_grant g = l->grant;
-
-	g.bits = e->lease;
-	leases_note(l->ln->fs->leases, &e->fid, &g, &e->attr);
-	leases_note_name(l->ln->fs->leases, l->dir, e->name, &e->fid, &g);
-}
-
-static int give_record(struct rbuf *r, const struct listing *l, int *stop)
-{
-	struct fs_dirent d = {0};
+	struct mds_dirent_plus p = {0};
+	struct mds_dirent d = {0};
 	int rc;
 
+	if (l->open_id)
+		return dec_mds_dirent_open(r, e);
 	if (l->plus) {
-		struct mds_dirent_plus e;
-
-		rc = dec_mds_dirent_plus(r, &e);
-		if (rc == 0 && fid_is_sane(&e.fid))
-			note_record(l, &e);
-		if (rc == 0)
-			d = (struct fs_dirent){{e.fid, e.attr}, e.cookie, e.dtype, e.name};
+		rc = dec_mds_dirent_plus(r, &p);
+		*e = (struct mds_dirent_open){p.cookie, p.fid,  p.dtype, p.name,
+					      p.attr,   p.lease, 0,      SPAN_NONE};
 	} else {
-		struct mds_dirent e;
-
-		rc = dec_mds_dirent(r, &e);
-		if (rc == 0)
-			d = (struct fs_dirent){{.fid = e.fid}, e.cookie, e.dtype, e.name};
+		rc = dec_mds_dirent(r, &d);
+		*e = (struct mds_dirent_open){
+			.cookie = d.cookie, .fid = d.fid, .dtype = d.dtype, .name = d.name};
 	}
-	if (rc == 0 && !fid_is_sane(&d.e.fid))
+	return rc;
+}
+
+/* The leases of an entry, and what may be kept by them. */
+static void co_note_record(struct listing *l, struct mds_dirent_open *e)
+{
+	struct lease_grant g = l->grant;
+	struct lane *ln = l->ln;
+
+	g.bits = e->lease;
+	leases_note(ln->fs->leases, &e->fid, &g, &e->attr);
+	leases_note_name(ln->fs->leases, l->dir, e->name, &e->fid, &g);
+	if (l->open_id && e->opened)
+		file_co_opened_ahead(ln, &(struct file_ahead){l->open_id++, g.session, g.seq,
+							      &e->fid, &e->attr, e->layout});
+	if (S_ISREG(e->attr.mode) && !l->stop)
+		intent_listed(ln->fs, l->dir, &e->fid);
+}
+
+static int co_give_record(struct rbuf *r, struct listing *l)
+{
+	struct mds_dirent_open e;
+	struct fs_dirent d;
+	int rc = take_record(r, l, &e);
+
+	if (rc == 0 && !fid_is_sane(&e.fid))
 		rc = -EBADMSG;
-	if (rc == 0)
-		*stop = l->fn(l->arg, &d);
-	return rc == -EBADMSG ? -EIO : rc;
+	if (rc)
+		return rc == -EBADMSG ? -EIO : rc;
+	if (l->plus)
+		co_note_record(l, &e);
+	if (l->learn)
+		leases_learn_name(l->ln->fs->leases, l->dir, e.name, &e.fid);
+	l->last = e.cookie;
+	l->n++;
+	d = (struct fs_dirent){{e.fid, e.attr}, e.cookie, e.dtype, e.name};
+	if (!l->stop)
+		l->stop = l->fn(l->arg, &d);
+	return 0;
+}
+
+static void learn_end(const struct listing *l, bool eof)
+{
+	struct leases *t = l->ln->fs->leases;
+
+	if (fid_eq(l->dir, &FID_ROOT)) /* it is there, and is not listed */
+		leases_learn_name(t, l->dir, SPAN_STR(".lustre"), &FID_DOT_LUSTRE);
+	leases_learn_end(t, l->dir, l->last, l->n, eof);
 }
 
 static int give_dots(const struct fid *dir, const struct fid *parent, uint64_t cookie,
@@ -384,23 +430,33 @@ int fs_co_readdir_some(struct lane *ln, const struct fid *dir, uint64_t cookie, 
 		.max_bytes = max_bytes < READDIR_BODY ? max_bytes : READDIR_BODY,
 		.flags = plus ? READDIR_PLUS : 0,
 	};
-	struct listing l = {ln, dir, plus, {0}, fn, arg};
+	struct listing l = {.ln = ln, .dir = dir, .plus = plus, .fn = fn, .arg = arg};
 	struct mds_readdir_rep p;
 	struct rbuf r;
 	RPC_CALL(call);
-	int rc, stop;
+	int rc;
 	OP_TIMER(ln, readdir);
 
+	if (plus)
+		l.open_id = q.open_id = intent_list(ln, dir, q.cookie, &q.opens);
+	if (q.opens) {
+		q.flags |= READDIR_OPEN;
+		q.max_bytes = (uint32_t)min_u64(max_bytes * 3ULL / 2, READDIR_BODY);
+	}
 	rc = mds_co_readdir(ln->mdt->imp, &call, &q, &p);
 	if (rc)
 		return rc;
 	*eof = false;
 	l.grant = grant_of(&call, p.seq, 0);
-	stop = give_dots(dir, &p.parent, cookie, fn, arg);
+	l.learn = leases_learn_begin(ln->fs->leases, dir, &l.grant, q.cookie);
+	l.stop = give_dots(dir, &p.parent, cookie, fn, arg);
 	r = rbuf_of(p.entries);
-	while (!stop && r.len && rc == 0)
-		rc = give_record(&r, &l, &stop);
-	if (rc == 0 && !stop)
+	/* What does not fit may be open all the same. */
+	while (r.len && rc == 0 && (!l.stop || l.open_id))
+		rc = co_give_record(&r, &l);
+	if (l.learn)
+		learn_end(&l, rc == 0 && !r.len && p.eof);
+	if (rc == 0 && !l.stop)
 		*eof = p.eof;
 	return rc;
 }

@@ -33,7 +33,8 @@ static uint32_t open_flags_of(int flags)
 	return o;
 }
 
-static struct file *file_create(struct lane *ln, int flags)
+/* open_id 0: a new one. */
+static struct file *file_create(struct lane *ln, int flags, uint64_t open_id)
 {
 	struct file *f = calloc(1, sizeof(*f));
 
@@ -44,7 +45,7 @@ static struct file *file_create(struct lane *ln, int flags)
 	f->lane = ln->index;
 	pthread_mutex_init(&f->lock, NULL);
 	fs_lock(ln->fs);
-	f->open_id = ln->fs->next_open_id++;
+	f->open_id = open_id ? open_id : ln->fs->next_open_id++;
 	fs_unlock(ln->fs);
 	return f;
 }
@@ -193,10 +194,14 @@ int fs_co_open(struct lane *ln, const struct fid *fid, int flags, struct file **
 	int rc;
 	OP_TIMER(ln, open);
 
+	if (!(q.open_flags & (OPEN_WRITE | OPEN_TRUNC)))
+		intent_opened(ln->fs, fid);
 	rc = kept_co_open(ln, fid, flags, out, attr);
+	if (rc == 0)
+		stat_add(&ln->stats[FS_STAT_open_hits], 1);
 	if (rc <= 0)
 		return rc;
-	f = file_create(ln, flags);
+	f = file_create(ln, flags, 0);
 	if (!f)
 		return -ENOMEM;
 	q.open_id = f->open_id;
@@ -222,6 +227,46 @@ int fs_co_open(struct lane *ln, const struct fid *fid, int flags, struct file **
 	}
 	*out = f;
 	return 0;
+}
+
+/* The lease, unless a recall of it was faster; and then not the file either. d is in the table
+ * before that is looked up: a later recall finds it. */
+static bool ahead_data(struct lane *ln, struct data *d, const struct file_ahead *a)
+{
+	uint32_t want = data_open_begin(d, O_RDONLY);
+	bool fresh = want && !data_is_overtaken(ln->fs, a->fid, a->seq);
+
+	data_open_end(d, want, a->session, a->seq, fresh ? LEASE_SHARED : 0);
+	return fresh;
+}
+
+void file_co_opened_ahead(struct lane *ln, const struct file_ahead *a)
+{
+	struct file *f = file_create(ln, O_RDONLY, a->open_id);
+	bool fresh;
+	int rc;
+
+	if (!f || file_find_data(ln, f, a->fid)) {
+		log_err("out of memory: a file stays open at the MDS");
+		if (f)
+			file_destroy(ln, f);
+		return;
+	}
+	fresh = ahead_data(ln, f->data, a);
+	rc = file_opened(ln, f, a->fid, a->attr, a->layout, 0);
+	if (rc) {
+		(void)open_failed(ln, f, a->fid, rc);
+		return;
+	}
+	file_uncount(f);
+	f->ahead_ns = loop_clock(ln->loop);
+	fs_lock(ln->fs);
+	ln->fs->intents.given += fresh;
+	fs_unlock(ln->fs);
+	if (!fresh || !kept_put(ln, f))
+		kept_close_behind(ln, f);
+	else if (data_is_overtaken(ln->fs, a->fid, a->seq)) /* before it could be found */
+		kept_drop(ln, a->fid);
 }
 
 /* As open_co_hold(): a recall of the new file's data that comes before the answer must find that
@@ -265,7 +310,7 @@ static int create_open(struct lane *ln, const struct fid *dir, struct span name,
 		.gid = cred->gid,
 		.open_flags = open_flags_of(flags),
 	};
-	struct file *f = file_create(ln, flags & ~(O_CREAT | O_EXCL));
+	struct file *f = file_create(ln, flags & ~(O_CREAT | O_EXCL), 0);
 	struct mds_create_rep p = {0};
 	RPC_CALL(call);
 	int rc;

@@ -208,11 +208,13 @@ static int get_data_stats(void *arg, struct wbuf *w)
 	fs_lock(fs);
 	put(w,
 	    "dirty_bytes: %llu\ncached_bytes: %llu\nread_ahead_bytes: %llu\nidle_files: %u\n"
-	    "kept_open: %u\n"
+	    "kept_open: %u\nopened_ahead: %llu\nopened_ahead_used: %llu\nopened_ahead_unused: %u\n"
 	    "acquired: %llu\nrecalled: %llu",
 	    (unsigned long long)fs->data.dirty_bytes,
 	    (unsigned long long)fs->data.cached_bytes,
 	    (unsigned long long)fs->data.ahead_bytes, fs->data.nidle, fs->nkept,
+	    (unsigned long long)fs->intents.given, (unsigned long long)fs->intents.used,
+	    fs->intents.unused,
 	    (unsigned long long)fs->data.acquired, (unsigned long long)fs->data.recalled);
 	fs_unlock(fs);
 	return w->rc;
@@ -265,6 +267,8 @@ static int add_tunables(struct fs *fs)
 		{"max_read_ahead_mb", &fs->max_read_ahead_mb, 0, UINT32_MAX},
 		{"max_read_ahead_per_file_mb", &fs->max_read_ahead_per_file_mb, 0, UINT32_MAX},
 		{"xattr_cache", &fs->xattr_cache, 0, 1},
+		{"intent_open", &fs->intents.mode, INTENT_NEVER, INTENT_ALWAYS},
+		{"scan_after", &fs->intents.scan_after, 0, UINT32_MAX},
 	};
 	char name[MAX_PARAM_NAME];
 	uint32_t i;

@@ -71,6 +71,8 @@ static void obey_one(struct lane *ln, const struct mds_recall *m, struct inval *
 	if (m->bits & (LEASE_LOOKUP | LEASE_UPDATE | LEASE_XATTR))
 		inval_add(v, &m->fid, leases_obey(ln->fs->leases, &m->fid, m->bits, m->seq));
 	v->names |= m->bits & LEASE_LOOKUP;
+	if (m->bits & LEASE_DATA)
+		data_note_recall(ln->fs, &m->fid, m->seq);
 	if (m->bits & (LEASE_LOOKUP | LEASE_DATA))
 		kept_drop(ln, &m->fid);
 }

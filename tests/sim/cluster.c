@@ -372,6 +372,29 @@ static int lane_begin(void *arg)
 	return rc;
 }
 
+static int set_param(struct cluster_client *cl, const char *name, const char *value)
+{
+	struct wbuf w;
+	int rc;
+
+	wbuf_init(&w, MAX_PARAM_TEXT);
+	rc = params_set(fs_params(cl->fs), name, value, &w);
+	wbuf_fini(&w);
+	return rc;
+}
+
+/* Opens that come with lookups and listings: half of the clients always ask for them. Names that
+ * are not there: half list the directory at once. By the client's uuid, which the seed has drawn.
+ */
+static int choose_intents(struct cluster_client *cl)
+{
+	static const char *const mode[] = {"0", "1", "2", "2"};
+	const uint8_t *uuid = fs_uuid(cl->fs);
+	int rc = set_param(cl, "llite.*.intent_open", mode[uuid[15] % ARRAY_SIZE(mode)]);
+
+	return rc ? rc : set_param(cl, "llite.*.scan_after", uuid[14] % 2 ? "1" : "4");
+}
+
 static int mount_client(struct cluster *c, uint32_t k, uint32_t lanes, bool pages)
 {
 	struct cluster_client *cl = &c->client[k];
@@ -401,6 +424,8 @@ static int mount_client(struct cluster *c, uint32_t k, uint32_t lanes, bool page
 			rc = cluster_call(cl->loop[i], lane_begin, cl->lane[i]);
 		cl->nlanes++;
 	}
+	if (!rc)
+		rc = choose_intents(cl);
 	return failed("client", rc);
 }
 

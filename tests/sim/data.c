@@ -66,6 +66,16 @@ static void any_range(struct data_task *t, uint64_t *off, uint64_t *len)
 
 /* ------------------------------------------------------------------ files */
 
+/* As the kernel does before it opens: the open may come with it. */
+static bool look_up(struct data_task *t, uint32_t k)
+{
+	char name[16];
+	struct entry e;
+
+	snprintf(name, sizeof(name), "file%u", k);
+	return ok(t, "lookup", fs_co_lookup(t->ln, &t->d->dir, SPAN_STR(name), &e));
+}
+
 static bool is_open(struct data_task *t, uint32_t k)
 {
 	bool trunc = below(t, 12) == 0 && !t->done && !is_victim(t); /* not in the last look */
@@ -78,6 +88,8 @@ static bool is_open(struct data_task *t, uint32_t k)
 		return true;
 	t->append[k] = f->appends && below(t, 2) && !is_victim(t);
 	t->rdonly[k] = t->pages && !trunc && !t->append[k] && below(t, 2);
+	if (t->rdonly[k] && !look_up(t, k))
+		return false;
 	data_begin(&op, t, f);
 	rc = pages_co_open(t->pages, t->ln, &f->fid,
 			   (t->rdonly[k] ? O_RDONLY : O_RDWR) | (t->append[k] ? O_APPEND : 0) |
@@ -354,6 +366,24 @@ static void replace_name(struct data_task *t, uint64_t n)
 		name_did(&op, n, "rename over", rc, LINEAR_WRITE, id_of(&e.fid));
 }
 
+static int next_name(void *arg, const struct fs_dirent *d)
+{
+	*(uint64_t *)arg = d->cookie;
+	return 0;
+}
+
+/* Then the client knows what is not there. */
+static void list_names(struct data_task *t)
+{
+	uint64_t cookie = 0;
+	bool eof = false;
+	int rc = 0;
+
+	while (!eof && ok(t, "readdir", rc))
+		rc = fs_co_readdir_some(t->ln, &t->d->dir, cookie, t->id % 2, 200, next_name,
+					&cookie, &eof);
+}
+
 static void do_name(struct data_task *t)
 {
 	uint64_t n = below(t, DATA_NAMES), what = below(t, 6);
@@ -377,6 +407,8 @@ static void do_name(struct data_task *t)
 		data_end(&op);
 		if (rc == -ENOENT || ok(t, "lookup", rc))
 			name_did(&op, n, "lookup", rc, LINEAR_READ, rc ? 0 : id_of(&e.fid));
+		if (rc == -ENOENT)
+			list_names(t);
 	}
 }
 

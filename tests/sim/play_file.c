@@ -38,6 +38,26 @@ static void truncated_by_open(struct play *p, struct model_node *n)
 	assert(rc == 0);
 }
 
+/* As the kernel does before it opens: by one of its names. */
+static void look_up(struct play *p, struct model_node *n)
+{
+	struct model_node *dir;
+	struct model_dent *d = NULL;
+	struct entry e;
+	uint32_t i;
+
+	for (i = 0; i < model_count(p->m) && !d; i++) {
+		dir = model_pick(p->m, i);
+		if (!S_ISDIR(dir->a.mode))
+			continue;
+		TAILQ_FOREACH(d, &dir->dents, link)
+			if (d->node == n)
+				break;
+	}
+	if (d && play_same(p, "lookup", fs_co_lookup(p->ln, &dir->fid, SPAN_STR(d->name), &e), 0))
+		play_check_entry(p, n, &e);
+}
+
 void play_open(struct play *p)
 {
 	struct model_node *n = play_any_of(p, S_IFREG);
@@ -48,6 +68,8 @@ void play_open(struct play *p)
 
 	if (!n || !h)
 		return;
+	if (flags == O_RDONLY)
+		look_up(p, n);
 	play_call(p);
 	rc = fs_co_open(p->ln, &n->fid, flags, &f, &a);
 	play_called(p);

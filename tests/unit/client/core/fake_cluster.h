@@ -63,6 +63,9 @@ struct fake {
 	void *copies[16];
 	int write_rc;	 /* of the next oss_write */
 	bool cache_data; /* the mount keeps data */
+	bool opens_ahead; /* a lookup may open the file */
+	uint64_t opened_id; /* the last that did */
+	uint32_t names;     /* in any directory that is listed */
 };
 
 static struct fake *fake;
@@ -162,6 +165,34 @@ static UNUSED int fake_lookup(struct rpc_op *op, const void *qv, void *pv)
 	p->layout = fake_layout(op);
 	p->seq = fake->calls[op->desc->nr];
 	p->lease = fake->cache_data ? LEASE_LOOKUP | LEASE_UPDATE : 0;
+	p->opened = fake->opens_ahead && q->open_id;
+	if (p->opened) {
+		p->lease |= LEASE_SHARED;
+		fake->opened_id = q->open_id;
+	}
+	return 0;
+}
+
+/* Each leads to the file; a piece holds some thousand. */
+static UNUSED int fake_readdir(struct rpc_op *op, const void *qv, void *pv)
+{
+	const struct mds_readdir_req *q = qv;
+	struct mds_readdir_rep *p = pv;
+	uint64_t i = q->cookie < 10 ? 0 : q->cookie - 9;
+	char name[24];
+	struct wbuf w;
+
+	fake_of(op);
+	wbuf_init(&w, MAX_BODY);
+	for (; i < fake->names && w.len < READDIR_BODY - 100; i++) {
+		snprintf(name, sizeof(name), "name%u", (unsigned)i);
+		enc_mds_dirent(&w, &(struct mds_dirent){i + 10, fake->fid, 8, SPAN_STR(name)});
+	}
+	p->entries = (struct span){fake_blob(op, &w), w.len};
+	p->seq = 1000;
+	p->parent = FID_ROOT;
+	p->eof = i == fake->names;
+	wbuf_fini(&w);
 	return 0;
 }
 
@@ -450,6 +481,7 @@ static const struct rpc_handler fake_handlers[] = {
 	{RPC_mds_recalls, fake_recalls},   {RPC_mds_data, fake_data},
 	{RPC_mds_give_back, fake_give_back},
 	{RPC_mgs_config, fake_config},	   {RPC_mds_lookup, fake_lookup},
+	{RPC_mds_readdir, fake_readdir},
 	{RPC_mds_getattr, fake_getattr},   {RPC_mds_setattr, fake_setattr},
 	{RPC_mds_open, fake_open},	   {RPC_mds_close, fake_close},
 	{RPC_mds_create, fake_create},	   {RPC_mds_alloc_seq, fake_alloc_seq},
