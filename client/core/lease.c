@@ -543,6 +543,7 @@ uint64_t leases_obey(struct leases *t, const struct fid *fid, uint32_t bits, uin
 	i = inode_find(t, fid);
 	if (i) {
 		told = i->told_ns;
+		i->told_ns = 0; /* it is told to forget */
 		lose_bits(t, i, bits);
 		if (bits & LEASE_UPDATE)
 			i->complete = false;
@@ -635,6 +636,18 @@ uint64_t leases_session(struct leases *t)
 	s = t->session;
 	pthread_mutex_unlock(&t->lock);
 	return s;
+}
+
+bool leases_told(struct leases *t, const struct fid *fid)
+{
+	const struct inode *i;
+	bool told;
+
+	pthread_mutex_lock(&t->lock);
+	i = inode_find(t, fid);
+	told = i && i->told_ns;
+	pthread_mutex_unlock(&t->lock);
+	return told;
 }
 
 bool leases_led(struct leases *t, const struct fid *fid)

@@ -109,7 +109,7 @@ uint64_t leases_tell(struct leases *t, const struct fid *fid, const struct attr 
 bool leases_list(struct leases *t, const struct fid *dir, uint64_t now, bool *keep);
 
 /* ---- recall.c ---- */
-/* Obeys a recall; when the kernel was told last of this inode, 0: never. */
+/* Obeys a recall; when the kernel was told last of this inode, 0: not since the one before. */
 uint64_t leases_obey(struct leases *t, const struct fid *fid, uint32_t bits, uint64_t seq);
 /* Everything is lost; fn is told each inode. The table takes nothing until the next term. */
 void leases_lose_all(struct leases *t, void (*fn)(void *arg, const struct fid *fid, uint64_t told),
@@ -117,6 +117,8 @@ void leases_lose_all(struct leases *t, void (*fn)(void *arg, const struct fid *f
 /* A term of this session until then. now: loop_clock(), or a little earlier. */
 void leases_term(struct leases *t, uint64_t session, uint64_t until, uint64_t now);
 uint64_t leases_session(struct leases *t); /* 0: none */
+/* The kernel may believe what it was told of the inode. */
+bool leases_told(struct leases *t, const struct fid *fid);
 /* This client hears of it when names of the inode are removed. */
 bool leases_led(struct leases *t, const struct fid *fid);
 /* A lease of this session is good now. */

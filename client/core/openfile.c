@@ -406,13 +406,15 @@ static bool atime_matters(struct lane *ln, const struct file *f, int64_t atime)
 	       attr_atime_due(&a, atime);
 }
 
-/* What was told of the inode may have been told with the old access time. */
+/* What was told of the inode may have been told with the old access time. Only then: the kernel
+ * takes nothing from answers that a notification overtakes, and goes on with the mode and owner
+ * that it had before, which a recall may have made void. */
 static void forget_atime(struct lane *ln, const struct fid *fid)
 {
 	const struct fs_cfg *cfg = &ln->fs->cfg;
 	struct fs_inval v = {.fid = *fid, .told_ns = 1};
 
-	if (cfg->co_invalidate)
+	if (cfg->co_invalidate && leases_told(ln->fs->leases, fid))
 		cfg->co_invalidate(cfg->co_invalidate_arg, ln, &v, 1, false);
 }
 

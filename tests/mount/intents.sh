@@ -149,6 +149,18 @@ stat_all "$A/e/15"
 setfacl -m u:1234:- "$B/e/15"
 check_fails any "an ACL forbids" as_user -u 1234 cat "$A/e/15"
 check "only whom it names" as_user -u 1235 cat "$A/e/15"
+seen() { # rounds in which a user may read what another mount has just forbidden, right after he has closed it
+	local i n=0
+	for i in $(seq 25); do
+		echo "$i" >"$B/e/mode$i"
+		chmod 604 "$B/e/mode$i"
+		as_user -u 1234 cat "$A/e/mode$i" >/dev/null || echo "not even at first"
+		chmod 600 "$B/e/mode$i"
+		as_user -u 1234 cat "$A/e/mode$i" >/dev/null 2>&1 && n=$((n + 1))
+	done
+	echo $n
+}
+is "what is forbidden is so at once, while the access time of a close is on its way" "$(seen)" 0
 printf '#!/bin/sh\necho run\n' >"$B/e/16"
 stat_all "$A/e/16"
 check_fails 126 "what is not executable is not run" "$A/e/16"

@@ -551,6 +551,22 @@ static void a_forgotten_name_ends_completeness(void **state)
 	assert_false(nothing("n"));
 }
 
+static void what_the_kernel_was_told_is_forgotten_with_a_recall(void **state)
+{
+	struct attr a;
+
+	(void)state;
+	answer(&F, SESSION, 1, BOTH, 0);
+	assert_false(leases_told(t, &F));
+	assert_true(leases_attr(t, &F, 1, &a));
+	assert_true(leases_tell(t, &F, &a, false, 5, 7) > 0);
+	assert_true(leases_told(t, &F));
+	assert_int_equal(leases_obey(t, &F, LEASE_UPDATE, 2), 7);
+	assert_false(leases_told(t, &F));
+	assert_int_equal(leases_obey(t, &F, LEASE_LOOKUP, 3), 0);
+	assert_false(leases_told(t, &F));
+}
+
 /* ---- what is given back ---- */
 
 static struct fid nth(uint32_t i)
@@ -754,6 +770,7 @@ int main(void)
 		TEST(a_name_without_a_lease_exists_all_the_same),
 		TEST(a_recall_or_a_failure_ends_completeness),
 		TEST(a_forgotten_name_ends_completeness),
+		TEST(what_the_kernel_was_told_is_forgotten_with_a_recall),
 		TEST(the_longest_unused_go_first),
 		TEST(older_answers_do_not_bring_back_what_was_given_back),
 		TEST(passing_the_limit_is_said_once),
