@@ -73,6 +73,8 @@ int append_co_learn_size(struct lane *ln, struct file *f)
 	int rc;
 
 	pthread_mutex_lock(&d->lock);
+	while (d->nplacing && !d->size_known)
+		xwait_co(&d->q, &d->lock, ln->loop);
 	known = d->size_known;
 	/* What is on its way now may arrive after an object has answered, and be done with before
 	 * this is. Writes from now on raise it. */
@@ -151,21 +153,34 @@ static ssize_t write_at_end(struct lane *ln, struct file *f, const uint8_t *buf,
 	if (rc)
 		return rc;
 	n = io_co_write_once(ln, f, buf, min_u64(len, MAX_FILE_SIZE - *off), *off, gen);
-	if (n > 0)
+	if (n > 0) {
+		data_wrote_to(f->data, *off + (uint64_t)n);
 		data_co_wrote(ln, f->data, *off, (uint64_t)n);
+	}
 	return n;
 }
 
 /* The lock and the lease were given in one session. A lock of an earlier one says nothing any more:
- * the MDS has restarted, and not waited for who was not in yet. */
-static bool lock_is_good(struct data *d, uint64_t lock_session)
+ * the MDS has restarted, and not waited for who was not in yet. Nor is it for the objects to say
+ * where the file ends if this client has become the only one meanwhile; and until this append has
+ * reached them they cannot tell the next one that is alone. */
+static bool place_begin(struct data *d, uint64_t lock_session)
 {
 	bool good;
 
 	pthread_mutex_lock(&d->lock);
-	good = d->session == lock_session;
+	good = d->session == lock_session && d->mode != LEASE_EXCLUSIVE;
+	d->nplacing += good;
 	pthread_mutex_unlock(&d->lock);
 	return good;
+}
+
+static void place_end(struct data *d)
+{
+	pthread_mutex_lock(&d->lock);
+	d->nplacing--;
+	xwait_wake(&d->q);
+	pthread_mutex_unlock(&d->lock);
 }
 
 /* lock_session: of the lock, 0 without one: then only if this client has the file for itself.
@@ -180,10 +195,12 @@ static ssize_t write_under_lease(struct lane *ln, struct file *f, const uint8_t 
 
 	if (rc)
 		return rc;
-	if (how == DATA_CACHED)
+	if (how == DATA_CACHED) {
 		n = write_alone(ln, f, buf, len, off, gen);
-	else if (lock_session && lock_is_good(f->data, lock_session))
+	} else if (lock_session && place_begin(f->data, lock_session)) {
 		n = write_at_end(ln, f, buf, len, off, gen);
+		place_end(f->data);
+	}
 	data_leave(f->data, how);
 	return n;
 }

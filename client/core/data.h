@@ -73,6 +73,7 @@ struct data {
 	int error;        /* last of write-behind */
 	uint32_t nerrors;
 	bool size_known; /* under EXCLUSIVE */
+	uint32_t nplacing; /* appends under the lock of all clients, see append.c */
 	uint64_t size;
 	uint32_t sizing; /* who is finding it out */
 
