@@ -58,7 +58,7 @@ static int known_next(struct mds *m, struct txn *t, struct known *k)
 	return rc;
 }
 
-static bool all_back(struct mds *m)
+bool recovery_all_back(struct mds *m, const struct client *but)
 {
 	struct known k = {0};
 	struct txn *t;
@@ -67,7 +67,7 @@ static bool all_back(struct mds *m)
 
 	while (rc == 0) {
 		rc = known_next(m, t, &k);
-		if (rc == 0 && !(k.c && k.c->back))
+		if (rc == 0 && !(k.c && (k.c->back || k.c == but)))
 			return false;
 	}
 	return rc == -ENOENT;
@@ -188,7 +188,7 @@ static void window_fiber(void *arg)
 		return;
 	r->at_end = count(m, NULL);
 	r->took_ns = loop_now(m->loop) - m->started_ns;
-	if (all_back(m))
+	if (recovery_all_back(m, NULL))
 		m->inherited_until_ns = 0;
 	else if (!r->data_open)
 		note_dead(m);
@@ -217,9 +217,10 @@ static void window_over(void *arg)
 void recovery_client_news(struct mds *m)
 {
 	co_wake_all(&m->grace_q); /* its own requests */
+	co_wake_all(&m->lease_q);
 	if (!m->recovery_end_ns)
 		return;
-	if (all_back(m))
+	if (recovery_all_back(m, NULL))
 		loop_timer_start(m->loop, &m->recovery.window, 1);
 	else if (loop_now(m->loop) >= m->inherited_until_ns)
 		data_due(m);
@@ -243,7 +244,7 @@ void recovery_start(struct mds *m, uint64_t term_ns)
 
 	r->window = (struct loop_timer){.fn = window_over, .arg = m};
 	r->data = (struct loop_timer){.fn = data_due, .arg = m};
-	if (all_back(m)) /* there was nobody */
+	if (recovery_all_back(m, NULL)) /* there was nobody */
 		ns = term_ns = 1;
 	m->recovery_end_ns = loop_now(m->loop) + ns;
 	m->inherited_until_ns = loop_now(m->loop) + term_ns;

@@ -79,13 +79,14 @@ static bool is_unsure(struct mds *m, const struct fid *fid)
 
 /* What the last life of the server gave is known to the clients only. What they have cached they
  * give up when they come back, and it ends by the clock. What they have not written yet they write
- * when they come back; see recovery.c. */
-static uint64_t inherited_until(struct mds *m, const struct revoke *r)
+ * when they come back; see recovery.c. What it has not written itself nobody need wait for: a file
+ * that is being cut is not written before the answer. */
+static uint64_t inherited_until(struct mds *m, const struct client *c, const struct revoke *r)
 {
 	uint64_t until = r->bits & ~MAY_WRITE ? m->inherited_until_ns : 0;
 
 	if ((r->bits & MAY_WRITE) && m->recovery_end_ns && !m->recovery.data_open &&
-	    is_unsure(m, &r->fid))
+	    is_unsure(m, &r->fid) && !recovery_all_back(m, c))
 		until = max_u64(until, m->recovery_end_ns);
 	return until;
 }
@@ -96,7 +97,7 @@ static uint64_t conflict(struct mds *m, const struct client *c, const struct rev
 	uint32_t i;
 
 	for (i = 0; i < n; i++) {
-		u = inherited_until(m, &r[i]);
+		u = inherited_until(m, c, &r[i]);
 		if (u > now)
 			until = max_u64(until, u);
 		u = lease_conflict(m->leases, &c->leases, &r[i].fid, r[i].bits, now);

@@ -266,6 +266,7 @@ void recovery_start(struct mds *m, uint64_t term_ns);
 void recovery_stop(struct mds *m);
 /* A client has told all that it held, or has gone. */
 void recovery_client_news(struct mds *m);
+bool recovery_all_back(struct mds *m, const struct client *but); /* or only `but` is missing */
 /* Ends it now; who is not back is evicted. */
 void recovery_abort(struct mds *m);
 /* As Lustre's recovery_status. */

@@ -549,6 +549,49 @@ void data_put(struct lane *ln, struct data *d)
 
 /* ---- losing ---- */
 
+struct lose {
+	struct lane *ln;
+	struct data *d;
+};
+
+/* d->lock is held. */
+static void co_lose_pages(struct lane *ln, struct data *d)
+{
+	co_forget_all_pages(ln, d);
+	d->losing = false;
+	recalling_end(d);
+}
+
+static void lose_fiber(void *arg)
+{
+	struct lose *l = arg;
+
+	pthread_mutex_lock(&l->d->lock);
+	co_lose_pages(l->ln, l->d);
+	pthread_mutex_unlock(&l->d->lock);
+	data_put(l->ln, l->d);
+	free(l);
+}
+
+/* d->lock is held. The kernel writes no changed page of a file that it cuts, until it has the
+ * answer; and that comes when the MDS has this client back, which is when this is done. Nobody
+ * else writes the file before data_co_settle_all(), which waits for the fiber. */
+static bool lose_behind(struct lane *ln, struct data *d)
+{
+	struct lose *l = d->held && d->nwriters ? malloc(sizeof(*l)) : NULL;
+
+	if (!l)
+		return false;
+	*l = (struct lose){ln, d};
+	pthread_mutex_unlock(&d->lock);
+	fs_lock(ln->fs);
+	data_ref(d);
+	fs_unlock(ln->fs);
+	lane_background(ln, lose_fiber, l);
+	pthread_mutex_lock(&d->lock);
+	return true;
+}
+
 static void co_lose(struct lane *ln, struct data *d, uint64_t session)
 {
 	pthread_mutex_lock(&d->lock);
@@ -565,9 +608,8 @@ static void co_lose(struct lane *ln, struct data *d, uint64_t session)
 	if (!d->recalling) { /* else its pages are being forgotten */
 		recalling_begin(d);
 		d->losing = true;
-		co_forget_all_pages(ln, d);
-		d->losing = false;
-		recalling_end(d);
+		if (!lose_behind(ln, d))
+			co_lose_pages(ln, d);
 	}
 	xwait_wake(&d->q);
 	pthread_mutex_unlock(&d->lock);

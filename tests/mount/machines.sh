@@ -54,7 +54,9 @@ A=$WORK/a
 B=$WORK/b
 mkdir "$A" "$B"
 MOUNTS+=("$A" "$B")
-check "the first client mounts" on c1 timeout 60 mount.sheen $MGS:/net "$A" || die "no mount"
+# The MGS says "no such file system" until the first target has told it.
+mounted() { on c1 timeout 60 mount.sheen $MGS:/net "$A"; }
+check "the first client mounts" until_true 60 mounted || die "no mount"
 check "the second too" on c2 timeout 60 mount.sheen $MGS:/net "$B" || die "no mount"
 both() { [ "$(lfs osts "$1" | grep -c ACTIVE)" = 2 ]; }
 check "both see two OSTs" until_true 30 eval 'both "$A" && both "$B"'
