@@ -390,6 +390,17 @@ int cache_trunc_gen(struct cache *c, struct object *o, uint32_t gen)
 	return rc;
 }
 
+void cache_write_begin(struct object *o)
+{
+	o->writes++;
+	o->stat_ok = false;
+}
+
+void cache_write_end(struct object *o)
+{
+	o->writes--;
+}
+
 static void changed(struct object *o, int64_t now)
 {
 	o->version = max_u64(o->version + 1, (uint64_t)now);
@@ -444,7 +455,7 @@ int cache_attr(struct object *o, struct object_attr *out)
 		rc = disk_stat(o->file, &o->stat);
 		if (rc)
 			return rc;
-		o->stat_ok = true;
+		o->stat_ok = !o->writes;
 	}
 	out->flags = OBJ_EXISTS;
 	out->size = max_u64(o->stat.size, o->vsize);

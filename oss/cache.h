@@ -28,7 +28,7 @@ struct object {
 	/* private to cache.c */
 	bool loaded, stat_ok, wtime_unsaved;
 	struct disk_stat stat;
-	uint32_t refs, readers;
+	uint32_t refs, readers, writes;
 	bool exclusive;
 	uint32_t exclusive_waiting;
 	struct co_waitq q;
@@ -70,6 +70,10 @@ void cache_put(struct cache *c, struct object *o);
 
 /* -ESTALE if gen is older than the newest truncation; a newer one is taken over and stored. */
 must_check int cache_trunc_gen(struct cache *c, struct object *o, uint32_t gen);
+/* Around a write to the file: what is known of it is not kept meanwhile, as bytes can be read before
+ * the write is over. */
+void cache_write_begin(struct object *o);
+void cache_write_end(struct object *o);
 /* The object was changed, or a change was tried: its time moves on to now. */
 void cache_touch(struct cache *c, struct object *o);
 /* The same with bytes that a client wrote so many ns before it sent them, at `written` by its

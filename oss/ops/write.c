@@ -16,7 +16,9 @@ static int write_object(struct ost *ost, struct object *o, struct rpc_op *op,
 		rc = ost_space_check(ost, o, q->off, op->in_len, 0);
 	if (rc)
 		return rc;
+	cache_write_begin(o);
 	rc = disk_co_write(o->file, op->in, op->in_n, q->off);
+	cache_write_end(o);
 	/* A write that failed may have changed a part. */
 	if (q->age)
 		cache_touch_late(ost->cache, o, q->age, q->written);

@@ -285,6 +285,40 @@ static void impossible_ids_are_refused(void **state)
 	oss_test_run_as(t_bad_id, true);
 }
 
+/* Somebody looks while bytes of a write are in the file already. */
+static void t_write_on_its_way(struct oss_test *t)
+{
+	struct iovec iov = {(char *)"hello", 5};
+	struct object_id id = id_of(1);
+	struct object_attr a;
+	struct object *o;
+	struct bare b;
+
+	begin(t, &b, FEW);
+	CHECK_RC(cache_co_get(b.cache, &id, CACHE_SHARED | CACHE_CREATE, 0, &o), 0);
+	CHECK_RC(cache_attr(o, &a), 0);
+	assert_int_equal(a.size, 0);
+	cache_write_begin(o);
+	CHECK_RC(cache_attr(o, &a), 0);
+	CHECK_RC(disk_co_write(o->file, &iov, 1, 10), 0);
+	CHECK_RC(cache_attr(o, &a), 0);
+	assert_int_equal(a.size, 15);
+	iov = (struct iovec){(char *)"hello", 5};
+	CHECK_RC(disk_co_write(o->file, &iov, 1, 20), 0);
+	CHECK_RC(cache_attr(o, &a), 0);
+	assert_int_equal(a.size, 25);
+	cache_write_end(o);
+	cache_touch(b.cache, o);
+	cache_put(b.cache, o);
+	end(&b);
+}
+
+static void the_size_grows_while_a_write_is_on_its_way(void **state)
+{
+	(void)state;
+	oss_test_run_as(t_write_on_its_way, true);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -295,6 +329,7 @@ int main(void)
 		cmocka_unit_test(many_who_want_a_new_object_get_the_same_one),
 		cmocka_unit_test(damaged_and_misplaced_files_are_refused_and_the_others_work),
 		cmocka_unit_test(impossible_ids_are_refused),
+		cmocka_unit_test(the_size_grows_while_a_write_is_on_its_way),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
