@@ -8,6 +8,8 @@
 #include "client/core/core.h"
 #include "common/log.h"
 
+enum { LOOKS = 16 }; /* at objects that grow and grow */
+
 struct learn {
 	struct lane *ln;
 	const struct fid *fid;
@@ -47,6 +49,24 @@ int attr_co_learn(struct lane *ln, const struct fid *fid, const struct layout *l
 	return o->n ? lane_co_fan(ln, o->n, learn_one, &a) : 0;
 }
 
+/* Objects are asked one beside the other, and grow meanwhile: what this one had early and that one
+ * late may be a size that the file never had. If all others have no more after the largest was
+ * seen, the file had its size then. before: it had that much already. */
+static int learn_size(struct lane *ln, const struct fid *fid, const struct layout *l,
+		      struct objs *o, uint64_t before)
+{
+	uint64_t size = before;
+	uint32_t looks = 0;
+	int rc = attr_co_learn(ln, fid, l, o);
+
+	while (rc == 0 && o->n > 1 && objs_size(o, l) > size && looks++ < LOOKS) {
+		size = objs_size(o, l);
+		objs_forget_smaller(o, l);
+		rc = attr_co_learn(ln, fid, l, o);
+	}
+	return rc;
+}
+
 void attr_note_mtime(struct attr *attr, int64_t mtime)
 {
 	if (mtime <= (attr->fence ? attr->fence : attr->ctime))
@@ -66,7 +86,7 @@ int attr_co_measure(struct lane *ln, const struct fid *fid, const struct layout 
 	rc = objs_init(&o, l);
 	if (rc)
 		return rc;
-	rc = attr_co_learn(ln, fid, l, &o);
+	rc = learn_size(ln, fid, l, &o, attr->size);
 	if (rc == 0) {
 		attr->size = objs_size(&o, l);
 		attr->blocks = objs_blocks(&o);

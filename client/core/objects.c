@@ -95,18 +95,35 @@ void objs_rest_empty(struct objs *o)
 			o->at[i] = (struct obj_state){.known = true};
 }
 
+/* What an object proves; 0: nothing. */
+static uint64_t proves(const struct objs *o, const struct layout *l, uint32_t i)
+{
+	uint32_t comp, stripe;
+
+	if (!o->at[i].known)
+		return 0;
+	objs_place(l, i, &comp, &stripe);
+	return layout_file_size(&l->comp[comp], stripe, o->at[i].size);
+}
+
 uint64_t objs_size(const struct objs *o, const struct layout *l)
 {
 	uint64_t size = 0;
-	uint32_t i, comp, stripe;
+	uint32_t i;
 
-	for (i = 0; i < o->n; i++) {
-		if (!o->at[i].known)
-			continue;
-		objs_place(l, i, &comp, &stripe);
-		size = max_u64(size, layout_file_size(&l->comp[comp], stripe, o->at[i].size));
-	}
+	for (i = 0; i < o->n; i++)
+		size = max_u64(size, proves(o, l, i));
 	return size;
+}
+
+void objs_forget_smaller(struct objs *o, const struct layout *l)
+{
+	uint64_t size = objs_size(o, l);
+	uint32_t i;
+
+	for (i = 0; i < o->n; i++)
+		if (proves(o, l, i) < size)
+			o->at[i].known = false;
 }
 
 uint64_t objs_blocks(const struct objs *o)

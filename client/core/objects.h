@@ -34,6 +34,8 @@ void objs_note(struct objs *o, uint32_t i, const struct obj_state *s);
 must_check int objs_init(struct objs *o, const struct layout *l);
 void objs_fini(struct objs *o);
 void objs_forget(struct objs *o);
+/* All but the one that the size comes from. */
+void objs_forget_smaller(struct objs *o, const struct layout *l);
 /* What is not known does not exist (the file was empty when it was opened). */
 void objs_rest_empty(struct objs *o);
 

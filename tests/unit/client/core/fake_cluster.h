@@ -56,6 +56,7 @@ struct fake {
 	int64_t now;
 	void (*before_write)(struct fake *f);
 	void (*after_oss_getattr)(struct fake *f); /* the answer is made, and not sent yet */
+	uint32_t answered; /* by this OST */
 	/* fills in what mds_create grants, and may do what comes before the answer */
 	void (*on_create)(const struct mds_create_req *q, struct mds_create_rep *p);
 	bool hold_reads; /* have seen the bytes, and do not answer yet */
@@ -354,12 +355,14 @@ static UNUSED int fake_sync(struct rpc_op *op, const void *qv, void *pv)
 
 static UNUSED int fake_oss_getattr(struct rpc_op *op, const void *qv, void *pv)
 {
-	struct fake_obj *o = &fake_of(op)->obj;
+	struct fake_server *s = fake_of(op);
+	struct fake_obj *o = &s->obj;
 	struct oss_getattr_rep *p = pv;
 	void (*fn)(struct fake *) = fake->after_oss_getattr;
 
 	(void)qv;
 	FAKE_ATTR(p, o);
+	fake->answered = s->index;
 	fake->after_oss_getattr = NULL;
 	if (fn)
 		fn(fake);

@@ -141,10 +141,43 @@ static void others_body(struct fake *f)
 	fake_put_bytes(&f->ost[3].obj, 100, &byte, 1);
 	assert_int_equal(fs_co_getattr(f->ln, &f->fid, &a), 0);
 	assert_int_equal(a.size, 3 * SS + 101);
-	assert_int_equal(f->calls[RPC_oss_getattr], 4);
+	assert_int_equal(f->calls[RPC_oss_getattr], 4 + 3); /* the file may grow */
+	f->attr.size = 3 * SS + 101;
+	assert_int_equal(fs_co_getattr(f->ln, &f->fid, &a), 0);
+	assert_int_equal(a.size, 3 * SS + 101);
+	assert_int_equal(f->calls[RPC_oss_getattr], 4 + 3 + 4); /* it has not */
 	fs_co_release(f->ln, file);
 }
 MOUNTED_TEST(with_other_writers_the_objects_are_asked, others_body)
+
+static uint32_t grown; /* the object that had answered before it grew */
+
+/* To 7 stripes or more through the object that has answered already, then by less through the
+ * other. */
+static void grow_meanwhile(struct fake *f)
+{
+	uint8_t byte = 1;
+
+	grown = f->answered;
+	fake_put_bytes(&f->ost[f->answered].obj, 3 * SS, &byte, 1);
+	fake_put_bytes(&f->ost[!f->answered].obj, 0, &byte, 1);
+}
+
+static void grows_body(struct fake *f)
+{
+	struct file *file;
+	struct attr a;
+
+	fake_file(2);
+	file = fake_open_file(O_WRONLY);
+	f->open_seq++; /* others write */
+	f->after_oss_getattr = grow_meanwhile;
+	assert_int_equal(fs_co_getattr(f->ln, &f->fid, &a), 0);
+	assert_null(f->after_oss_getattr);
+	assert_int_equal(a.size, (6 + grown) * SS + 1);
+	fs_co_release(f->ln, file);
+}
+MOUNTED_TEST(a_size_is_one_that_the_file_had, grows_body)
 
 static void untouched_body(struct fake *f)
 {
@@ -240,6 +273,7 @@ int main(void)
 		cmocka_unit_test(a_write_that_meets_a_truncation_is_sent_again),
 		cmocka_unit_test(a_sole_writer_knows_the_size_by_itself),
 		cmocka_unit_test(with_other_writers_the_objects_are_asked),
+		cmocka_unit_test(a_size_is_one_that_the_file_had),
 		cmocka_unit_test(a_close_asks_the_objects_that_were_not_touched),
 		cmocka_unit_test(an_append_goes_behind_whatever_is_there),
 		cmocka_unit_test(data_and_holes_are_found_across_stripes),

@@ -111,6 +111,23 @@ static void forgotten_objects_are_unknown_and_the_rest_of_a_new_file_is_empty(vo
 	layout_free(l);
 }
 
+static void only_the_object_that_proves_the_size_stays_known(void **state)
+{
+	struct layout *l = striped(3);
+	struct objs o = {0};
+
+	(void)state;
+	assert_int_equal(objs_init(&o, l), 0);
+	note(&o, 0, SS + 7, 5, 1);
+	note(&o, 1, SS, 5, 1);
+	note(&o, 2, 0, 5, 1);
+	objs_forget_smaller(&o, l);
+	assert_true(o.at[0].known && !o.at[1].known && !o.at[2].known);
+	assert_int_equal(objs_size(&o, l), 3 * SS + 7);
+	objs_fini(&o);
+	layout_free(l);
+}
+
 /* Adds up the parts of all objects: every byte of the range must be in exactly one. */
 static void a_range_of_the_file_is_shared_out_among_the_objects(void **state)
 {
@@ -141,6 +158,7 @@ int main(void)
 		cmocka_unit_test(blocks_are_added_and_the_newest_time_counts),
 		cmocka_unit_test(an_older_reply_that_comes_late_changes_nothing),
 		cmocka_unit_test(forgotten_objects_are_unknown_and_the_rest_of_a_new_file_is_empty),
+		cmocka_unit_test(only_the_object_that_proves_the_size_stays_known),
 		cmocka_unit_test(a_range_of_the_file_is_shared_out_among_the_objects),
 	};
 
