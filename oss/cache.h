@@ -70,8 +70,8 @@ void cache_put(struct cache *c, struct object *o);
 
 /* -ESTALE if gen is older than the newest truncation; a newer one is taken over and stored. */
 must_check int cache_trunc_gen(struct cache *c, struct object *o, uint32_t gen);
-/* Around a write to the file: what is known of it is not kept meanwhile, as bytes can be read before
- * the write is over. */
+/* Around a write to the file: what is known of it is not kept meanwhile, as bytes can be read
+ * before the write is over. */
 void cache_write_begin(struct object *o);
 void cache_write_end(struct object *o);
 /* The object was changed, or a change was tried: its time moves on to now. */
