@@ -15,7 +15,32 @@
 
 #define FS_TYPE "fuse.sheen"
 
+#ifndef STATX_MNT_ID_UNIQUE
+#define STATX_MNT_ID_UNIQUE 0x4000U
+#endif
+
 static char guarded[PATH_MAX];
+static uint64_t attached_id; /* of our mount; 0: there is none, or the kernel does not tell */
+
+/* The number of the mount on path, without a request to whoever serves it. Since Linux 6.8 none is
+ * ever used twice; before, that of a mount that is gone may come back. */
+static uint64_t mount_id(const char *path)
+{
+	struct statx stx;
+
+	if (statx(AT_FDCWD, path, AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT,
+		  STATX_MNT_ID | STATX_MNT_ID_UNIQUE, &stx))
+		return 0;
+	return stx.stx_mask & (STATX_MNT_ID | STATX_MNT_ID_UNIQUE) ? stx.stx_mnt_id : 0;
+}
+
+/* What is mounted there now may be another client's, if somebody unmounted ours and was quick. */
+static bool is_ours(const char *path)
+{
+	uint64_t id = attached_id ? mount_id(path) : 0;
+
+	return !id || id == attached_id;
+}
 
 /* The last mount on path, as /proc/self/mounts tells. Blanks in paths are \040 there. */
 static bool mounted_source(const char *path, char *source, size_t len)
@@ -121,8 +146,10 @@ int mount_attach(const struct options *o, const char *path, int fd, uint32_t max
 		 "fd=%d,rootmode=40000,user_id=0,group_id=0,allow_other,default_permissions,"
 		 "max_read=%u",
 		 fd, max_read);
-	if (mount(o->source_text, path, FS_TYPE, o->ms_flags, opts) == 0)
+	if (mount(o->source_text, path, FS_TYPE, o->ms_flags, opts) == 0) {
+		attached_id = mount_id(path);
 		return 0;
+	}
 	rc = -errno;
 	snprintf(why, why_len, "%s%s", err_str(rc),
 		 rc == -EPERM ? " (only root can mount)" : "");
@@ -162,6 +189,8 @@ int mount_verify(const struct options *o, const char *path, char *why, size_t wh
 void mount_detach(const char *path)
 {
 	guarded[0] = 0;
+	if (!is_ours(path))
+		return;
 	if (umount2(path, UMOUNT_NOFOLLOW) == 0)
 		return;
 	if (errno == EINVAL || errno == ENOENT)
@@ -174,7 +203,7 @@ void mount_detach(const char *path)
 
 static void on_fatal(int signo)
 {
-	if (guarded[0])
+	if (guarded[0] && is_ours(guarded))
 		umount2(guarded, MNT_DETACH);
 	log_dump_ring();
 	signal(signo, SIG_DFL);

@@ -17,7 +17,8 @@ must_check int mount_attach(const struct options *o, const char *path, int fd, u
 /* The first use of the mount: its root must answer. Sets the read-ahead. Blocks until lanes
  * answer. */
 must_check int mount_verify(const struct options *o, const char *path, char *why, size_t why_len);
-/* Takes the mount away; a busy one is detached and ends with its last user. */
+/* Takes the mount away if it is still that of mount_attach(); a busy one is detached and ends with
+ * its last user. */
 void mount_detach(const char *path);
 /* If the process dies by a signal of its own making, no dead mount stays behind. */
 void mount_guard(const char *path);

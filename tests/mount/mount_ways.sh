@@ -115,6 +115,20 @@ for o in flock noflock,flock localflock noflock; do
 	check "umount" umount "$WORK/x"
 done
 
+# ---- another client has the mount point before the one that was there has ended ----
+check "mount" timeout 60 mount -t sheen "$NID:/ways" "$WORK/x"
+OLD=$(client_pid "$WORK/x")
+PIDS+=("$OLD")
+kill -STOP "$OLD"
+# umount(8) looks at what it unmounts, and would wait for the client
+check "umount" $PY -c 'import ctypes, sys; sys.exit(ctypes.CDLL(None).umount2(sys.argv[1].encode(), 2))' "$WORK/x"
+check "mount again, at once" timeout 60 mount -t sheen "$NID:/ways" "$WORK/x"
+kill -CONT "$OLD"
+check "the client before ends" until_true 60 gone "$OLD" && unset "PIDS[-1]"
+check "and leaves the mount alone" is_mounted "$WORK/x"
+is "which works" "$(cat "$WORK/x/file")" data
+check "umount" umount "$WORK/x"
+
 no_mount() { ! is_mounted "$WORK/x" && ! pgrep -f "[s]heen .*$WORK/x" >/dev/null; }
 refused() { # "what" REGEX mount arguments
 	local what=$1 re=$2
