@@ -30,15 +30,17 @@ ALL_CFLAGS := -std=gnu11 $(CPPFLAGS) $(WARN) $(CFLAGS) -pthread
 of_tests := $(if $(findstring clang,$(CC)),,-Wno-maybe-uninitialized)
 ALL_LDFLAGS := $(filter -fsanitize=%,$(CFLAGS)) -pthread $(LDFLAGS)
 LIBS := -llmdb -lev -luring -lisal
+BLOB_LIBS := -lcurl -lcrypto -lexpat -ljson-c
 FUSE_CFLAGS := $(shell pkg-config --cflags fuse3 2>/dev/null)
 FUSE_LIBS := $(shell pkg-config --libs fuse3 2>/dev/null || echo -lfuse3)
 
 # ---- packages (Debian 12); scripts/install-deps installs what is missing ----
 BUILD_PACKAGES := gcc make pkg-config libc6-dev libfuse3-dev fuse3 libev-dev liblmdb-dev \
-	liburing-dev libisal-dev libjson-c-dev libcmocka-dev
+	liburing-dev libisal-dev libjson-c-dev libcmocka-dev libcurl4-openssl-dev libssl-dev libexpat1-dev
 RUN_PACKAGES := fuse3 util-linux procps
 TEST_PACKAGES := $(BUILD_PACKAGES) clang libclang-rt-14-dev python3 git attr acl libacl1-dev rsync fio \
-	dbench sqlite3 util-linux procps iproute2 e2fsprogs xfsprogs strace man-db
+	dbench sqlite3 util-linux procps iproute2 e2fsprogs xfsprogs strace man-db openssl \
+	python3-swift
 
 # ---- sources ----
 COMMON := $(wildcard common/*.c common/*.S common/proto/*.c)
@@ -48,6 +50,7 @@ OSS := $(wildcard oss/*.c oss/ops/*.c)
 CORE := $(wildcard client/core/*.c)
 FUSE := $(wildcard client/fuse/*.c)
 TOOL := $(wildcard client/tools/tool_*.c)
+BLOB := $(wildcard blob/*.c)
 
 o = $(patsubst %.S,$(OBJ)/%.o,$(patsubst %.c,$(OBJ)/%.o,$(1)))
 tool = $(wildcard client/tools/$(1)_*.c) $(TOOL)
@@ -64,7 +67,7 @@ endif
 
 .DEFAULT_GOAL := all
 .PHONY: all help
-all: $(addprefix $(BIN)/,$(PROGRAMS)) ## build every program into build/bin
+all: $(addprefix $(BIN)/,$(PROGRAMS)) $(OBJ)/blob.a ## build every program into build/bin
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST) | sort
@@ -89,6 +92,11 @@ endef
 
 # Everything in common/, so that each program takes what it needs.
 $(OBJ)/common.a: $(call o,$(COMMON))
+	@rm -f $@
+	$(Q)ar rcs $@ $^
+
+# Azure Blob and S3; whoever uses it links common.a behind it, and $(BLOB_LIBS).
+$(OBJ)/blob.a: $(call o,$(BLOB))
 	@rm -f $@
 	$(Q)ar rcs $@ $^
 
@@ -122,7 +130,7 @@ MAN1 := $(wildcard docs/man/*.1)
 MAN8 := $(wildcard docs/man/*.8)
 
 .PHONY: install uninstall clean deps
-install: all ## install into $(DESTDIR)$(PREFIX); mount helpers into $(DESTDIR)/sbin
+install: all ## install into $(DESTDIR)$(PREFIX); mount helpers into $(DESTDIR)/sbin, the cluster agent where Pacemaker looks
 	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/bin $(DESTDIR)/sbin \
 		$(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man8
 	install -m 755 $(BIN)/sheen $(BIN)/lfs $(DESTDIR)$(PREFIX)/bin
@@ -130,6 +138,7 @@ install: all ## install into $(DESTDIR)$(PREFIX); mount helpers into $(DESTDIR)/
 		$(BIN)/sheenctl $(BIN)/mount.sheen $(DESTDIR)$(PREFIX)/sbin
 	$(if $(filter /sbin /usr/sbin,$(DESTDIR)$(PREFIX)/sbin),,ln -sf $(PREFIX)/sbin/mount.sheen $(DESTDIR)/sbin/mount.sheen)
 	[ -e $(DESTDIR)/sbin/mount.lustre ] || ln -s mount.sheen $(DESTDIR)/sbin/mount.lustre
+	install -D -m 755 contrib/ocf/target $(DESTDIR)/usr/lib/ocf/resource.d/sheen/target
 	$(if $(MAN1),install -m 644 $(MAN1) $(DESTDIR)$(PREFIX)/share/man/man1)
 	$(if $(MAN8),install -m 644 $(MAN8) $(DESTDIR)$(PREFIX)/share/man/man8)
 
@@ -137,7 +146,7 @@ uninstall: ## remove what install put there
 	rm -f $(addprefix $(DESTDIR)$(PREFIX)/bin/,sheen lfs)
 	rm -f $(addprefix $(DESTDIR)$(PREFIX)/sbin/,sheen-mgs sheen-mds sheen-oss mkfs.sheen lctl sheenctl mount.sheen)
 	[ "$$(readlink $(DESTDIR)/sbin/mount.lustre)" != mount.sheen ] || rm $(DESTDIR)/sbin/mount.lustre
-	rm -f $(DESTDIR)/sbin/mount.sheen
+	rm -f $(DESTDIR)/sbin/mount.sheen $(DESTDIR)/usr/lib/ocf/resource.d/sheen/target
 	rm -f $(addprefix $(DESTDIR)$(PREFIX)/share/man/man1/,$(notdir $(MAN1)))
 	rm -f $(addprefix $(DESTDIR)$(PREFIX)/share/man/man8/,$(notdir $(MAN8)))
 

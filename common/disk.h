@@ -42,10 +42,18 @@ must_check int disk_co_write(struct disk_file *f, const struct iovec *iov, uint3
 			     uint64_t off);
 /* Data and what is needed to read it (fdatasync). */
 must_check int disk_co_sync(struct disk_file *f);
+/* The same for all files, names and attributes of the disk. One at a time. */
+must_check int disk_co_sync_all(struct disk *d);
 must_check int disk_co_fallocate(struct disk_file *f, uint32_t mode, uint64_t off, uint64_t len);
 must_check int disk_co_truncate(struct disk_file *f, uint64_t size);
+/* What of it is in the system's cache, unchanged, may go: the next read asks the disk. In line. */
+void disk_uncache(struct disk_file *f, uint64_t off, uint64_t len);
 must_check int disk_co_unlink(struct disk *d, const char *path);
 
+/* Names in a directory, in no order, without "." and "..". fn returns 0 to go on, else its result
+ * ends the list. -ENOENT. In line. */
+typedef int disk_name_fn(void *arg, const char *name);
+must_check int disk_list(struct disk *d, const char *path, disk_name_fn *fn, void *arg);
 must_check int disk_stat(struct disk_file *f, struct disk_stat *out);
 /* whence SEEK_DATA or SEEK_HOLE; the offset, or -ENXIO. */
 must_check int64_t disk_seek(struct disk_file *f, uint64_t off, int whence);

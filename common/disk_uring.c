@@ -9,7 +9,7 @@
  * Through the ring: read, write, sync, fallocate, unlink, large truncations, and opens whose names
  * are not cached. In line, because they have no operation or cost less than a worker thread's
  * wake-up: creation, stat, seek, xattrs, small truncations, and small writes while those are quick
- * (see write_inline).
+ * (see write_inline). syncfs(2) has no operation in the ring, and takes long: a thread of its own.
  *
  * Deliberately not here: caching of descriptors, O_DIRECT, checksums (oss). */
 #include "common/co.h"
@@ -17,9 +17,11 @@
 #include "common/limits.h"
 #include "common/log.h"
 #include "common/loop_fd.h"
+#include <dirent.h>
 #include <fcntl.h>
 #include <liburing.h>
 #include <linux/openat2.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -56,6 +58,12 @@ struct disk {
 	uint32_t files;
 	uint64_t ring_writes_until; /* small writes blocked lately: loop_now() time */
 	struct co_waitq room;
+	/* of disk_co_sync_all() */
+	pthread_t syncer;
+	struct loop_work synced;
+	struct fiber *sync_waits; /* NULL: none runs */
+	bool sync_done;
+	int sync_rc;
 };
 
 struct disk_file {
@@ -202,6 +210,14 @@ static int ring_init(struct disk *d)
 	return 0;
 }
 
+static void sync_all_done(void *arg)
+{
+	struct disk *d = arg;
+
+	d->sync_done = true;
+	fiber_wake(d->sync_waits);
+}
+
 int disk_open(struct loop *l, const char *dir, struct disk **out)
 {
 	struct disk *d = calloc(1, sizeof(*d));
@@ -212,6 +228,7 @@ int disk_open(struct loop *l, const char *dir, struct disk **out)
 	d->l = l;
 	d->submit_work = (struct loop_work){.fn = submit, .arg = d};
 	d->retry = (struct loop_timer){.fn = submit, .arg = d};
+	d->synced = (struct loop_work){.fn = sync_all_done, .arg = d};
 	co_waitq_init(&d->room);
 	d->dirfd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (d->dirfd < 0) {
@@ -241,7 +258,7 @@ void disk_close(struct disk *d)
 {
 	if (!d)
 		return;
-	assert(!d->inflight && !d->files && !d->submit_work.queued);
+	assert(!d->inflight && !d->files && !d->submit_work.queued && !d->sync_waits);
 	loop_timer_stop(d->l, &d->retry);
 	loop_fd_destroy(d->w);
 	io_uring_queue_exit(&d->ring);
@@ -485,6 +502,32 @@ int disk_co_sync(struct disk_file *f)
 	return rc;
 }
 
+static void *sync_all_main(void *arg)
+{
+	struct disk *d = arg;
+
+	d->sync_rc = syncfs(d->dirfd) ? -errno : 0;
+	loop_post(d->l, &d->synced);
+	return NULL;
+}
+
+int disk_co_sync_all(struct disk *d)
+{
+	int rc;
+
+	assert(!d->sync_waits);
+	d->sync_done = false;
+	d->sync_waits = fiber_self();
+	rc = -pthread_create(&d->syncer, NULL, sync_all_main, d);
+	while (rc == 0 && !d->sync_done)
+		fiber_co_suspend();
+	d->sync_waits = NULL;
+	if (rc)
+		return rc;
+	pthread_join(d->syncer, NULL);
+	return d->sync_rc;
+}
+
 int disk_co_fallocate(struct disk_file *f, uint32_t mode, uint64_t off, uint64_t len)
 {
 	struct io_uring_sqe *sqe;
@@ -545,6 +588,35 @@ int disk_co_unlink(struct disk *d, const char *path)
 }
 
 /* ---- in line ---- */
+
+void disk_uncache(struct disk_file *f, uint64_t off, uint64_t len)
+{
+	(void)!posix_fadvise(f->fd, (off_t)off, (off_t)len, POSIX_FADV_DONTNEED);
+}
+
+int disk_list(struct disk *d, const char *path, disk_name_fn *fn, void *arg)
+{
+	int fd = openat(d->dirfd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), rc = 0;
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *e;
+
+	if (!dir) {
+		rc = -errno;
+		if (fd >= 0)
+			close(fd);
+		return rc;
+	}
+	errno = 0;
+	while (rc == 0 && (e = readdir(dir))) {
+		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
+			rc = fn(arg, e->d_name);
+		errno = 0;
+	}
+	if (rc == 0)
+		rc = -errno;
+	closedir(dir);
+	return rc;
+}
 
 int disk_stat(struct disk_file *f, struct disk_stat *out)
 {

@@ -48,6 +48,7 @@ struct fiber {
 	struct loop_work work; /* on the loop's run queue */
 	bool suspended;
 	bool done;
+	uint64_t tag;
 	uint8_t *map;
 	struct fiber *next_free;
 	void *fake_stack; /* ASan */
@@ -324,6 +325,16 @@ struct fiber *fiber_self(void)
 struct loop *fiber_loop(struct fiber *f)
 {
 	return f->loop;
+}
+
+void fiber_set_tag(uint64_t tag)
+{
+	me.running->tag = tag;
+}
+
+uint64_t fiber_tag(void)
+{
+	return me.running ? me.running->tag : 0;
 }
 
 void fiber_co_suspend(void)

@@ -18,6 +18,10 @@ must_check int fiber_spawn(struct loop *l, fiber_fn *fn, void *arg);
 /* The running fiber, or NULL on a main stack. */
 struct fiber *fiber_self(void);
 struct loop *fiber_loop(struct fiber *f);
+/* What the running fiber works for: a number of its user's, 0 at first and on a main stack. Fibers
+ * that it spawns do not have it. */
+void fiber_set_tag(uint64_t tag);
+uint64_t fiber_tag(void);
 
 /* Switches to the main stack; returns after somebody called fiber_wake(). Suspends. */
 void fiber_co_suspend(void);

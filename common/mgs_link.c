@@ -8,6 +8,8 @@
 #include "common/mgs_link.h"
 #include "common/log.h"
 #include "common/param.h"
+#include <ifaddrs.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -75,20 +77,13 @@ static void complain(struct mgs_link *ml)
 		 rc ? err_str(rc) : "");
 }
 
-static bool error_is_final(int rc)
-{
-	return rc == -EPROTONOSUPPORT || rc == -ENODEV || rc == -EPROTO;
-}
-
 /* Until the import works. deadline 0: for ever, with a line in the log now and then. */
 static int link_co_connected(struct mgs_link *ml, uint64_t deadline)
 {
 	uint64_t next = loop_now(ml->l) + FIRST_COMPLAINT_MS * NSEC_PER_MSEC;
 
 	while (!ml->closing && rpc_import_state(ml->imp) != IMP_FULL) {
-		bool down = rpc_import_state(ml->imp) == IMP_DISCONN;
-
-		if (deadline && down && error_is_final(rpc_import_error(ml->imp)))
+		if (deadline && rpc_import_refused(ml->imp))
 			return rpc_import_error(ml->imp);
 		if (co_wait(&ml->wake_q, deadline ? deadline : next) != -ETIMEDOUT)
 			continue;
@@ -112,6 +107,35 @@ struct resolve {
 	int rc;
 };
 
+/* The address where this process serves comes first: who reads the list tries it first. */
+static void own_first(struct nid_list *l, uint16_t port)
+{
+	struct ifaddrs *all = NULL, *a;
+	struct nid n;
+
+	if (getifaddrs(&all))
+		log_warn("addresses of this machine: %s", err_str(errno));
+	for (uint32_t i = 0; i < l->n; i++)
+		for (a = all; a; a = a->ifa_next) {
+			if (!a->ifa_addr || (a->ifa_addr->sa_family != AF_INET &&
+					     a->ifa_addr->sa_family != AF_INET6))
+				continue;
+			nid_set_addr(&n, a->ifa_addr,
+				     a->ifa_addr->sa_family == AF_INET
+					     ? sizeof(struct sockaddr_in)
+					     : sizeof(struct sockaddr_in6));
+			nid_set_port(&n, port);
+			if (!nid_eq(&n, &l->nid[i]))
+				continue;
+			nid_list_to_front(l, i);
+			freeifaddrs(all);
+			return;
+		}
+	freeifaddrs(all);
+	log_warn("no service address is one of this machine with port %u: who connects tries all",
+		 port);
+}
+
 static void resolve_now(void *arg)
 {
 	struct resolve *r = arg;
@@ -119,41 +143,78 @@ static void resolve_now(void *arg)
 
 	r->rc = nid_list_parse(r->text, r->port, &r->nids, why, sizeof(why));
 	if (r->rc)
-		log_err("servicenode: %s", why);
+		log_err("service addresses: %s", why);
 	fiber_wake(r->fiber);
 }
 
-static int co_resolve(struct mgs_link *ml, struct resolve *r)
+static void own_first_now(void *arg)
 {
-	r->work = (struct loop_work){.fn = resolve_now, .arg = r};
+	struct resolve *r = arg;
+
+	own_first(&r->nids, r->port);
+	fiber_wake(r->fiber);
+}
+
+static void co_on_main_stack(struct mgs_link *ml, struct resolve *r, loop_fn *fn)
+{
+	r->work = (struct loop_work){.fn = fn, .arg = r};
 	r->fiber = fiber_self();
 	loop_defer(ml->l, &r->work);
 	fiber_co_suspend();
-	return r->rc;
 }
 
-/* What to announce: the service addresses, else where this process listens. */
+static int own_address(struct mgs_link *ml, const struct mgs_register *r, struct nid *out)
+{
+	*out = r->listen;
+	if (!nid_is_wildcard(&r->listen))
+		return 0;
+	if (!rpc_import_local(ml->imp, out))
+		return -ENOTCONN;
+	nid_set_port(out, nid_port(&r->listen));
+	return 0;
+}
+
+/* Its own address, then those of the list that are others. */
+static void put_own(struct nid_list *l, const struct nid *own)
+{
+	uint32_t i;
+
+	for (i = 0; i < l->n && !nid_eq(&l->nid[i], own); i++)
+		;
+	if (i == l->n && l->n < MAX_NIDS)
+		l->n++;
+	else if (i == l->n) /* mkfs.sheen leaves room for one */
+		i--;
+	l->nid[i] = *own;
+	nid_list_to_front(l, i);
+}
+
+/* What to announce: the service addresses, else where this process listens and the failover
+ * nodes. */
 static int co_own_nids(struct mgs_link *ml, const struct mgs_register *r, char *text, size_t len)
 {
-	struct resolve res = {.text = r->servicenode, .port = nid_port(&r->listen)};
-	struct nid_list *l = &res.nids;
+	bool service = r->servicenode && r->servicenode[0];
+	struct resolve res = {.text = service ? r->servicenode : r->failnode,
+			      .port = nid_port(&r->listen)};
+	struct nid own;
+	int rc = 0;
 
-	if (r->servicenode && r->servicenode[0]) {
-		if (co_resolve(ml, &res))
+	if (res.text && res.text[0]) {
+		co_on_main_stack(ml, &res, resolve_now);
+		if (res.rc)
 			return -EINVAL;
 		if (ml->closing)
 			return -ESHUTDOWN;
-	} else if (nid_is_wildcard(&r->listen)) {
-		l->n = 1;
-		if (!rpc_import_local(ml->imp, &l->nid[0]))
-			return -ENOTCONN;
-		nid_set_port(&l->nid[0], nid_port(&r->listen));
-	} else {
-		l->n = 1;
-		l->nid[0] = r->listen;
 	}
-	nid_list_str(l, 0, text, len);
-	return 0;
+	if (service && res.nids.n > 1)
+		co_on_main_stack(ml, &res, own_first_now);
+	if (!service) {
+		rc = own_address(ml, r, &own);
+		if (rc == 0)
+			put_own(&res.nids, &own);
+	}
+	nid_list_str(&res.nids, 0, text, len);
+	return rc;
 }
 
 static int register_co_once(struct mgs_link *ml, const struct mgs_register *r, uint64_t *version)
@@ -164,6 +225,7 @@ static int register_co_once(struct mgs_link *ml, const struct mgs_register *r, u
 		.type = r->type,
 		.index = r->index,
 		.uuid = {r->uuid, UUID_LEN},
+		.boot = r->boot,
 	};
 	char nids[NIDS_TEXT];
 	RPC_CALL(call);
@@ -179,6 +241,8 @@ static int register_co_once(struct mgs_link *ml, const struct mgs_register *r, u
 	rc = mgs_co_register(ml->imp, &call, &q, &p);
 	if (rc == 0 && version)
 		*version = p.version;
+	if (rc == 0 && r->announced)
+		snprintf(r->announced, r->announced_len, "%s", nids);
 	return rc;
 }
 
@@ -240,9 +304,9 @@ static int node_cmp(const void *a, const void *b)
 	return x->index < y->index ? -1 : x->index > y->index;
 }
 
-static int decode_nodes(struct span blob, struct config *c)
+static int decode_nodes(struct span blob, struct span boots, struct config *c)
 {
-	struct rbuf r = rbuf_of(blob);
+	struct rbuf r = rbuf_of(blob), rb = rbuf_of(boots);
 	struct mgs_target t;
 	uint32_t n = 0;
 	int rc;
@@ -258,6 +322,8 @@ static int decode_nodes(struct span blob, struct config *c)
 	r = rbuf_of(blob);
 	for (c->c.nnodes = 0; c->c.nnodes < n; c->c.nnodes++) {
 		rc = decode_node(&r, &c->nodes[c->c.nnodes]);
+		if (rc == 0 && rb.len) /* an older MGS does not tell */
+			rc = dec_u64(&rb, &c->nodes[c->c.nnodes].boot);
 		if (rc)
 			return rc;
 	}
@@ -314,7 +380,7 @@ int mgs_config_decode(const struct mgs_config_rep *p, struct mgs_config **out)
 	if (!c)
 		return -ENOMEM;
 	c->c.version = p->version;
-	rc = decode_nodes(p->targets, c);
+	rc = decode_nodes(p->targets, p->boots, c);
 	if (rc == 0)
 		rc = decode_settings(p->params, c);
 	if (rc) {

@@ -22,7 +22,8 @@ struct mgs_node { /* a target of the file system */
 	char name[MAX_TARGET_NAME]; /* "lustre-OST0000" */
 	uint8_t uuid[UUID_LEN];
 	uint64_t starts; /* grows with every start of the target */
-	struct nid_list nids;
+	uint64_t boot;	 /* of the life that serves it, as in its answer to connect; 0: unknown */
+	struct nid_list nids; /* where it serves now, then where it may */
 };
 
 struct mgs_setting { /* a permanent parameter (lctl set_param -P) */
@@ -57,8 +58,13 @@ struct mgs_register {
 	uint32_t index;
 	uint8_t uuid[UUID_LEN];
 	const char *servicenode; /* addresses to announce; "": see listen */
+	const char *failnode;	 /* without servicenode: where else it may serve; or NULL */
+	uint64_t boot;		 /* of this life */
 	struct nid listen;	 /* where this process listens; a wildcard address is replaced by
 				  * the local address of the connection to the MGS */
+	/* Where to keep what was announced (text of a NID list), or NULL. */
+	char *announced;
+	size_t announced_len;
 };
 
 /* Tries until the MGS has answered. 0 with *version of the configuration (may be NULL); -EEXIST:

@@ -357,3 +357,21 @@ bool nid_eq(const struct nid *a, const struct nid *b)
 	return memcmp(&x->sin6_addr, &y->sin6_addr, sizeof(x->sin6_addr)) == 0 &&
 	       x->sin6_scope_id == y->sin6_scope_id;
 }
+
+bool nid_list_eq(const struct nid_list *a, const struct nid_list *b)
+{
+	uint32_t i;
+
+	for (i = 0; i < a->n && i < b->n && nid_eq(&a->nid[i], &b->nid[i]); i++)
+		;
+	return i == a->n && i == b->n;
+}
+
+void nid_list_to_front(struct nid_list *l, uint32_t at)
+{
+	struct nid first = l->nid[at];
+
+	assert(at < l->n);
+	memmove(&l->nid[1], &l->nid[0], at * sizeof(l->nid[0]));
+	l->nid[0] = first;
+}

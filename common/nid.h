@@ -59,4 +59,7 @@ void nid_set_addr(struct nid *n, const struct sockaddr *sa, socklen_t len);
 /* 0.0.0.0 or :: */
 bool nid_is_wildcard(const struct nid *n);
 bool nid_eq(const struct nid *a, const struct nid *b);
+bool nid_list_eq(const struct nid_list *a, const struct nid_list *b); /* in the same order */
+/* The one at `at` becomes the first one. */
+void nid_list_to_front(struct nid_list *l, uint32_t at);
 bool fsname_ok(const char *name); /* 1..8 of [-_a-zA-Z0-9] */

@@ -6,7 +6,9 @@
  * flight. A call waits for a working connection, is sent, sent again after a reconnect under the
  * same xid, and ends with the reply, its deadline, or the end of the import. If the server has
  * another boot id after a reconnect (it restarted), the import's on_restart fiber runs first
- * (reclaim of opens and locks).
+ * (reclaim of opens and locks). Replies to requests that changed something carry a number
+ * (transno): who is to do them again after a loss of power of the server keeps them (on_reply)
+ * until the server says that they are on its disk, and sends them with rpc_co_replay().
  *
  * SERVER. An rpc_service dispatches requests of its connections to handlers, each in a fiber. It
  * checks session, epoch and body, finds resent modifying requests by the service's replay hooks,
@@ -39,6 +41,14 @@ enum import_state { IMP_DISCONN, IMP_CONNECTING, IMP_RECLAIM, IMP_FULL, IMP_CLOS
 
 struct rpc_import;
 
+/* What a slot was used for last, in memory that may outlive the process: for whom (fiber_tag()),
+ * and how the server knows the request. */
+struct rpc_note {
+	uint64_t tag, xid;
+	uint32_t nr;
+	_Atomic uint32_t claimed;
+};
+
 struct rpc_import_cfg {
 	const struct rpc_client_cfg *client; /* kept by pointer */
 	const char *target;		     /* "lustre-OST0000"; copied */
@@ -46,16 +56,32 @@ struct rpc_import_cfg {
 	/* The server forgot us (restart or eviction): reclaim what we hold; runs in a fiber before
 	 * waiting calls are sent; may call with RPC_CALL_RECLAIM. Optional. */
 	void (*on_restart)(void *arg, struct rpc_import *imp, bool evicted);
+	/* A reply has come, whose request may have to be done again: as it comes from the
+	 * connection, before its caller knows. Optional. */
+	void (*on_reply)(void *arg, const struct msg *req, const struct msg *rep);
+	/* Before a request that changes something: waits until it may be kept. Optional. */
+	void (*co_room)(void *arg, struct rpc_import *imp);
 	/* State changed (for lfs check, lctl dl). Optional. */
 	void (*on_state)(void *arg, struct rpc_import *imp, enum import_state s);
 	void *arg;
+	/* Optional. Notes by slot number - 1, to be kept; and those that another process has left.
+	 * Who works for the same as a request of that process repeats that very request, so it is
+	 * executed once. Until rpc_import_settle() slots with such notes are not used otherwise. */
+	struct rpc_note *notes, *claims;
+	uint32_t nclaims;
+	uint64_t session, boot_id; /* of that process; 0: there was none */
 };
 
 must_check int rpc_import_create(const struct rpc_import_cfg *cfg, struct rpc_import **out);
 /* Ends: sends disconnect if connected (waits up to timeout_ms for it), fails calls with
  * -ENOTCONN. Suspends. */
 void rpc_import_co_destroy(struct rpc_import *imp, uint32_t timeout_ms);
-void rpc_import_set_nids(struct rpc_import *imp, const struct nid_list *nids);
+/* Addresses of the server, tried in turn from the first one on; the one that works is kept. boot:
+ * of the life that serves there now (imperative recovery), 0 if unknown. A connection to another
+ * life, or an attempt to make one, ends at once. The same news again changes nothing. */
+void rpc_import_set_nids(struct rpc_import *imp, const struct nid_list *nids, uint64_t boot);
+/* Slots with claims for a tag that `open` does not know are free now. */
+void rpc_import_settle(struct rpc_import *imp, bool (*open)(void *arg, uint64_t tag), void *arg);
 /* Inactive: calls fail at once with -EIO (lctl deactivate). */
 void rpc_import_set_active(struct rpc_import *imp, bool active);
 enum import_state rpc_import_state(const struct rpc_import *imp);
@@ -66,7 +92,14 @@ const char *rpc_import_peer(const struct rpc_import *imp);
 bool rpc_import_local(const struct rpc_import *imp, struct nid *out);
 /* Last failure to connect, 0 or -errno. */
 int rpc_import_error(const struct rpc_import *imp);
+/* All its addresses said so: nobody there is what is looked for, or understands us. */
+bool rpc_import_refused(const struct rpc_import *imp);
 uint64_t rpc_import_session(const struct rpc_import *imp);
+/* Of the server's life that the connection is to, or was last. */
+uint64_t rpc_import_boot(const struct rpc_import *imp);
+bool rpc_import_connected(const struct rpc_import *imp);
+/* Closes the connection, if there is one; it is made again. */
+void rpc_import_reconnect(struct rpc_import *imp);
 /* 0 when it works, -ETIMEDOUT, or an error that will not go away (-EPROTONOSUPPORT, -ENODEV: no
  * such target). Suspends. */
 must_check int rpc_import_co_wait(struct rpc_import *imp, uint32_t timeout_ms);
@@ -107,6 +140,20 @@ void rpc_call_fini(struct rpc_call *call);
  * Suspends. */
 must_check int rpc_co_call(struct rpc_import *imp, const struct rpc_desc *d, struct rpc_call *call,
 			   const void *req, void *rep);
+
+/* A request that was answered, as it was sent: the body is followed by the body of its reply. */
+struct rpc_kept {
+	uint16_t rpc, slot;
+	uint64_t xid, transno;
+	int64_t time;
+	const uint8_t *body;
+	uint32_t body_len, reply_len;
+};
+
+/* From on_restart: asks the server to do it as it did it before, unless it has it. *hdr: of the
+ * reply. Its status, -ECONNRESET when the connection is lost. Suspends. */
+must_check int rpc_co_replay(struct rpc_import *imp, const struct rpc_kept *k,
+			     struct wire_hdr *hdr);
 
 #define RPC_STUB(nr_, srv, nm, flags_, doc_)                                                   \
 	must_check static inline int srv##_co_##nm(struct rpc_import *imp, struct rpc_call *call, \
@@ -151,7 +198,13 @@ struct rpc_op {
 	uint32_t out_n;
 	void (*out_done)(void *arg);
 	void *out_arg;
-	uint64_t transno; /* goes into the reply's header */
+	uint64_t transno; /* of its change; goes into the reply's header, as time does */
+	int64_t time;
+	uint64_t batch;	  /* the service's, as durable is: what the gate goes by */
+	bool durable;
+	/* NULL: a new request; else one that is to be done again, and the reply that it had: the
+	 * struct of its RPC. */
+	const void *replayed;
 	bool resent;	  /* sent before; an earlier life of the server may have executed it */
 };
 
@@ -167,6 +220,9 @@ struct rpc_service_ops {
 	/* It ended: disconnect, or no connection for session_timeout_ms. May suspend (runs in a
 	 * fiber). Optional. */
 	void (*session_co_close)(void *arg, struct rpc_session *s, bool evicted);
+	/* Before the handler, in its fiber: 0: go on; 1: it was done before, and is answered with
+	 * nothing; -errno refuses. May suspend. Optional. */
+	int (*co_admit)(void *arg, struct rpc_op *op);
 	/* Resent modifying request: if its reply is stored give the encoded reply body (valid
 	 * until the next call) and 1; 0 when it was never executed. Optional. */
 	int (*replay_find)(void *arg, struct rpc_op *op, int32_t *status, struct span *body);
@@ -174,10 +230,10 @@ struct rpc_service_ops {
 	 * the same transaction. Not asked for handlers that failed. An op that changed nothing
 	 * stored (open for reading) need not store. Optional; -errno fails the request. */
 	int (*replay_store)(void *arg, struct rpc_op *op, int32_t status, struct span body);
-	/* The reply is encoded. True: the gate took it and calls rpc_op_reply(op, rc) later.
-	 * Optional. */
+	/* The handler is over, and the reply encoded. True: the gate took it and calls
+	 * rpc_op_reply(op, rc) later. Optional. */
 	bool (*gate)(void *arg, struct rpc_op *op);
-	/* Newest transaction on disk, for reply headers. Optional. */
+	/* Newest change on disk, for reply headers. Optional. */
 	uint64_t (*last_committed)(void *arg);
 	/* Memory for bulk of requests: set iov (up to MAX_BULK_IOV) for len bytes; -EAGAIN when
 	 * there is none now. */
@@ -210,6 +266,9 @@ void rpc_service_co_stop(struct rpc_service *s, uint32_t timeout_ms);
 /* After that: waits for requests that did not end in time. False: some still run. */
 must_check bool rpc_service_co_drain(struct rpc_service *s, uint32_t timeout_ms);
 void rpc_service_destroy(struct rpc_service *s);
+/* How long an absent peer keeps its session, from now on, for those that are absent already too.
+ * Peers learn how often to say something at their next connect. */
+void rpc_service_set_session_timeout(struct rpc_service *s, uint32_t ms);
 /* bulk_get failed with -EAGAIN before and might work now. */
 void rpc_service_bulk_ready(struct rpc_service *s);
 const struct stat_counter *rpc_service_stats(const struct rpc_service *s); /* RPC_NR_MAX entries */

@@ -11,6 +11,7 @@
 #include "common/crc.h"
 #include "common/log.h"
 #include "common/rpc_client.h"
+#include <stdatomic.h>
 #include <stdlib.h>
 
 enum {
@@ -192,6 +193,8 @@ static void import_on_msg(void *arg, struct net_conn *c, struct msg *m)
 		import_send(imp, p);
 		return;
 	}
+	if (imp->cfg.on_reply && !damaged && !(p->out->m.h.flags & WIRE_REPLAY))
+		imp->cfg.on_reply(imp->cfg.arg, &p->out->m, m);
 	p->in = f;
 	pending_end(p, damaged ? -EBADMSG : 0);
 }
@@ -212,7 +215,9 @@ static void send_now(struct rpc_import *imp, struct pending *p)
 
 	if (!imp->conn || p->in_net)
 		return; /* goes out when the import is connected, or is on its way */
-	m->h.flags = (uint16_t)((m->h.flags & ~WIRE_RESENT) | (p->sent ? WIRE_RESENT : 0));
+	if (!(m->h.flags & WIRE_REPLAY))
+		m->h.flags = (uint16_t)((m->h.flags & ~WIRE_RESENT) |
+					(p->sent ? WIRE_RESENT : 0));
 	m->h.session = imp->session;
 	m->h.epoch = imp->epoch;
 	m->h.boot_id = imp->boot_id;
@@ -290,20 +295,75 @@ static void call_timeout(void *arg)
 	pending_check(p);
 }
 
-static int slot_co_take(struct rpc_import *imp, uint16_t *slot)
+/* All others may be held by calls that wait for the end of the reclaim, whose calls come singly. */
+#define SETUP_SLOT (1ULL << (SESSION_SLOTS - 1))
+
+static int slot_co_take(struct rpc_import *imp, bool setup, uint16_t *slot)
 {
+	uint64_t mine = setup ? SETUP_SLOT : ~SETUP_SLOT;
 	int rc, bit;
 
-	while (!imp->slots) {
+	while (!(imp->slots & mine)) {
 		rpc_import_send_rides(imp); /* they have slots */
 		rc = co_wait(&imp->slot_q, 0);
 		if (rc)
 			return rc;
 	}
-	bit = __builtin_ctzll(imp->slots);
+	bit = __builtin_ctzll(imp->slots & mine);
 	imp->slots &= ~(1ULL << bit);
 	*slot = (uint16_t)(imp->client->lane * SESSION_SLOTS + (uint32_t)bit + 1);
 	return 0;
+}
+
+/* The request that another process has sent for the same; its slot may be another lane's. */
+static struct rpc_note *claim(struct rpc_import *imp, const struct rpc_desc *d)
+{
+	uint64_t tag = imp->cfg.nclaims ? fiber_tag() : 0;
+	struct rpc_note *n;
+
+	for (n = imp->cfg.claims; tag && n < imp->cfg.claims + imp->cfg.nclaims; n++)
+		if (n->tag == tag && n->nr == d->nr && !atomic_exchange(&n->claimed, 1))
+			return n;
+	return NULL;
+}
+
+static void note(struct rpc_import *imp, const struct pending *p, uint16_t slot)
+{
+	struct rpc_note *n = imp->cfg.notes + slot - 1;
+
+	n->tag = 0;
+	atomic_signal_fence(memory_order_seq_cst); /* who reads it comes after our death */
+	n->xid = p->call->xid;
+	n->nr = p->desc->nr;
+	atomic_signal_fence(memory_order_seq_cst);
+	n->tag = fiber_tag();
+}
+
+/* Slots of this lane with notes of another process. */
+static uint64_t slots_claimed(const struct rpc_import *imp, bool (*open)(void *arg, uint64_t tag),
+			      void *arg)
+{
+	const struct rpc_note *n = imp->cfg.claims + imp->client->lane * SESSION_SLOTS;
+	uint64_t bits = 0;
+	uint32_t i;
+
+	if ((imp->client->lane + 1) * SESSION_SLOTS > imp->cfg.nclaims)
+		return 0;
+	for (i = 0; i < SESSION_SLOTS; i++)
+		if (n[i].tag && (!open || open(arg, n[i].tag)))
+			bits |= 1ULL << i;
+	return bits;
+}
+
+void rpc_import_settle(struct rpc_import *imp, bool (*open)(void *arg, uint64_t tag), void *arg)
+{
+	imp->slots |= slots_claimed(imp, NULL, NULL) & ~slots_claimed(imp, open, arg);
+	co_wake_all(&imp->slot_q);
+}
+
+void rpc_import_hold_claimed(struct rpc_import *imp)
+{
+	imp->slots &= ~slots_claimed(imp, NULL, NULL) | SETUP_SLOT;
 }
 
 static void slot_give(struct rpc_import *imp, uint16_t slot)
@@ -330,6 +390,7 @@ static int call_prepare(struct rpc_import *imp, struct pending *p, const void *r
 		.xid = ++imp->next_xid,
 		.body_len = p->out->body.len,
 		.deadline_ms = call->deadline_ms,
+		.flags = call->flags & RPC_CALL_RECLAIM ? WIRE_RECLAIM : 0,
 	};
 	m->body = p->out->body.ptr;
 	m->done = out_done;
@@ -347,15 +408,24 @@ static int call_prepare(struct rpc_import *imp, struct pending *p, const void *r
 	return 0;
 }
 
-static void call_finish(struct rpc_import *imp, struct pending *p)
+static void call_begin(struct rpc_import *imp, struct pending *p)
 {
+	p->start_ns = loop_clock(imp->l);
+	p->timer = (struct loop_timer){.fn = call_timeout, .arg = p};
+	TAILQ_INSERT_TAIL(&imp->calls, p, link);
+	LIST_INSERT_HEAD(&imp->hash[p->call->xid % PENDING_HASH], p, hash);
+}
+
+/* Waits for the answer. */
+static void call_co_finish(struct rpc_import *imp, struct pending *p)
+{
+	p->fiber = fiber_self();
+	fiber_co_suspend();
 	loop_timer_stop(imp->l, &p->timer);
 	if (p->riding)
 		ride_end(imp, p);
 	TAILQ_REMOVE(&imp->calls, p, link);
 	LIST_REMOVE(p, hash);
-	if (p->desc->flags & RPC_MODIFIES)
-		slot_give(imp, p->out->m.h.slot);
 }
 
 static int call_reply(struct pending *p, void *rep)
@@ -389,11 +459,19 @@ static bool is_setup(const struct rpc_desc *d, const struct rpc_call *call)
 static int call_co_run(struct rpc_import *imp, struct pending *p, const void *req)
 {
 	struct rpc_call *call = p->call;
+	struct rpc_note *old = NULL;
 	uint16_t slot = 0;
 	int rc;
 
-	if (p->desc->flags & RPC_MODIFIES) {
-		rc = slot_co_take(imp, &slot);
+	if (imp->cfg.co_room && (p->desc->flags & RPC_MODIFIES) && !is_setup(p->desc, call))
+		imp->cfg.co_room(imp->cfg.arg, imp);
+	if ((p->desc->flags & RPC_MODIFIES) && !is_setup(p->desc, call))
+		old = claim(imp, p->desc);
+	p->sent = old;
+	if (old) {
+		slot = (uint16_t)(old - imp->cfg.claims + 1);
+	} else if (p->desc->flags & RPC_MODIFIES) {
+		rc = slot_co_take(imp, is_setup(p->desc, call), &slot);
 		if (rc)
 			return rc;
 	}
@@ -404,17 +482,18 @@ static int call_co_run(struct rpc_import *imp, struct pending *p, const void *re
 	else
 		rc = call_prepare(imp, p, req);
 	if (rc) {
-		if (slot)
+		if (slot && !old)
 			slot_give(imp, slot);
 		return rc;
 	}
 	p->out->m.h.slot = slot;
-	p->start_ns = loop_clock(imp->l);
-	p->timer = (struct loop_timer){.fn = call_timeout, .arg = p};
+	if (old)
+		p->out->m.h.xid = call->xid = old->xid;
+	if (slot && imp->cfg.notes)
+		note(imp, p, slot);
+	call_begin(imp, p);
 	if (call->deadline_ms)
 		loop_timer_start(imp->l, &p->timer, call->deadline_ms * NSEC_PER_MSEC);
-	TAILQ_INSERT_TAIL(&imp->calls, p, link);
-	LIST_INSERT_HEAD(&imp->hash[call->xid % PENDING_HASH], p, hash);
 	if (call->on_sent)
 		call->on_sent(call->on_sent_arg, call->xid);
 	if (imp->state == IMP_FULL && (p->desc->flags & RPC_RIDES) &&
@@ -422,9 +501,9 @@ static int call_co_run(struct rpc_import *imp, struct pending *p, const void *re
 		ride(imp, p);
 	else if (call_may_send(imp, call, p->desc))
 		import_send(imp, p);
-	p->fiber = fiber_self();
-	fiber_co_suspend();
-	call_finish(imp, p);
+	call_co_finish(imp, p);
+	if (slot && !old)
+		slot_give(imp, slot);
 	stat_add(&imp->stats[p->desc->nr], (loop_clock(imp->l) - p->start_ns) / 1000);
 	return 0;
 }
@@ -443,6 +522,58 @@ int rpc_co_call(struct rpc_import *imp, const struct rpc_desc *d, struct rpc_cal
 	rc = call_co_run(imp, &p, req);
 	if (rc == 0)
 		rc = call_reply(&p, rep);
+	if (p.out)
+		rpc_frame_put(p.out);
+	return rc;
+}
+
+static int replay_prepare(struct pending *p, const struct rpc_kept *k)
+{
+	struct msg *m;
+
+	p->out = rpc_frame_get();
+	if (!p->out)
+		return -ENOMEM;
+	wbuf_put(&p->out->body, k->body, k->body_len);
+	m = &p->out->m;
+	m->h = (struct wire_hdr){
+		.version = WIRE_VERSION,
+		.rpc = k->rpc,
+		.flags = WIRE_REPLAY,
+		.slot = k->slot,
+		.xid = k->xid,
+		.transno = k->transno,
+		.time = k->time,
+		.body_len = k->body_len,
+		.reply_len = k->reply_len,
+	};
+	m->body = p->out->body.ptr;
+	m->done = out_done;
+	m->owner = p;
+	p->call->xid = k->xid;
+	return p->out->body.rc;
+}
+
+int rpc_co_replay(struct rpc_import *imp, const struct rpc_kept *k, struct wire_hdr *hdr)
+{
+	RPC_CALL(call);
+	struct pending p = {.imp = imp, .desc = rpc_desc_find(k->rpc), .call = &call};
+	int rc;
+
+	call.flags = RPC_CALL_RECLAIM;
+	rc = !imp->conn ? -ECONNRESET : replay_prepare(&p, k);
+	if (rc == 0) {
+		call_begin(imp, &p);
+		import_send(imp, &p);
+		call_co_finish(imp, &p);
+		rc = p.rc;
+	}
+	if (p.in) {
+		call.reply = &p.in->m;
+		*hdr = p.in->m.h;
+		if (rc == 0)
+			rc = hdr->status;
+	}
 	if (p.out)
 		rpc_frame_put(p.out);
 	return rc;

@@ -39,6 +39,10 @@ struct rpc_import {
 	char target[MAX_TARGET_NAME];
 	struct nid_list nids;
 	uint32_t nid_at;
+	uint32_t tries;		/* addresses that did not work since one did */
+	uint32_t refusals;	/* of them, in a row, those whose answer will not change */
+	uint64_t told_boot;	/* the server's life, as the MGS says */
+	bool moved;		/* begin with the first address, now */
 	enum import_state state;
 	bool active, closing;
 	bool main_running;
@@ -70,6 +74,8 @@ struct rpc_import {
 /* rpc_call.c */
 extern const struct net_ops rpc_import_net_ops;
 void rpc_import_resend_all(struct rpc_import *imp);
+/* Slots that another process used last are not to be taken; see rpc_import_settle(). */
+void rpc_import_hold_claimed(struct rpc_import *imp);
 /* Sends what waits for company. */
 void rpc_import_send_rides(void *imp);
 void rpc_import_fail_calls(struct rpc_import *imp, int rc);

@@ -161,6 +161,8 @@ static int import_co_connect(struct rpc_import *imp)
 		return -ECONNRESET;
 	imp->reclaim = imp->evicted = false;
 	imp->error = 0;
+	imp->tries = imp->refusals = 0;
+	imp->moved = false;
 	imp->logged_error = 0;
 	import_set_state(imp, IMP_FULL);
 	rpc_import_resend_all(imp);
@@ -214,6 +216,32 @@ static void import_log_error(struct rpc_import *imp, int rc)
 	imp->logged_error = rc;
 }
 
+static bool error_is_final(int rc)
+{
+	return rc == -EPROTONOSUPPORT || rc == -ENODEV || rc == -EPERM || rc == -EPROTO;
+}
+
+/* The next address, after a pause when all have been tried. One that worked is tried again
+ * first. */
+static void import_co_next(struct rpc_import *imp, bool worked, uint32_t *backoff)
+{
+	bool again = worked || !imp->nids.n || ++imp->tries % imp->nids.n == 0;
+
+	if (!worked) {
+		imp->nid_at++;
+		imp->refusals = error_is_final(imp->error) ? imp->refusals + 1 : 0;
+	}
+	co_wake_all(&imp->state_q); /* tell waiters of the error even if the state is old */
+	if (again && !imp->moved && !imp->closing &&
+	    co_wait(&imp->event_q, loop_now(imp->l) + *backoff * NSEC_PER_MSEC))
+		*backoff = *backoff * 2 < RETRY_MAX_MS ? *backoff * 2 : RETRY_MAX_MS;
+	if (imp->moved) {
+		imp->nid_at = imp->tries = 0;
+		*backoff = RETRY_MIN_MS;
+	}
+	imp->moved = false;
+}
+
 static void import_main(void *arg)
 {
 	struct rpc_import *imp = arg;
@@ -221,8 +249,9 @@ static void import_main(void *arg)
 
 	while (!imp->closing) {
 		int rc = import_co_connect(imp);
+		bool worked = rc == 0;
 
-		if (rc == 0) {
+		if (worked) {
 			backoff = RETRY_MIN_MS;
 			import_co_watch(imp);
 			if (imp->closing)
@@ -232,14 +261,7 @@ static void import_main(void *arg)
 		imp->error = rc;
 		import_log_error(imp, rc);
 		import_set_state(imp, IMP_DISCONN);
-		co_wake_all(&imp->state_q); /* tell waiters of the error even if the state is old */
-		imp->nid_at++;
-		if (imp->closing || !imp->nids.n || imp->nid_at % imp->nids.n == 0) {
-			uint64_t until = loop_now(imp->l) + backoff * NSEC_PER_MSEC;
-
-			if (!imp->closing && co_wait(&imp->event_q, until))
-				backoff = backoff * 2 < RETRY_MAX_MS ? backoff * 2 : RETRY_MAX_MS;
-		}
+		import_co_next(imp, worked, &backoff);
 	}
 	imp->main_running = false;
 	co_wake_all(&imp->state_q);
@@ -261,6 +283,9 @@ int rpc_import_create(const struct rpc_import_cfg *cfg, struct rpc_import **out)
 	imp->nids = cfg->nids;
 	imp->active = true;
 	imp->slots = SESSION_SLOTS == 64 ? UINT64_MAX : (1ULL << SESSION_SLOTS) - 1;
+	imp->session = cfg->session;
+	imp->boot_id = cfg->boot_id;
+	rpc_import_hold_claimed(imp);
 	imp->next_xid = (uint64_t)cfg->client->lane << 56 | (loop_random(imp->l) & 0xffffff) << 28;
 	co_waitq_init(&imp->slot_q);
 	co_waitq_init(&imp->state_q);
@@ -307,12 +332,24 @@ void rpc_import_co_destroy(struct rpc_import *imp, uint32_t timeout_ms)
 	free(imp);
 }
 
-void rpc_import_set_nids(struct rpc_import *imp, const struct nid_list *nids)
+void rpc_import_set_nids(struct rpc_import *imp, const struct nid_list *nids, uint64_t boot)
 {
+	bool same = nid_list_eq(&imp->nids, nids);
+
+	if (same && (boot == 0 || boot == imp->told_boot))
+		return;
 	imp->nids = *nids;
-	imp->nid_at = 0;
-	if (imp->state == IMP_DISCONN)
-		co_wake_all(&imp->event_q);
+	imp->refusals = 0;
+	if (boot)
+		imp->told_boot = boot;
+	if (imp->conn && imp->boot_id == boot) { /* it found the way by itself */
+		imp->nid_at = 0;
+		return;
+	}
+	imp->moved = true;
+	if (imp->conn && boot)
+		net_close(imp->conn, -ECONNRESET);
+	co_wake_all(&imp->event_q);
 }
 
 void rpc_import_set_active(struct rpc_import *imp, bool active)
@@ -355,9 +392,25 @@ uint64_t rpc_import_session(const struct rpc_import *imp)
 	return imp->session;
 }
 
-static bool error_is_final(int rc)
+uint64_t rpc_import_boot(const struct rpc_import *imp)
 {
-	return rc == -EPROTONOSUPPORT || rc == -ENODEV || rc == -EPERM || rc == -EPROTO;
+	return imp->boot_id;
+}
+
+bool rpc_import_connected(const struct rpc_import *imp)
+{
+	return imp->conn != NULL;
+}
+
+void rpc_import_reconnect(struct rpc_import *imp)
+{
+	if (imp->conn)
+		net_close(imp->conn, -ECONNRESET);
+}
+
+bool rpc_import_refused(const struct rpc_import *imp)
+{
+	return imp->state == IMP_DISCONN && imp->nids.n && imp->refusals >= imp->nids.n;
 }
 
 int rpc_import_co_wait(struct rpc_import *imp, uint32_t timeout_ms)
@@ -368,7 +421,7 @@ int rpc_import_co_wait(struct rpc_import *imp, uint32_t timeout_ms)
 	while (rc == 0 && imp->state != IMP_FULL) {
 		if (imp->closing)
 			return -ENOTCONN;
-		if (imp->state == IMP_DISCONN && error_is_final(imp->error))
+		if (rpc_import_refused(imp))
 			return imp->error;
 		rc = co_wait(&imp->state_q, deadline);
 	}

@@ -19,9 +19,6 @@
 #include <stdlib.h>
 
 enum {
-	SESSION_TIMEOUT_MS = 30000,
-	PING_MIN_MS = 1000,
-	PING_MAX_MS = 15000,
 	ARENA_CHUNK = 4096,
 };
 
@@ -162,6 +159,7 @@ static void op_send(struct op *o)
 	m->h.session = o->pub.session && !o->stored ? o->pub.session->id : 0;
 	m->h.epoch = o->pub.session ? o->pub.session->epoch : 0;
 	m->h.transno = o->pub.transno;
+	m->h.time = o->pub.time;
 	m->h.boot_id = s->cfg.boot_id;
 	if (s->cfg.ops && s->cfg.ops->last_committed)
 		m->h.last_committed = s->cfg.ops->last_committed(s->cfg.arg);
@@ -232,6 +230,15 @@ static void op_set_bulk(struct op *o)
 	m->h.flags |= WIRE_BULK_CRC;
 }
 
+/* What is remembered is the reply that the client has. */
+static void set_replayed_body(struct op *o)
+{
+	const uint8_t *end = (const uint8_t *)o->in->m.body + o->hdr.body_len;
+
+	o->out->body.len = 0;
+	wbuf_put(&o->out->body, end - o->hdr.reply_len, o->hdr.reply_len);
+}
+
 /* The handler has returned rc. */
 static void op_finish(struct op *o, int rc)
 {
@@ -244,6 +251,8 @@ static void op_finish(struct op *o, int rc)
 		rc = o->out->body.rc;
 		op_set_bulk(o);
 	}
+	if (rc == 0 && o->pub.replayed)
+		set_replayed_body(o);
 	if (rc == 0 && (o->pub.desc->flags & RPC_MODIFIES) && o->hdr.slot && ops->replay_store)
 		rc = ops->replay_store(s->cfg.arg, &o->pub, 0, wbuf_span(&o->out->body));
 	op_set_status(o, rc);
@@ -255,8 +264,16 @@ static void op_finish(struct op *o, int rc)
 static void op_fiber(void *arg)
 {
 	struct op *o = arg;
+	const struct rpc_service *s = o->pub.svc;
+	int rc = s->cfg.ops->co_admit ? s->cfg.ops->co_admit(s->cfg.arg, &o->pub) : 0;
 
-	op_finish(o, o->handler(&o->pub, o->req, o->rep));
+	if (rc == 0) {
+		op_finish(o, o->handler(&o->pub, o->req, o->rep));
+		return;
+	}
+	op_release_bulk(o);
+	op_set_status(o, rc < 0 ? rc : 0);
+	rpc_op_reply(&o->pub, 0);
 }
 
 /* ---- a request comes in ---- */
@@ -317,18 +334,44 @@ static int op_check_bulk(struct op *o, struct sconn *c)
 	return -EBADMSG;
 }
 
+/* The reply that a request had which is to be done again. */
+static int op_check_replay(struct op *o)
+{
+	const uint8_t *end = (const uint8_t *)o->in->m.body + o->hdr.body_len;
+	struct rbuf r = {end - o->hdr.reply_len, o->hdr.reply_len};
+	void *rep;
+
+	if (!(o->hdr.flags & WIRE_REPLAY))
+		return 0;
+	if (!o->pub.svc->cfg.ops->co_admit)
+		return -EOPNOTSUPP;
+	if (!(o->pub.desc->flags & RPC_MODIFIES) || !o->hdr.slot || !o->hdr.transno)
+		return -EBADMSG;
+	rep = rpc_op_alloc(&o->pub, o->pub.desc->rep_size);
+	if (!rep)
+		return -ENOMEM;
+	memset(rep, 0, o->pub.desc->rep_size);
+	o->pub.replayed = rep;
+	o->pub.resent = false;
+	return o->pub.desc->rep_dec(&r, rep) ? -EBADMSG : 0;
+}
+
 /* 0: the op may run; else what to answer. */
 static int op_check(struct op *o, struct sconn *c)
 {
 	struct rpc_service *s = o->pub.svc;
 	const struct rpc_desc *d = o->pub.desc;
-	struct rbuf r = {o->in->m.body, o->hdr.body_len};
+	uint32_t reply_len = o->hdr.flags & WIRE_REPLAY ? o->hdr.reply_len : 0;
+	struct rbuf r = {o->in->m.body, o->hdr.body_len - reply_len};
+	int rc;
 
 	o->handler = d ? s->handler[d->nr] : NULL;
 	if (!o->handler)
 		return -EOPNOTSUPP;
 	if (s->stopping)
 		return -ESHUTDOWN;
+	if (reply_len > o->hdr.body_len)
+		return -EBADMSG;
 	if (!(d->flags & RPC_NOSESSION)) {
 		if (!c->session)
 			return -ENOTCONN;
@@ -337,7 +380,8 @@ static int op_check(struct op *o, struct sconn *c)
 	}
 	if (d->req_dec(&r, o->req))
 		return -EBADMSG;
-	return op_check_bulk(o, c);
+	rc = op_check_replay(o);
+	return rc ? rc : op_check_bulk(o, c);
 }
 
 /* True when the request needs no execution: it runs already, or its reply is stored. */
@@ -605,14 +649,8 @@ static int service_init(struct rpc_service *s)
 		assert(cfg->handlers[i].nr < RPC_NR_MAX);
 		s->handler[cfg->handlers[i].nr] = cfg->handlers[i].fn;
 	}
-	if (!s->cfg.session_timeout_ms)
-		s->cfg.session_timeout_ms = SESSION_TIMEOUT_MS;
-	s->ping_ms = s->cfg.session_timeout_ms / 2;
-	if (s->ping_ms < PING_MIN_MS)
-		s->ping_ms = PING_MIN_MS;
-	if (s->ping_ms > PING_MAX_MS)
-		s->ping_ms = PING_MAX_MS;
 	s->reap_timer = (struct loop_timer){.fn = rpc_server_reap, .arg = s};
+	rpc_service_set_session_timeout(s, s->cfg.session_timeout_ms);
 	return 0;
 }
 

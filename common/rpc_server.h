@@ -15,6 +15,7 @@ struct sconn {
 	uint32_t lane;
 	uint32_t refs;
 	uint32_t inflight;
+	uint32_t ping_ms;      /* how often the peer says something, as it was told */
 	uint64_t heard_ns;     /* something came, or an answer left: the peer is alive */
 	uint64_t suspected_ns; /* it is silent for too long, as it seems */
 	bool silent;	       /* closed for that */

@@ -122,7 +122,13 @@ static void session_end(struct rpc_service *s, struct rpc_session *ses, bool evi
 	}
 }
 
-enum { SILENT_PINGS = 2, SUSPECT_MS = 1000 };
+enum {
+	SESSION_TIMEOUT_MS = 30000,
+	PING_MIN_MS = 1000,
+	PING_MAX_MS = 15000,
+	SILENT_PINGS = 2,
+	SUSPECT_MS = 1000,
+};
 
 static void reap_by(struct rpc_service *s, uint64_t due_ns)
 {
@@ -153,7 +159,7 @@ void rpc_server_session_unbind(struct sconn *c)
  * suspected has time until these were read. */
 static uint64_t conn_check(struct sconn *c, uint64_t now)
 {
-	uint64_t limit = SILENT_PINGS * c->svc->ping_ms * NSEC_PER_MSEC;
+	uint64_t limit = SILENT_PINGS * c->ping_ms * NSEC_PER_MSEC;
 
 	if (c->stopped || c->wants_bulk) /* by us: it may say what it likes */
 		return now + limit;
@@ -179,6 +185,21 @@ static void reap_conns(struct rpc_service *s)
 	LIST_FOREACH(c, &s->conns, link)
 		if (c->session && !c->silent)
 			reap_by(s, conn_check(c, loop_now(s->cfg.loop)));
+}
+
+void rpc_service_set_session_timeout(struct rpc_service *s, uint32_t ms)
+{
+	struct rpc_session *ses;
+
+	s->cfg.session_timeout_ms = ms ? ms : SESSION_TIMEOUT_MS;
+	s->ping_ms = s->cfg.session_timeout_ms / 2;
+	if (s->ping_ms < PING_MIN_MS)
+		s->ping_ms = PING_MIN_MS;
+	if (s->ping_ms > PING_MAX_MS)
+		s->ping_ms = PING_MAX_MS;
+	TAILQ_FOREACH(ses, &s->sessions, link)
+		if (!ses->nconns && !ses->ending)
+			reap_by(s, ses->idle_since_ns + s->cfg.session_timeout_ms * NSEC_PER_MSEC);
 }
 
 /* And ends sessions that had no connection for too long. */
@@ -301,7 +322,8 @@ static int connect_session(struct sconn *c, const struct any_connect_req *q,
 	c->said_bye = false;
 	p->session = ses->id;
 	p->epoch = ses->epoch;
-	reap_by(s, c->heard_ns + SILENT_PINGS * s->ping_ms * NSEC_PER_MSEC);
+	c->ping_ms = s->ping_ms; /* as connect_rep says */
+	reap_by(s, c->heard_ns + SILENT_PINGS * c->ping_ms * NSEC_PER_MSEC);
 	return 0;
 }
 

@@ -2,6 +2,7 @@
 /* server.c - start-up that all servers share; see server.h. Nothing here knows what a server
  * does. */
 #include "common/server.h"
+#include "common/guard_file.h"
 #include "common/log.h"
 #include "common/proto/field.h"
 #include <limits.h>
@@ -32,6 +33,7 @@ int server_dir_open(const char *path, enum target_type type, struct server_dir *
 	int rc;
 
 	out->lock_fd = -1;
+	out->guard = NULL;
 	if (!real)
 		return explain(-errno, why, why_len, "%s: %s", path, err_str(errno));
 	rc = strlen(real) < sizeof(out->path) ? 0 : -ENAMETOOLONG;
@@ -56,13 +58,49 @@ int server_dir_open(const char *path, enum target_type type, struct server_dir *
 	return 0;
 }
 
+int server_guard(struct server_dir *dirs, uint32_t ndirs, char *why, size_t why_len)
+{
+	const char **paths = calloc(ndirs, sizeof(*paths));
+	int rc;
+
+	if (!paths)
+		return explain(-ENOMEM, why, why_len, "no memory");
+	for (uint32_t i = 0; i < ndirs; i++)
+		paths[i] = dirs[i].path;
+	rc = guard_take(paths, ndirs, &dirs[0].guard, why, why_len);
+	free(paths);
+	return rc;
+}
+
 int server_dir_save(const struct server_dir *d, char *why, size_t why_len)
 {
 	return target_label_write(d->path, &d->label, why, why_len);
 }
 
+/* A failover node is told when the target is made, but not where it serves first: that is known
+ * now, and stays an address of the target when it serves elsewhere. */
+void server_dir_joined(struct server_dir *d, const char *announced)
+{
+	bool changed = !d->label.registered;
+	char why[SERVER_WHY];
+
+	if (changed)
+		log_info("%s: joined file system %s", d->name, d->label.fsname);
+	d->label.registered = true;
+	if (d->label.failnode[0] && !d->label.servicenode[0] &&
+	    strlen(announced) < sizeof(d->label.servicenode)) {
+		snprintf(d->label.servicenode, sizeof(d->label.servicenode), "%s", announced);
+		d->label.failnode[0] = 0;
+		changed = true;
+	}
+	if (changed && server_dir_save(d, why, sizeof(why)))
+		log_warn("%s", why); /* it will register once more */
+}
+
 void server_dir_close(struct server_dir *d)
 {
+	guard_release(d->guard);
+	d->guard = NULL;
 	if (d->lock_fd >= 0)
 		close(d->lock_fd);
 	d->lock_fd = -1;
@@ -129,6 +167,38 @@ static int listen_first(struct rpc_service *svc, uint16_t port, struct nid *at, 
 	return rc ? listen_failed(rc, at, why, why_len) : 0;
 }
 
+/* Where it serves is told to everybody at each start, with the port, unless the service addresses
+ * name ports themselves. */
+static bool port_may_change(const struct target_label *l)
+{
+	const char *text = l->servicenode[0] ? l->servicenode : l->failnode;
+	struct nid_list nids;
+	char why[256];
+
+	if (!text[0] || nid_list_parse(text, 0, &nids, why, sizeof(why)))
+		return false;
+	for (uint32_t i = 0; i < nids.n; i++)
+		if (nid_port(&nids.nid[i]))
+			return false;
+	return true;
+}
+
+/* Two targets that were first served on different machines have the same port, and may meet on one
+ * machine: the second one takes another port for this time. */
+static int listen_again(struct rpc_service *svc, uint16_t port, uint16_t default_port,
+			const struct target_label *l, struct nid *at, char *why, size_t why_len)
+{
+	int rc;
+
+	wildcard(at, port);
+	rc = rpc_service_listen(svc, at);
+	if (rc == -EADDRINUSE && port_may_change(l)) {
+		log_info("port %u is used by another server: taking another one", port);
+		return listen_first(svc, default_port, at, why, why_len);
+	}
+	return rc ? listen_failed(rc, at, why, why_len) : 0;
+}
+
 int server_listen(struct rpc_service *svc, const char *listen, uint16_t default_port,
 		  struct server_dir *dirs, uint32_t ndirs, struct nid *at, char *why,
 		  size_t why_len)
@@ -147,8 +217,9 @@ int server_listen(struct rpc_service *svc, const char *listen, uint16_t default_
 		else
 			return rc;
 	} else if (port) {
-		wildcard(at, port);
-		rc = rpc_service_listen(svc, at);
+		rc = listen_again(svc, port, default_port, &dirs[0].label, at, why, why_len);
+		if (rc)
+			return rc;
 	} else {
 		rc = listen_first(svc, default_port, at, why, why_len);
 		if (rc)
@@ -158,8 +229,10 @@ int server_listen(struct rpc_service *svc, const char *listen, uint16_t default_
 		return listen_failed(rc, at, why, why_len);
 	rpc_service_local(svc, at);
 	log_info("listening on %s", nid_str(at, 0, text));
-	/* What the command line says holds for this time only. */
-	return listen ? 0 : save_port(dirs, ndirs, nid_port(at), why, why_len);
+	/* What the command line says holds for this time only, as does another port than usual. */
+	if (listen || (port && nid_port(at) != port))
+		return 0;
+	return save_port(dirs, ndirs, nid_port(at), why, why_len);
 }
 
 /* ---- parameters ---- */
@@ -197,6 +270,26 @@ static int debug_set(void *arg, const char *value)
 	if (rc == 0)
 		log_set_level(lvl);
 	return rc;
+}
+
+static int guard_term_get(void *arg, struct wbuf *w)
+{
+	char text[16];
+	int n = snprintf(text, sizeof(text), "%u", guard_term(arg) / 1000);
+
+	wbuf_put(w, text, (uint32_t)n);
+	return 0;
+}
+
+static int guard_term_set(void *arg, const char *value)
+{
+	char *end;
+	unsigned long s = strtoul(value, &end, 10);
+
+	if (*end || end == value || s * 1000 < GUARD_TERM_MIN_MS || s > GUARD_TERM_MAX_MS / 1000)
+		return -EINVAL;
+	guard_set_term(arg, (uint32_t)s * 1000);
+	return 0;
 }
 
 /* "NAME=VALUE" */
@@ -245,6 +338,8 @@ int server_params_init(struct params *ps, const struct daemon_opts *o,
 		rc = param_add(ps, "health_check", health_get, NULL, NULL);
 	if (rc == 0)
 		rc = param_add(ps, "debug", debug_get, debug_set, NULL);
+	if (rc == 0 && dirs[0].guard)
+		rc = param_add(ps, "guard_term", guard_term_get, guard_term_set, dirs[0].guard);
 	if (rc)
 		return explain(rc, why, why_len, "parameters: %s", err_str(rc));
 	for (i = 0; i < ndirs && rc == 0; i++)

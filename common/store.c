@@ -173,11 +173,65 @@ static int open_env(struct store *s, const struct store_cfg *cfg)
 		return rc;
 	mdb_txn_reset(s->rt.mdb);
 	mdb_env_info(s->env, &info);
-	s->committed = info.me_last_txnid;
+	s->committed_batch = info.me_last_txnid;
 	/* The files themselves must survive a loss of power as well as what is in them. */
 	if (!cfg->nosync && fsync(s->dir_fd))
 		return -errno;
 	return store_map_room(s);
+}
+
+/* ---- the machine ---- */
+
+static void machine_name(struct store *s, const char *given)
+{
+	int fd = given ? -1 : open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+
+	if (given)
+		snprintf(s->machine, sizeof(s->machine), "%s", given);
+	if (fd < 0)
+		return;
+	if (read(fd, s->machine, sizeof(s->machine) - 1) < 0)
+		s->machine[0] = 0; /* not known: power may have been lost at any time */
+	close(fd);
+}
+
+static bool same_machine(const struct store *s)
+{
+	char was[MACHINE_LEN] = "";
+	int fd = openat(s->dir_fd, MACHINE_FILE, O_RDONLY | O_CLOEXEC);
+	ssize_t n;
+
+	if (fd < 0)
+		return false;
+	n = read(fd, was, sizeof(was) - 1);
+	close(fd);
+	return n > 0 && strcmp(was, s->machine) == 0;
+}
+
+bool store_lost_power(const struct store *s)
+{
+	return s->lost_power;
+}
+
+/* Replaced as a whole: a name that is half there is another one. */
+int store_power_settled(struct store *s)
+{
+	size_t len = strlen(s->machine);
+	int fd, rc = 0;
+
+	if (!s->lost_power)
+		return 0;
+	fd = openat(s->dir_fd, MACHINE_FILE, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return -errno;
+	if (write(fd, s->machine, len) != (ssize_t)len)
+		rc = -EIO;
+	if (rc == 0 && !s->nosync && fsync(fd))
+		rc = -errno;
+	close(fd);
+	if (rc == 0)
+		s->lost_power = false;
+	return rc;
 }
 
 static int open_dir(struct store *s, const char *dir)
@@ -213,6 +267,7 @@ int store_open(const struct store_cfg *cfg, struct store **out)
 	s->tables = cfg->tables;
 	s->ntables = cfg->ntables;
 	s->reserve = cfg->reserve_bytes;
+	s->nosync = cfg->nosync;
 	s->lazy_ns = (cfg->lazy_ms ? cfg->lazy_ms : LAZY_MS) * (uint64_t)NSEC_PER_MSEC;
 	s->dir_fd = -1;
 	s->wt = (struct txn){s, NULL, true};
@@ -221,8 +276,11 @@ int store_open(const struct store_cfg *cfg, struct store **out)
 	store_batch_init(s);
 	s->dbi = calloc(cfg->ntables, sizeof(*s->dbi));
 	rc = s->dbi ? open_dir(s, cfg->dir) : -ENOMEM;
-	if (rc == 0)
+	if (rc == 0) {
+		machine_name(s, cfg->machine);
+		s->lost_power = !same_machine(s);
 		rc = open_env(s, cfg);
+	}
 	if (rc) {
 		store_free(s);
 		return rc;

@@ -42,6 +42,9 @@ struct store_cfg {
 	uint32_t lazy_ms;		/* 0: 50 */
 	bool nosync;			/* tests and the simulator only */
 	bool strict;			/* answers wait for the commit; no redo log */
+	/* Names the machine since it was started: what its page cache has is there as long as the
+	 * name is the same. NULL: the kernel's boot id. */
+	const char *machine;
 	uint64_t reserve_bytes;		/* store_space_check() wants more free on the disk */
 };
 
@@ -57,9 +60,21 @@ must_check int store_write(struct store *s, struct txn **t);
 /* -ENOSPC when the disk has less than the reserve: asked before operations that need new space. */
 must_check int store_space_check(struct store *s);
 
-/* Numbers commits: the one the open batch will have (or the next one). */
+/* Numbers commits: the one the open batch will have (or the next one), the newest one. */
+uint64_t store_batch(const struct store *s);
+uint64_t store_last_batch(const struct store *s);
+
+/* Numbers changes, in the order in which they are made in batches: they grow from first + 1 on. The
+ * newest one that is on disk. */
+void store_first_transno(struct store *s, uint64_t first);
+uint64_t store_next_transno(struct store *s);
 uint64_t store_transno(const struct store *s);
 uint64_t store_last_committed(const struct store *s);
+
+/* The redo log may lack what an earlier life answered: the machine was started anew, or is another
+ * one. Stays so from life to life until store_power_settled(). */
+bool store_lost_power(const struct store *s);
+must_check int store_power_settled(struct store *s);
 
 struct store_waiter {
 	void (*fn)(struct store_waiter *w, int rc); /* on the loop */
@@ -68,6 +83,11 @@ struct store_waiter {
 /* w is called when an operation that used the batch in this pass may be answered. With durable
  * false w is content with any time: a lazy operation (a close), whose loss nobody can see. */
 void store_on_commit(struct store *s, struct store_waiter *w, bool durable);
+/* w is called when the open batch, which there is, is on the disk. */
+void store_on_disk(struct store *s, struct store_waiter *w);
+/* Puts the open batch on the disk, now: the caller holds nothing of it, and does not suspend. Who
+ * waits for it is called before this returns. */
+must_check int store_commit(struct store *s);
 /* Like store_on_commit(), but asks for nothing: w is called when the open batch ends, whenever
  * that is. For undoing what was changed in memory when the batch fails. */
 void store_on_end(struct store *s, struct store_waiter *w);
@@ -79,6 +99,9 @@ must_check int store_co_settled(struct store *s);
 /* From the next batch on. */
 void store_set_strict(struct store *s, bool strict);
 bool store_is_strict(const struct store *s);
+/* How old a batch becomes. */
+void store_set_interval(struct store *s, uint32_t ms);
+uint32_t store_interval(const struct store *s);
 
 /* 0 or -ENOENT, -EUCLEAN, -EIO. *val points into the map: valid until the next put in this batch
  * or the end of the pass. */
@@ -91,6 +114,11 @@ must_check int store_del(struct txn *t, uint32_t table, struct span key); /* -EN
 typedef int store_walk_fn(void *arg, struct span key, struct span val);
 must_check int store_walk(struct txn *t, uint32_t table, struct span from, store_walk_fn *fn,
 			  void *arg);
+
+/* Copies a store that another process may have open to write: one read transaction, so what was
+ * committed at one moment. `to` is a directory without data.mdb; synced. In the same process it
+ * would stand in the way of the growing map. Blocks. */
+must_check int store_copy(const char *from, const char *to);
 
 /* Statistics for params: commits, operations per commit, pages, map size. */
 struct store_stats {

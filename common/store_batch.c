@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-static void commit_batch(struct store *s);
+static int commit_batch(struct store *s);
 
 /* Closed stores that the loop still has works of. If the loop never runs again they stay for
  * good: there is no way to take a work back. */
@@ -41,7 +41,7 @@ static void flush_work(void *arg)
 static void commit_work(void *arg)
 {
 	if (!closed_done(arg))
-		commit_batch(arg);
+		(void)!commit_batch(arg); /* whoever waits is told */
 }
 
 static void read_reset(struct store *s)
@@ -126,9 +126,30 @@ int store_write(struct store *s, struct txn **t)
 	return 0;
 }
 
+uint64_t store_batch(const struct store *s)
+{
+	return s->wt.mdb ? s->batch_id : s->committed_batch + 1;
+}
+
+uint64_t store_last_batch(const struct store *s)
+{
+	return s->committed_batch;
+}
+
+void store_first_transno(struct store *s, uint64_t first)
+{
+	s->transno = s->committed = first;
+}
+
+uint64_t store_next_transno(struct store *s)
+{
+	assert(s->wt.mdb);
+	return ++s->transno;
+}
+
 uint64_t store_transno(const struct store *s)
 {
-	return s->wt.mdb ? s->batch_id : s->committed + 1;
+	return s->transno;
 }
 
 uint64_t store_last_committed(const struct store *s)
@@ -214,20 +235,21 @@ static void commit_done(struct store *s, int rc, uint64_t took)
 	}
 	/* Not batch_id: LMDB gives the number of a batch without changes to the next one. */
 	if (mdb_env_info(s->env, &info) == 0)
-		s->committed = info.me_last_txnid;
+		s->committed_batch = info.me_last_txnid;
+	s->committed = s->transno;
 	s->stats.commits++;
 	s->stats.commit_ns_sum += took;
 	s->stats.commit_ns_max = max_u64(s->stats.commit_ns_max, took);
 }
 
-static void commit_batch(struct store *s)
+static int commit_batch(struct store *s)
 {
 	struct waiters pass = TAILQ_HEAD_INITIALIZER(pass);
 	uint64_t began;
 	int rc, pass_rc, room_rc;
 
 	if (!s->wt.mdb)
-		return;
+		return 0;
 	if (!s->batch_rc)
 		flush_batch(s);
 	TAILQ_CONCAT(&pass, &s->pass_end, link);
@@ -242,6 +264,12 @@ static void commit_batch(struct store *s)
 		store_fatal(s, room_rc);
 	run_waiters(&pass, pass_rc);
 	run_waiters(&s->on_commit, rc);
+	return rc;
+}
+
+int store_commit(struct store *s)
+{
+	return commit_batch(s);
 }
 
 /* Answers of this pass may leave once its changes are in the log. */
@@ -282,6 +310,12 @@ static void want_commit(struct store *s, struct store_waiter *w)
 	loop_before_wait(s->loop, &s->commit_soon);
 }
 
+void store_on_disk(struct store *s, struct store_waiter *w)
+{
+	s->stats.ops++;
+	want_commit(s, w);
+}
+
 void store_on_commit(struct store *s, struct store_waiter *w, bool durable)
 {
 	s->stats.ops++;
@@ -304,6 +338,16 @@ void store_set_strict(struct store *s, bool strict)
 bool store_is_strict(const struct store *s)
 {
 	return s->strict_next;
+}
+
+void store_set_interval(struct store *s, uint32_t ms)
+{
+	s->lazy_ns = ms * (uint64_t)NSEC_PER_MSEC;
+}
+
+uint32_t store_interval(const struct store *s)
+{
+	return (uint32_t)(s->lazy_ns / NSEC_PER_MSEC);
 }
 
 struct sync_wait {
@@ -365,7 +409,7 @@ void store_batch_close(struct store *s)
 	/* A waiter may execute something more; a few rounds are plenty for what they do. */
 	for (i = 0; i < FLUSH_ROUNDS && s->wt.mdb; i++) {
 		flush_batch(s);
-		commit_batch(s);
+		(void)!commit_batch(s);
 	}
 	assert(!s->wt.mdb);
 	run_waiters(&s->lazy, 0);

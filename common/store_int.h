@@ -11,6 +11,7 @@ enum {
 	PUT_PAGES = 4,		/* pages that a put dirties, guessed high */
 	LAZY_MS = 50,
 	FLUSH_ROUNDS = 4,
+	MACHINE_LEN = 64,
 };
 
 #define MAP_SIZE_DEFAULT (1ULL << 30)
@@ -19,6 +20,7 @@ enum {
 #define SPACE_CHECK_NS (100 * NSEC_PER_MSEC)
 #define RESERVE_FILE "reserve"	       /* given up when a commit finds the disk full */
 #define RESERVE_BYTES (2 * BATCH_BYTES_SOFT)
+#define MACHINE_FILE "machine"	       /* whose page cache has the redo log */
 
 TAILQ_HEAD(waiters, store_waiter);
 
@@ -39,12 +41,15 @@ struct store {
 	bool reading;		/* rt is renewed */
 	bool wanted;		/* somebody waits for the batch to be on disk */
 	bool closed;		/* only queued works keep the struct alive */
-	bool strict, strict_next;
+	bool strict, strict_next, nosync;
 	bool answered;		/* somebody was told of changes in the batch */
 	struct redo *redo;
 	LIST_ENTRY(store) closed_link;
 	int batch_rc;		/* first LMDB failure in the batch: it can only be given up */
-	uint64_t batch_id, batch_bytes, committed;
+	uint64_t batch_id, batch_bytes, committed_batch;
+	uint64_t transno, committed; /* of changes: the newest one, the newest one on disk */
+	char machine[MACHINE_LEN];
+	bool lost_power;
 	struct waiters on_commit; /* called when the batch ends */
 	struct waiters on_redo;	  /* called when the pass is in the redo log */
 	struct waiters pass_end;  /* go to on_commit when the pass is in the redo log */

@@ -18,6 +18,7 @@
 #include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define LABEL_FILE "sheen.target"
@@ -125,10 +126,10 @@ static int add_param(struct target_label *l, const char *s)
 }
 
 enum field { F_VERSION, F_TYPE, F_FSNAME, F_INDEX, F_UUID, F_MGSNODE, F_SERVICENODE, F_PORT,
-	     F_REGISTERED, F_PARAM, F_END };
+	     F_REGISTERED, F_FAILNODE, F_PARAM, F_END };
 static const char *const field_name[F_END] = {
 	"version", "type", "fsname", "index", "uuid", "mgsnode", "servicenode", "port",
-	"registered", "param",
+	"registered", "failnode", "param",
 };
 #define FIELDS_NEEDED (1U << F_VERSION | 1U << F_TYPE | 1U << F_UUID)
 
@@ -164,6 +165,8 @@ static int set_field(struct target_label *l, enum field f, const char *s)
 		rc = get_number(s, 1, &v);
 		l->registered = v;
 		return rc;
+	case F_FAILNODE:
+		return get_text(s, l->failnode, sizeof(l->failnode));
 	case F_PARAM:
 		return add_param(l, s);
 	case F_END:
@@ -377,6 +380,8 @@ static void print_label(struct wbuf *w, const struct target_label *l)
 	put(w, field_name[F_UUID], uuid_str(l->uuid, uuid));
 	put(w, field_name[F_MGSNODE], l->mgsnode);
 	put(w, field_name[F_SERVICENODE], l->servicenode);
+	if (l->failnode[0]) /* not known to older servers */
+		put(w, field_name[F_FAILNODE], l->failnode);
 	put_number(w, field_name[F_PORT], l->port);
 	put_number(w, field_name[F_REGISTERED], l->registered);
 	put_params(w, l->params);
@@ -422,7 +427,7 @@ int target_label_write(const char *dir, const struct target_label *l, char *why,
 
 	if (!text)
 		return explain(-ENOMEM, why, why_len, "out of memory");
-	if (!one_line(l->mgsnode) || !one_line(l->servicenode))
+	if (!one_line(l->mgsnode) || !one_line(l->servicenode) || !one_line(l->failnode))
 		return explain(-EINVAL, why, why_len, "%s: addresses with control characters", dir);
 	wbuf_init_fixed(&w, text, LABEL_MAX);
 	print_label(&w, l);
@@ -449,9 +454,19 @@ static void read_holder(int fd, char *out, size_t cap)
 			*p = '?';
 }
 
+static void now_text(char out[32])
+{
+	time_t now = time(NULL);
+	struct tm tm;
+
+	out[0] = 0;
+	if (gmtime_r(&now, &tm))
+		strftime(out, 32, "%Y-%m-%dT%H:%M:%SZ", &tm);
+}
+
 int target_lock(const char *dir, int *out, char *why, size_t why_len)
 {
-	char path[1024], host[128] = "?", holder[256];
+	char path[1024], host[128] = "?", holder[256], since[32];
 	int fd, rc;
 
 	rc = make_path(path, sizeof(path), dir, LOCK_FILE, why, why_len);
@@ -468,13 +483,15 @@ int target_lock(const char *dir, int *out, char *why, size_t why_len)
 		close(fd);
 		if (rc == -EBUSY)
 			return explain(rc, why, why_len,
-				       "%s is already served by another process (host and pid: %s)",
+				       "%s is already served by another process (host, pid, since: "
+				       "%s)",
 				       dir, holder[0] ? holder : "unknown");
 		return explain(rc, why, why_len, "%s: cannot lock: %s", path, err_str(rc));
 	}
 	/* For people only: the lock itself is the flock. */
 	gethostname(host, sizeof(host) - 1);
-	if (ftruncate(fd, 0) || dprintf(fd, "%s %d\n", host, (int)getpid()) < 0) {
+	now_text(since);
+	if (ftruncate(fd, 0) || dprintf(fd, "%s %d %s\n", host, (int)getpid(), since) < 0) {
 		rc = -errno;
 		close(fd);
 		return explain(rc, why, why_len, "%s: %s", path, err_str(rc));

@@ -3,7 +3,8 @@
  *
  * DIR/sheen.target is a text file "key=value" (type, fsname, index, uuid, version, mgsnode, nids,
  * port, ...), last line crc32c of the rest; written to a new file, synced and renamed.
- * DIR/sheen.lock is flock()ed and carries "host pid" while a server runs. Blocking file I/O:
+ * DIR/sheen.lock is flock()ed and carries "host pid since" while a server runs; guard.h
+ * keeps other machines away. Blocking file I/O:
  * start-up only.
  */
 #pragma once
@@ -21,6 +22,7 @@ struct target_label {
 	uint8_t uuid[UUID_LEN];
 	char mgsnode[512];     /* as given to mkfs.sheen */
 	char servicenode[512]; /* addresses to announce; "" = what the MGS connection uses */
+	char failnode[512];    /* where else it may serve, until servicenode has these, too */
 	uint16_t port;	       /* 0: not chosen yet */
 	bool registered;       /* has joined its file system at the MGS */
 	char params[2048];     /* --param K=V, newline-separated */

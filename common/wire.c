@@ -10,7 +10,7 @@
 	F(u16, version) F(u16, rpc) F(u16, flags) F(u16, slot) F(i32, status)             \
 	F(u32, epoch) F(u64, xid) F(u64, session) F(u64, transno) F(u64, last_committed)  \
 	F(u32, body_len) F(u32, bulk_len) F(u32, bulk_crc) F(u32, deadline_ms)            \
-	F(u64, boot_id) F(u32, job)
+	F(u64, boot_id) F(u32, job) F(u32, reply_len) F(i64, time)
 
 /* Layout: u32 magic, u32 crc, the fields above, zeros to the end. */
 enum { OFF_CRC = 4, OFF_FIELDS = 8 };

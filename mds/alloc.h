@@ -16,6 +16,8 @@ struct alloc_ost {
 	uint64_t total, avail; /* bytes */
 };
 
+struct layout;
+
 struct alloc {
 	uint32_t n, cap;
 	struct alloc_ost *ost; /* by index, owned */
@@ -24,6 +26,7 @@ struct alloc {
 	uint32_t prio_free;    /* percent; weight of free space against even spreading */
 	uint64_t (*random)(void *arg);
 	void *random_arg;
+	const struct layout *made; /* not NULL: what was chosen when this was done first */
 };
 
 void alloc_init(struct alloc *a, uint64_t (*random)(void *arg), void *arg);

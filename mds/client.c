@@ -10,38 +10,60 @@
 #include "mds/state.h"
 #include <stdlib.h>
 
-/* A row of slot 0, which no request uses, with the client's name: the next life of the server knows
- * that this client may have files open. *known: it has been here in an earlier life. */
-static int remember(struct client *c, bool *known)
+int client_note(const struct client *c, struct txn *t)
 {
 	char name[sizeof(c->session->name) + sizeof(c->session->peer) + 4];
-	struct slot_rec row = {0}, old;
+	struct slot_rec row = {.rpc = c->may_own ? RPC_mds_own : 0};
+
+	snprintf(name, sizeof(name), "%s (%s)", c->session->name, c->session->peer);
+	row.body = SPAN_STR(name);
+	return slot_put(t, c->uuid, 0, &row);
+}
+
+/* *known: it has been here in an earlier life. */
+static int remember(struct client *c, bool *known)
+{
+	struct slot_rec old;
 	struct txn *t;
 	int rc = store_write(c->mds->store, &t);
 
 	if (rc == 0)
 		rc = slot_get(t, c->uuid, 0, 0, &old);
 	*known = rc == 0;
-	snprintf(name, sizeof(name), "%s (%s)", c->session->name, c->session->peer);
-	row.body = SPAN_STR(name);
-	return rc && rc != -ENOENT ? rc : slot_put(t, c->uuid, 0, &row);
+	if (rc == 0)
+		rc = slot_last(t, c->uuid, &c->had_transno);
+	else
+		c->row_batch = store_batch(c->mds->store);
+	c->last_transno = c->had_transno;
+	c->may_own = *known && old.rpc == RPC_mds_own;
+	return rc && rc != -ENOENT ? rc : client_note(c, t);
 }
 
-void client_lane_back(struct client *c, uint32_t lane, uint32_t lanes)
+static bool all_lanes(const struct client *c, uint64_t said)
 {
-	c->back_lanes |= 1ULL << lane;
+	return c->lanes && (uint32_t)__builtin_popcountll(said) >= c->lanes;
+}
+
+void client_lane_back(struct client *c, uint32_t lane, uint32_t lanes, bool opens_only)
+{
+	c->opened_lanes |= 1ULL << lane;
+	if (!opens_only)
+		c->back_lanes |= 1ULL << lane;
 	if (lanes)
 		c->lanes = lanes;
-	c->back |= c->lanes && (uint32_t)__builtin_popcountll(c->back_lanes) >= c->lanes;
-	if (c->back)
+	c->opened |= all_lanes(c, c->opened_lanes);
+	c->back |= all_lanes(c, c->back_lanes);
+	if (c->opened)
 		recovery_client_news(c->mds);
+	if (c->back)
+		co_wake_all(&c->mds->lease_q); /* for who waits for owners of directories */
 }
 
 /* A lane that has never talked to this server holds nothing of its last life. */
 static void lane_connects(struct client *c, const struct any_connect_req *q)
 {
 	if (!c->back && !q->last_boot_id && q->lane < MDS_LANES)
-		client_lane_back(c, q->lane, 0);
+		client_lane_back(c, q->lane, 0, false);
 }
 
 int client_session_open(void *arg, struct rpc_session *s, const struct any_connect_req *q)
@@ -73,7 +95,7 @@ int client_session_open(void *arg, struct rpc_session *s, const struct any_conne
 	}
 	s->priv = c;
 	c->known = known;
-	c->back = !known;
+	c->back = c->opened = c->replayed = !known;
 	lane_connects(c, q);
 	return 0;
 }

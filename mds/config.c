@@ -2,6 +2,7 @@
 /* config.c - see config.h. */
 #include "mds/config.h"
 #include "common/log.h"
+#include "common/wire.h"
 #include "mds/dirent.h"
 #include "mds/inode.h"
 #include <inttypes.h>
@@ -39,6 +40,17 @@ int config_alloc_seq(struct txn *t, uint64_t *seq)
 		return rc;
 	*seq = next;
 	return 0;
+}
+
+int config_next_life(struct txn *t, uint64_t *life)
+{
+	int rc = config_get(t, "life", life);
+
+	if (rc)
+		return rc;
+	if (++*life > TRANSNO_LIFE(UINT64_MAX))
+		return -EOVERFLOW;
+	return config_set(t, "life", *life);
 }
 
 static int make_root(struct txn *t, int64_t now)

@@ -10,7 +10,7 @@
  * These requests do not modify anything, so their replies are not stored: one that is sent again is
  * executed again, and first forgets what it had opened before, of which the client never heard.
  */
-#include "mds/state.h"
+#include "mds/intent.h"
 #include <sys/stat.h>
 
 /* More are for those who ask. */
@@ -49,7 +49,8 @@ bool intent_open(struct rpc_op *op, const struct fid *fid, const struct inode_re
 	uint64_t now = loop_now(m->loop), open_seq;
 	uint32_t sole;
 
-	if (!S_ISREG(ino->attr.mode) || (ino->attr.flags & ATTR_SIZE_UNSURE))
+	if (!S_ISREG(ino->attr.mode) || (ino->attr.flags & ATTR_SIZE_UNSURE) ||
+	    !op_share_free(op, fid))
 		return false;
 	if (~*lease & (LEASE_LOOKUP | LEASE_UPDATE) || m->recovery_end_ns)
 		return false;

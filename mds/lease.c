@@ -22,7 +22,8 @@ struct lease {
 	uint32_t bits, recall_bits;
 	uint64_t recall_seq; /* 0: not recalled */
 	uint64_t recall_ns;
-	bool fenced; /* its writes cannot do harm */
+	bool fenced;	 /* its writes cannot do harm */
+	bool own_fenced; /* OWN is good for nothing */
 	uint64_t seq, data_seq; /* of the last answers that gave bits, and data */
 	LIST_ENTRY(lease) hash;
 	TAILQ_ENTRY(lease) link;
@@ -138,6 +139,15 @@ static struct lease *add(struct lease_mgr *m, struct lease_holder *h, const stru
 	return l;
 }
 
+static void set_bits(struct lease_mgr *m, struct lease *l, uint32_t bits)
+{
+	uint32_t was = (l->bits & LEASE_OWN) != 0, is = (bits & LEASE_OWN) != 0;
+
+	l->bits = bits;
+	l->holder->nown += is - was;
+	m->stats.own += is - was;
+}
+
 static void unlist(struct lease *l)
 {
 	struct lease_holder *h = l->holder;
@@ -154,13 +164,15 @@ static void unlist(struct lease *l)
 static void drop(struct lease_mgr *m, struct lease *l)
 {
 	unlist(l);
+	set_bits(m, l, 0);
 	m->stats.holders -= l->holder != &m->dead && !lease_count(l->holder);
 	LIST_REMOVE(l, hash);
 	m->stats.held--;
 	free(l);
 }
 
-#define MAY_WRITE (LEASE_EXCLUSIVE | LEASE_CONTENDED)
+#define MAY_WRITE    (LEASE_EXCLUSIVE | LEASE_CONTENDED)
+#define NOT_WITH_OWN (LEASE_UPDATE | LEASE_OWN)
 
 static void note_dead(struct lease_mgr *m, const struct fid *fid)
 {
@@ -332,7 +344,8 @@ uint32_t lease_grant(struct lease_mgr *m, struct lease_holder *h, const struct f
 {
 	struct lease *l;
 
-	if (h->until_ns <= now || barred(m, fid, bits))
+	if (h->until_ns <= now || barred(m, fid, bits) || lease_owned_elsewhere(m, h, fid) ||
+	    ((bits & LEASE_OWN) && lease_elsewhere(m, h, fid, NOT_WITH_OWN)))
 		goto refused;
 	l = find(m, h, fid);
 	if (l && l->recall_seq)
@@ -344,6 +357,8 @@ uint32_t lease_grant(struct lease_mgr *m, struct lease_holder *h, const struct f
 	}
 	if (!l)
 		goto refused;
+	if (bits & LEASE_OWN)
+		l->own_fenced = false;
 	if (bits & LEASE_DATA) {
 		l->bits &= ~(uint32_t)LEASE_DATA;
 		l->fenced = false;
@@ -351,7 +366,7 @@ uint32_t lease_grant(struct lease_mgr *m, struct lease_holder *h, const struct f
 	}
 	if (bits & ~(uint32_t)LEASE_DATA)
 		l->seq = m->answer;
-	l->bits |= bits;
+	set_bits(m, l, l->bits | bits);
 	TAILQ_REMOVE(&h->held, l, link);
 	TAILQ_INSERT_TAIL(&h->held, l, link);
 	m->stats.grants++;
@@ -372,7 +387,7 @@ void lease_give_up(struct lease_mgr *m, struct lease_holder *h, const struct fid
 		bits &= ~(uint32_t)LEASE_DATA;
 	if (l->seq > heard)
 		bits &= LEASE_DATA;
-	l->bits &= ~bits;
+	set_bits(m, l, l->bits & ~bits);
 	if (!l->bits)
 		drop(m, l);
 }
@@ -405,6 +420,7 @@ void lease_recall(struct lease_mgr *m, const struct lease_holder *h, const struc
 	LIST_FOREACH(l, bucket_of(m, fid), hash)
 	if (l->holder != h && l->holder != &m->dead && (l->bits & bits) && fid_eq(&l->fid, fid)) {
 		m->stats.expired += l->holder->until_ns <= now && !l->recall_seq;
+		l->own_fenced |= (l->bits & bits & LEASE_OWN) && l->holder->until_ns <= now;
 		recall_one(m, l, bits, now);
 	}
 }
@@ -454,6 +470,61 @@ void lease_fenced(struct lease_mgr *m, const struct lease_holder *h, const struc
 	}
 }
 
+/* ---- OWN ---- */
+
+bool lease_owned_elsewhere(const struct lease_mgr *m, const struct lease_holder *h,
+			   const struct fid *fid)
+{
+	const struct lease *l;
+
+	if (m->stats.own == (h ? h->nown : 0))
+		return false;
+	if (!fid)
+		return true;
+	LIST_FOREACH(l, bucket_of(m, fid), hash)
+	if (l->holder != h && (l->bits & LEASE_OWN) && fid_eq(&l->fid, fid))
+		return true;
+	return false;
+}
+
+bool lease_owns(const struct lease_mgr *m, const struct lease_holder *h, const struct fid *fid)
+{
+	const struct lease *l = find(m, h, fid);
+
+	return l && (l->bits & LEASE_OWN) && !l->own_fenced;
+}
+
+bool lease_own_again(struct lease_mgr *m, struct lease_holder *h, const struct fid *fid,
+		     uint64_t now)
+{
+	struct lease *l = find(m, h, fid);
+	uint32_t most = m->stats.most;
+
+	if (h->until_ns <= now || lease_elsewhere(m, h, fid, NOT_WITH_OWN) || (l && l->recall_seq))
+		return false;
+	if (!l)
+		l = add(m, h, fid);
+	m->stats.most = most; /* it is not counted: the limit does not hold for it */
+	if (!l)
+		return false;
+	set_bits(m, l, l->bits | LEASE_OWN);
+	l->own_fenced = false;
+	l->seq = m->answer;
+	m->stats.grants++;
+	return true;
+}
+
+bool lease_elsewhere(const struct lease_mgr *m, const struct lease_holder *h,
+		     const struct fid *fid, uint32_t bits)
+{
+	const struct lease *l;
+
+	LIST_FOREACH(l, bucket_of(m, fid), hash)
+	if (l->holder != h && (l->bits & bits) && fid_eq(&l->fid, fid))
+		return true;
+	return false;
+}
+
 uint32_t lease_data(const struct lease_mgr *m, const struct lease_holder *h, const struct fid *fid)
 {
 	const struct lease *l = find(m, h, fid);
@@ -487,7 +558,7 @@ static void back(struct lease_mgr *m, struct lease *l)
 		return;
 	}
 	unlist(l);
-	l->bits &= ~l->recall_bits;
+	set_bits(m, l, l->bits & ~l->recall_bits);
 	l->recall_bits = 0;
 	l->recall_seq = 0;
 	TAILQ_INSERT_TAIL(&h->held, l, link);
@@ -506,7 +577,7 @@ bool lease_returned(struct lease_mgr *m, struct lease_holder *h, uint64_t seq)
 
 	for (l = TAILQ_FIRST(&h->recalled); l && l->recall_seq <= seq; l = next) {
 		next = TAILQ_NEXT(l, link);
-		if (l->recall_bits & LEASE_DATA)
+		if (l->recall_bits & (LEASE_DATA | LEASE_OWN))
 			continue;
 		any = true;
 		back(m, l);
@@ -539,12 +610,13 @@ void lease_check(const struct lease_mgr *m, const struct lease_holder *h)
 {
 	const struct lease *l;
 	uint64_t last = 0;
-	uint32_t n = 0;
+	uint32_t n = 0, own = 0;
 
 	TAILQ_FOREACH(l, &h->held, link)
 	{
 		assert(l->holder == h && l->bits && !l->recall_bits && !l->recall_seq);
 		assert(find(m, h, &l->fid) == l);
+		own += (l->bits & LEASE_OWN) != 0;
 		n++;
 	}
 	assert(n == h->nheld);
@@ -555,7 +627,8 @@ void lease_check(const struct lease_mgr *m, const struct lease_holder *h)
 		assert(l->recall_seq > last && l->recall_seq <= m->seq);
 		assert(find(m, h, &l->fid) == l);
 		last = l->recall_seq;
+		own += (l->bits & LEASE_OWN) != 0;
 		n++;
 	}
-	assert(n == h->nrecalled);
+	assert(n == h->nrecalled && own == h->nown);
 }

@@ -9,6 +9,12 @@
  * is covered, or wants what does not go with it, recalls leases first and waits until they are
  * given back or have expired.
  *
+ * OWN of a directory goes with no UPDATE of others: while a client has it, no other has its names
+ * or attributes, or gets any lease of it. Names that its holder has removed may still be there,
+ * because the requests are on their way: others look at the directory, and at files in it, only
+ * when OWN was given back. If its holder does not, it is fenced when the term is over, and
+ * lease_owns() does not hold any more: then such requests are refused, in the way of late writes.
+ *
  * A client that had EXCLUSIVE or CONTENDED, and did not give it back when it was recalled (its term
  * was over, or its session), may still have writes on their way: lease_unreturned() tells, until
  * the file's objects are fenced against them. What a dead client had is kept for that.
@@ -45,7 +51,7 @@ TAILQ_HEAD(lease_list, lease);
 struct lease_holder {
 	struct lease_list held;     /* longest not granted anew first */
 	struct lease_list recalled; /* in the order of their recalls */
-	uint32_t nheld, nrecalled;
+	uint32_t nheld, nrecalled, nown;
 	uint64_t until_ns;  /* end of the term */
 	uint64_t pressed_ns; /* when it was asked to give some up; 0: it was not */
 	bool told;           /* by lease_ask() */
@@ -81,7 +87,7 @@ struct lease_stats {
 	uint64_t asked;  /* how often a client was asked to give some up */
 	uint64_t forced; /* recalls because it did not, or could not wait for that */
 	uint64_t full;   /* refusals because it had too many */
-	uint32_t held, holders;
+	uint32_t held, holders, own;
 	uint32_t most; /* that one client ever had */
 };
 
@@ -124,7 +130,8 @@ bool lease_alone(const struct lease_mgr *m, const struct lease_holder *h);
 /* When the leases of others than h on bits will be gone if nobody answers; 0: there are none. */
 uint64_t lease_conflict(const struct lease_mgr *m, const struct lease_holder *h,
 			const struct fid *fid, uint32_t bits, uint64_t now);
-/* Recalls them, those of holders without a term as well; does nothing twice. */
+/* Recalls them, those of holders without a term as well; does nothing twice. OWN without a term is
+ * fenced. */
 void lease_recall(struct lease_mgr *m, const struct lease_holder *h, const struct fid *fid,
 		  uint32_t bits, uint64_t now);
 void lease_barrier_add(struct lease_mgr *m, struct lease_barrier *b);
@@ -136,6 +143,19 @@ bool lease_unreturned(const struct lease_mgr *m, const struct lease_holder *h,
 /* They cannot any more. */
 void lease_fenced(struct lease_mgr *m, const struct lease_holder *h, const struct fid *fid,
 		  uint64_t now);
+/* ---- OWN ---- */
+/* Others than h have some directory for their own, if fid is NULL; or this one. */
+bool lease_owned_elsewhere(const struct lease_mgr *m, const struct lease_holder *h,
+			   const struct fid *fid);
+/* h has the directory for its own, recalled or not, and it is not fenced. */
+bool lease_owns(const struct lease_mgr *m, const struct lease_holder *h, const struct fid *fid);
+/* OWN of an earlier life of the server, which nobody else could get anything beside. False: it is
+ * lost. */
+bool lease_own_again(struct lease_mgr *m, struct lease_holder *h, const struct fid *fid,
+		     uint64_t now);
+/* Others than h, dead or alive, have or had any of these bits, and have not given them back. */
+bool lease_elsewhere(const struct lease_mgr *m, const struct lease_holder *h,
+		     const struct fid *fid, uint32_t bits);
 /* The data bits that h has and that are not recalled. */
 uint32_t lease_data(const struct lease_mgr *m, const struct lease_holder *h,
 		    const struct fid *fid);
@@ -146,7 +166,8 @@ bool lease_next(const struct lease_holder *h, uint64_t heard, const struct lease
 		struct fid *fid, uint32_t *bits, uint64_t *seq);
 /* When the data of *l was given: the number that the answer carried. */
 uint64_t lease_granted(const struct lease *l);
-/* h has given back everything but data that was recalled up to this number. True: something was. */
+/* h has given back everything but data and OWN that was recalled up to this number. True: something
+ * was. */
 bool lease_returned(struct lease_mgr *m, struct lease_holder *h, uint64_t seq);
 /* h has given back what was recalled with this number. True: it was. */
 bool lease_returned_one(struct lease_mgr *m, struct lease_holder *h, const struct fid *fid,

@@ -13,6 +13,7 @@
 #include "mds/mds.h"
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 enum { STOP_TIMEOUT_MS = 10000 };
 
@@ -24,6 +25,7 @@ struct server {
 	struct server_dir dir;
 	char db[MAX_PATH + 8];
 	struct nid at;
+	char announced[MAX_NIDS * NID_STRLEN];
 	bool stopping;
 	struct loop_work stop_work;
 	int exit_status;
@@ -79,13 +81,16 @@ static void reload_server(void *arg)
 		server_reload(s->params, &s->dir, 1);
 }
 
+/* At once, as if it had been killed: nobody may hear from a server whose store is done for that his
+ * request has failed, since the next life may find it in the redo log. Clients ask that one again.
+ */
 static void on_fatal(void *arg, int rc)
 {
 	struct server *s = arg;
 
-	(void)rc;
-	s->exit_status = 1;
-	stop_server(s);
+	log_err("%s: the store failed: %s: the server ends", s->dir.name, err_str(rc));
+	daemon_exit(&s->opts);
+	_exit(1);
 }
 
 /* ---- start ---- */
@@ -93,7 +98,6 @@ static void on_fatal(void *arg, int rc)
 static void join(void *arg)
 {
 	struct server *s = arg;
-	char why[SERVER_WHY];
 	int rc = mdt_co_start(s->mds, &s->at, s->dir.label.servicenode);
 
 	if (s->stopping || rc == -ESHUTDOWN)
@@ -105,12 +109,7 @@ static void join(void *arg)
 		stop_server(s);
 		return;
 	}
-	if (s->dir.label.registered)
-		return;
-	log_info("%s: joined file system %s", s->dir.name, s->dir.label.fsname);
-	s->dir.label.registered = true;
-	if (server_dir_save(&s->dir, why, sizeof(why)))
-		log_warn("%s", why); /* it will register once more */
+	server_dir_joined(&s->dir, s->announced);
 }
 
 static void make_mds(struct server *s)
@@ -121,6 +120,9 @@ static void make_mds(struct server *s)
 		.index = s->dir.label.index,
 		.params = s->params,
 		.boot_id = server_boot_id(s->loop),
+		.failnode = s->dir.label.failnode,
+		.announced = s->announced,
+		.announced_len = sizeof(s->announced),
 		.on_fatal = on_fatal,
 		.fatal_arg = s,
 	};
@@ -146,6 +148,8 @@ static void start_server(struct server *s)
 	if (s->opts.argc != 1)
 		daemon_fail(&s->opts, "one target directory must be given (see --help)");
 	if (server_dir_open(s->opts.argv[0], TARGET_MDT, &s->dir, why, sizeof(why)))
+		daemon_fail(&s->opts, "%s", why);
+	if (server_guard(&s->dir, 1, why, sizeof(why)))
 		daemon_fail(&s->opts, "%s", why);
 	db_path(&s->dir, s->db, sizeof(s->db));
 	if (params_create(&s->params) || loop_create(&s->loop))
@@ -181,7 +185,8 @@ static int check_main(const char *path)
 	int rc;
 
 	log_init("sheen-mds", false);
-	if (server_dir_open(path, TARGET_MDT, &dir, why, sizeof(why))) {
+	if (server_dir_open(path, TARGET_MDT, &dir, why, sizeof(why)) ||
+	    server_guard(&dir, 1, why, sizeof(why))) {
 		fprintf(stderr, "sheen-mds: %s\n", why);
 		return 2;
 	}

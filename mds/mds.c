@@ -2,6 +2,10 @@
 /* mds.c - puts an MDS together and takes it apart; see mds.h. What it does is in the other
  * files. */
 #include "mds/config.h"
+#include "mds/lfsck.h"
+#include "mds/lfsck_fix.h"
+#include "mds/own.h"
+#include "mds/restored.h"
 #include "mds/state.h"
 #include "mds/unlinklog.h"
 #include <inttypes.h>
@@ -10,7 +14,21 @@
 
 #define RESERVE_BYTES (64 * MIB)
 
-PROTO_SERVE(MDS_RPCS, handlers)
+/* Requests whose first field is an inode that they look at, or change. */
+#define LOOKS(nr)                                                                          \
+	(((nr) >= RPC_mds_lookup && (nr) <= RPC_mds_open) || (nr) == RPC_mds_readdir ||    \
+	 (nr) == RPC_mds_getxattr || (nr) == RPC_mds_setxattr || (nr) == RPC_mds_listxattr || \
+	 (nr) == RPC_mds_removexattr || (nr) == RPC_mds_layout || (nr) == RPC_mds_fid2path || \
+	 (nr) == RPC_mds_parent || (nr) == RPC_mds_data)
+#define LOOK_THUNK(nr_, srv, nm, flags_, doc_)                                             \
+	static int serve_##srv##_##nm(struct rpc_op *op, const void *q, void *p)           \
+	{                                                                                  \
+		int rc = LOOKS(nr_) ? op_co_look_first(op, q) : 0;                         \
+                                                                                           \
+		return rc ? rc : srv##_##nm(op, q, p);                                     \
+	}
+MDS_RPCS(LOOK_THUNK)
+static const struct rpc_handler handlers[] = {MDS_RPCS(PROTO_ROW)};
 
 enum { DRAIN_MS = 10000 };
 
@@ -28,9 +46,9 @@ static bool is_open(void *arg, const struct fid *fid)
 	return m->recovery_end_ns || (n && n->nopen);
 }
 
-static void logged(void *arg, uint32_t ost)
+static void logged(void *arg, uint32_t ost, uint64_t bytes)
 {
-	ost_logged(arg, ost);
+	ost_logged(arg, ost, bytes);
 }
 
 static void store_fatal(void *arg, int rc)
@@ -50,8 +68,10 @@ static int open_store(struct mds *m)
 		.ntables = MDS_NTABLES,
 		.map_size = m->cfg.map_size ? m->cfg.map_size : m->map_mb * MIB,
 		.nosync = m->cfg.nosync,
+		.machine = m->cfg.machine,
 		.reserve_bytes = m->cfg.reserve_bytes ? m->cfg.reserve_bytes : RESERVE_BYTES,
 	};
+	uint64_t life;
 	struct txn *t;
 	int rc;
 
@@ -62,7 +82,22 @@ static int open_store(struct mds *m)
 		return rc;
 	store_on_fatal(m->store, store_fatal, m);
 	rc = store_write(m->store, &t);
-	return rc ? rc : config_init(t, loop_realtime(m->loop));
+	if (rc == 0)
+		rc = config_init(t, loop_realtime(m->loop));
+	if (rc == 0)
+		rc = lfsck_lost_found(t, loop_realtime(m->loop));
+	if (rc == 0)
+		rc = restored_skip(t, m->dir);
+	if (rc == 0)
+		rc = config_next_life(t, &life);
+	/* On the disk before it numbers anything. */
+	if (rc == 0)
+		rc = store_commit(m->store);
+	if (rc == 0)
+		restored_done(m->dir);
+	if (rc == 0)
+		store_first_transno(m->store, life << TRANSNO_LIFE_SHIFT);
+	return rc;
 }
 
 static int make_service(struct mds *m)
@@ -108,6 +143,7 @@ static void init_memory(struct mds *m)
 	m->session_timeout_s =
 		m->cfg.session_timeout_ms ? (m->cfg.session_timeout_ms + 999) / 1000 : 30;
 	m->map_mb = 1024;
+	m->commit_on_sharing = 1;
 	m->lease_limits = (struct lease_limits){LEASES_OF_CLIENT, leases_total_mb(m)};
 	m->rpc_client = (struct rpc_client_cfg){
 		.loop = m->loop,
@@ -136,10 +172,17 @@ int mdt_create(const struct mds_cfg *cfg, struct mds **out)
 	rc = open_table_create((uint64_t)m->started_real_ns, &m->opens);
 	if (rc == 0)
 		rc = lock_mgr_create(&m->locks);
+	m->share = share_create();
+	if (rc == 0 && !m->share)
+		rc = -ENOMEM;
 	if (rc == 0)
 		rc = lease_mgr_create(&leases, &m->leases);
 	if (rc == 0)
 		rc = settle_create(m, &m->settle);
+	if (rc == 0)
+		rc = young_create(m, &m->young);
+	if (rc == 0)
+		rc = lfsck_create(m, &m->lfsck);
 	if (rc == 0)
 		rc = mds_params_add_first(m);
 	if (rc == 0)
@@ -147,12 +190,15 @@ int mdt_create(const struct mds_cfg *cfg, struct mds **out)
 	if (rc == 0)
 		rc = mds_params_add(m); /* what the label sets takes effect from here on */
 	if (rc == 0)
+		rc = young_start(m->young);
+	if (rc == 0)
 		rc = make_service(m);
 	if (rc) {
 		mdt_destroy(m);
 		return rc;
 	}
 	recovery_start(m, lease_term_ns(m));
+	own_start(m);
 	*out = m;
 	return 0;
 }
@@ -206,7 +252,11 @@ int mdt_co_start(struct mds *m, const struct nid *listen, const char *servicenod
 		.type = TARGET_MDT,
 		.index = m->cfg.index,
 		.servicenode = servicenode ? servicenode : "",
+		.failnode = m->cfg.failnode,
 		.listen = *listen,
+		.boot = m->cfg.boot_id,
+		.announced = m->cfg.announced,
+		.announced_len = m->cfg.announced_len,
 	};
 	int rc;
 
@@ -236,8 +286,11 @@ void mdt_co_stop(struct mds *m, uint32_t timeout_ms)
 	rpc_service_co_stop(m->svc, timeout_ms);
 	recovery_stop(m);
 	settle_stop(m->settle);
+	young_stop(m->young);
+	lfsck_close(m->lfsck);
 	ost_co_stop_all(m); /* a fence may be waiting for one that does not answer */
 	settle_co_stop(m->settle);
+	lfsck_co_close(m->lfsck);
 	/* What waited for an OST ends now, and must not find that all is gone. */
 	if (!rpc_service_co_drain(m->svc, DRAIN_MS))
 		log_err("%s: requests hang at the end", m->name);
@@ -258,12 +311,17 @@ void mdt_destroy(struct mds *m)
 	recovery_stop(m);
 	if (m->settle)
 		settle_destroy(m->settle);
+	if (m->young)
+		young_destroy(m->young);
+	if (m->lfsck)
+		lfsck_destroy(m->lfsck);
 	if (m->leases)
 		lease_mgr_destroy(m->leases);
 	if (m->locks)
 		lock_mgr_destroy(m->locks);
 	if (m->opens)
 		open_table_destroy(m->opens);
+	share_destroy(m->share);
 	alloc_fini(&m->alloc);
 	free(m);
 }

@@ -22,12 +22,16 @@ struct mds_cfg {
 	uint8_t uuid[UUID_LEN];		/* of the target */
 	uint64_t boot_id;		/* 0: drawn */
 	struct nid_list mgs;
+	const char *failnode;		/* see mgs_link.h; NULL: none */
+	char *announced;		/* see mgs_link.h; NULL: nobody wants to know */
+	size_t announced_len;
 	struct params *params;		/* where its parameters go; not owned */
 	uint32_t session_timeout_ms;	/* 0: 30 s */
 	uint64_t map_size;		/* 0: the store's own */
 	/* Creates stop when the disk has less. UINT64_MAX: no reserve; 0: 64 MiB */
 	uint64_t reserve_bytes;
 	bool nosync;			/* simulator: no fsync, made-up space figures */
+	const char *machine;		/* as in store.h */
 	void (*on_fatal)(void *arg, int rc); /* the store cannot go on */
 	void *fatal_arg;
 };

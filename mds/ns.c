@@ -13,12 +13,15 @@
 
 #define NAME_DOT_LUSTRE SPAN_STR(".lustre")
 #define NAME_FID SPAN_STR("fid")
+#define NAME_LOST_FOUND SPAN_STR("lost+found")
 
 /* ---- finding ---- */
 
 bool ns_is_virtual(const struct fid *fid)
 {
-	return fid->seq == FID_SEQ_DOT_LUSTRE;
+	struct fid lost = FID_LOST_FOUND; /* is in the tables, as any other directory */
+
+	return fid->seq == FID_SEQ_DOT_LUSTRE && !fid_eq(fid, &lost);
 }
 
 /* As on Lustre: root alone may pass, because opening by FID goes round the permissions of
@@ -32,7 +35,7 @@ static int virtual_get(const struct fid *fid, struct inode_rec *out)
 	*out = (struct inode_rec){
 		.attr = {
 			.mode = S_IFDIR | (fid_eq(fid, &top) ? 0500 : 0100),
-			.nlink = fid_eq(fid, &top) ? 3 : 2,
+			.nlink = fid_eq(fid, &top) ? 4 : 2,
 			.size = 4096,
 			.blocks = 8,
 		},
@@ -90,6 +93,10 @@ static int lookup_virtual(struct txn *t, const struct fid *parent, struct span n
 
 	if (fid_eq(parent, &by_fid))
 		return lookup_by_fid(t, name, child, out);
+	if (fid_eq(parent, &top) && span_eq(name, NAME_LOST_FOUND)) {
+		*child = FID_LOST_FOUND;
+		return inode_get(t, child, out);
+	}
 	if (!fid_eq(parent, &top) || !span_eq(name, NAME_FID))
 		return -ENOENT;
 	*child = by_fid;

@@ -5,6 +5,7 @@
  * returns an error of its own nothing has been put. Errors are those of the system call of that
  * name. Permissions, sticky bits and name lengths were checked before (kernel, codec). .lustre
  * and .lustre/fid exist only here, not in the tables; they are read-only (-EPERM).
+ * .lustre/lost+found is a directory in the tables that no name leads to; see lfsck_fix.c.
  *
  * Nothing here suspends, knows sockets, sessions or the clock.
  */
@@ -18,8 +19,9 @@ struct ns_env {
 	const struct striping_defaults *striping;
 	/* Somebody has the inode open: it lives on without a name. */
 	bool (*is_open)(void *arg, const struct fid *fid);
-	/* The unlink log has got something for this OST. Optional. */
-	void (*logged)(void *arg, uint32_t ost);
+	/* The unlink log has got an object of this OST; the space that it frees is at most bytes.
+	 * Optional. */
+	void (*logged)(void *arg, uint32_t ost, uint64_t bytes);
 	void *arg;
 };
 

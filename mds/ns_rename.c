@@ -60,7 +60,7 @@ static int is_below(struct txn *t, const struct fid *dir, const struct fid *top)
 	for (depth = 0; depth < 1U << 20; depth++) {
 		if (fid_eq(&at, top))
 			return 1;
-		if (fid_eq(&at, &root))
+		if (fid_eq(&at, &root) || ns_is_virtual(&at)) /* lost+found is below .lustre */
 			return 0;
 		rc = inode_get(t, &at, &ino);
 		if (rc)

@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 
 static int log_objects(struct txn *t, const struct ns_env *env, const struct fid *fid,
-		       const struct layout *l)
+		       const struct layout *l, uint64_t bytes)
 {
 	uint32_t i;
 	int32_t s;
@@ -20,8 +20,14 @@ static int log_objects(struct txn *t, const struct ns_env *env, const struct fid
 		return rc;
 	for (i = 0; i < l->ncomp; i++)
 		for (s = 0; l->comp[i].ost && s < l->comp[i].stripe_count; s++)
-			env->logged(env->arg, l->comp[i].ost[s]);
+			env->logged(env->arg, l->comp[i].ost[s], bytes);
 	return 0;
+}
+
+/* What is written but not told yet counts as much. */
+static uint64_t space_of(const struct attr *a)
+{
+	return a->flags & ATTR_SIZE_UNSURE ? UINT64_MAX : a->blocks * 512;
 }
 
 int ns_destroy(struct txn *t, const struct ns_env *env, const struct fid *fid,
@@ -36,10 +42,10 @@ int ns_destroy(struct txn *t, const struct ns_env *env, const struct fid *fid,
 	if (reg && inode_layout(fid, ino, &l) == -ENOMEM)
 		return -ENOMEM;
 	if (striping_made(l))
-		rc = log_objects(t, env, fid, l);
+		rc = log_objects(t, env, fid, l, space_of(&ino->attr));
 	if (rc == 0 && (ino->attr.flags & (ATTR_HAS_ACL | ATTR_HAS_XATTR)))
 		rc = xattr_del_all(t, fid);
-	if (rc == 0 && (ino->attr.flags & ATTR_SIZE_UNSURE))
+	if (rc == 0 && reg)
 		rc = unsure_del(t, fid);
 	if (rc == 0)
 		rc = orphan_del(t, fid);
@@ -86,6 +92,16 @@ static int dotlustre_check(const struct fid *parent, struct span name)
 	return fid_eq(parent, &root) && span_eq(name, SPAN_STR(".lustre")) ? -EPERM : 0;
 }
 
+/* The client has told this time already; such requests need not come in their order. */
+#define AHEAD_NS NSEC_PER_SEC
+static void touch_told(struct attr *a, int64_t when)
+{
+	if (when > a->ctime)
+		a->ctime = when;
+	if (when > a->mtime)
+		a->mtime = when;
+}
+
 int ns_unlink(struct txn *t, const struct ns_env *env, const struct mds_unlink_req *q, int64_t now,
 	      struct ns_removed *out)
 {
@@ -98,6 +114,8 @@ int ns_unlink(struct txn *t, const struct ns_env *env, const struct mds_unlink_r
 		rc = dotlustre_check(&q->parent, q->name);
 	if (rc == 0)
 		rc = dirent_get(t, &q->parent, q->name, &d);
+	if (rc == 0 && !fid_is_zero(&q->child) && !fid_eq(&q->child, &d.child))
+		rc = -ESTALE;
 	if (rc == 0)
 		rc = inode_get(t, &d.child, &ino);
 	if (rc == 0)
@@ -110,7 +128,10 @@ int ns_unlink(struct txn *t, const struct ns_env *env, const struct mds_unlink_r
 		rc = dirent_del(t, &q->parent, q->name, d.cookie);
 	if (rc)
 		return rc;
-	attr_touch_mtime(&dir.attr, now);
+	if (!fid_is_zero(&q->child) && q->when < now + AHEAD_NS)
+		touch_told(&dir.attr, q->when);
+	else
+		attr_touch_mtime(&dir.attr, now);
 	if (S_ISDIR(ino.attr.mode) && dir.attr.nlink > 2)
 		dir.attr.nlink--;
 	return inode_update(t, &q->parent, &dir);

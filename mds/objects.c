@@ -61,6 +61,9 @@ static int one_punch(struct fan *f, struct rpc_import *imp, const struct layout_
 		.extend = size && layout_file_size(c, stripe, size) == f->size,
 		.trunc_gen = f->trunc_gen,
 		.fence = f->fence,
+		.stripe_size = c->stripe_size,
+		.stripe_count = (uint32_t)c->stripe_count,
+		.layout_gen = f->l->gen,
 	};
 	struct oss_punch_rep rep;
 	RPC_CALL(call);
@@ -69,8 +72,10 @@ static int one_punch(struct fan *f, struct rpc_import *imp, const struct layout_
 	call.deadline_ms = f->deadline_ms;
 	rc = oss_co_punch(imp, &call, &q, &rep);
 	if (rc == 0)
-		*p = (struct oss_getattr_rep){rep.flags, rep.size, rep.blocks, rep.mtime,
-					      rep.version};
+		*p = (struct oss_getattr_rep){.flags = rep.flags,
+					      .size = rep.size,
+					      .blocks = rep.blocks,
+					      .mtime = rep.mtime};
 	return rc;
 }
 
@@ -78,7 +83,14 @@ static int one_fence(struct fan *f, struct rpc_import *imp, const struct layout_
 		     uint32_t stripe)
 {
 	struct oss_fence_req q = {
-		.fid = *f->fid, .comp = c->id, .stripe = stripe, .trunc_gen = f->trunc_gen};
+		.fid = *f->fid,
+		.comp = c->id,
+		.stripe = stripe,
+		.trunc_gen = f->trunc_gen,
+		.stripe_size = c->stripe_size,
+		.stripe_count = (uint32_t)c->stripe_count,
+		.layout_gen = f->l->gen,
+	};
 	struct oss_fence_rep p;
 	RPC_CALL(call);
 

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* op.c - what every handler does alike: transactions, the gate, exactly-once; see state.h.
  *
- * rpc_op.transno is set by op_read() (only inside a batch with changes that somebody waits for)
+ * rpc_op.batch is set by op_read() (only inside a batch with changes that somebody waits for)
  * and op_write(). It is what the gate and the slot record go by: an operation that has none
- * leaves at once and is not recorded, because executing it again does no harm.
+ * leaves at once and is not recorded, because executing it again does no harm. rpc_op.transno
+ * numbers changes: it is set by op_write(), behind which no handler suspends; see replay.c.
  */
+#include "common/late.h"
 #include "mds/slot.h"
 #include "mds/state.h"
 #include <stdlib.h>
@@ -26,7 +28,7 @@ int op_read(struct rpc_op *op, struct txn **t)
 	int rc = store_read(s, t, &in_batch);
 
 	if (rc == 0 && in_batch)
-		op->transno = store_transno(s);
+		op->batch = store_batch(s);
 	return rc;
 }
 
@@ -35,9 +37,28 @@ int op_write(struct rpc_op *op, struct txn **t)
 	struct store *s = op_mds(op)->store;
 	int rc = store_write(s, t);
 
-	if (rc == 0)
-		op->transno = store_transno(s);
-	return rc;
+	if (rc)
+		return rc;
+	op->batch = store_batch(s);
+	op->transno = store_next_transno(s);
+	if (!op->time)
+		op_now(op);
+	return 0;
+}
+
+int64_t op_now(struct rpc_op *op)
+{
+	op->time = op->replayed ? op->hdr->time : loop_realtime(op_mds(op)->loop);
+	return op->time;
+}
+
+int64_t op_late(struct rpc_op *op, uint64_t age_ns, int64_t when)
+{
+	int64_t now = op_now(op);
+
+	if (!op->replayed)
+		op->time = late_time(now, age_ns, when);
+	return op->time;
 }
 
 int op_write_more(struct rpc_op *op, struct txn **t)
@@ -89,6 +110,43 @@ int op_undo(struct mds *m, void (*fn)(struct mds *m, void *arg), void *arg)
 	*u = (struct undo){.w.fn = undo_run, .m = m, .fn = fn, .arg = arg};
 	store_on_end(m->store, &u->w);
 	return 0;
+}
+
+/* The row that tells the next life of a client is there before any change of it. */
+static bool row_is_missing(const struct mds *m, const struct client *c)
+{
+	return c->row_batch > store_last_batch(m->store);
+}
+
+int op_share(struct rpc_op *op, const struct share_use *u, uint32_t n)
+{
+	struct mds *m = op_mds(op);
+	struct client *c = op_client(op);
+	bool commit = row_is_missing(m, c);
+	uint32_t i;
+	int rc = 0;
+
+	if (!m->commit_on_sharing || store_is_strict(m->store))
+		return 0;
+	share_batch(m->share, store_batch(m->store));
+	for (i = 0; i < n && !commit; i++)
+		commit = share_conflicts(m->share, c->id, &u[i]);
+	if (commit) {
+		rc = store_commit(m->store);
+		share_batch(m->share, store_batch(m->store));
+	}
+	for (i = 0; i < n && rc == 0; i++)
+		rc = share_note(m->share, c->id, &u[i]);
+	return rc ? rc : commit;
+}
+
+bool op_share_free(struct rpc_op *op, const struct fid *fid)
+{
+	struct mds *m = op_mds(op);
+
+	share_batch(m->share, store_batch(m->store));
+	return !share_conflicts(m->share, op_client(op)->id,
+				&(struct share_use){.fid = *fid, .how = SHARE_LOOK});
 }
 
 void md_end(struct mds *m, enum md_stat s, uint64_t begin)
@@ -143,10 +201,11 @@ static void gate_open(struct store_waiter *w, int rc)
 
 static bool in_open_batch(const struct mds *m, const struct rpc_op *op)
 {
-	return op->transno > store_last_committed(m->store);
+	return op->batch > store_last_batch(m->store);
 }
 
-/* A close may be answered before it is on disk: if it is lost, the file is measured again. */
+/* A close may be answered before it is on disk, and is not done again: if it is lost, the file
+ * is measured again. */
 static bool gate(void *arg, struct rpc_op *op)
 {
 	struct mds *m = arg;
@@ -154,6 +213,10 @@ static bool gate(void *arg, struct rpc_op *op)
 
 	if (m->made_open.op == op)
 		m->made_open.op = NULL;
+	if (op->replayed)
+		replay_op_end(op);
+	if (op->desc->nr == RPC_mds_close)
+		op->transno = 0;
 	if (!in_open_batch(m, op) || op->desc->nr == RPC_mds_close)
 		return false;
 	gw = rpc_op_alloc(op, sizeof(*gw));
@@ -162,8 +225,20 @@ static bool gate(void *arg, struct rpc_op *op)
 		return true;
 	}
 	*gw = (struct gate_wait){.w.fn = gate_open, .op = op};
-	store_on_commit(m->store, &gw->w, true);
+	if (op->durable)
+		store_on_disk(m->store, &gw->w);
+	else
+		store_on_commit(m->store, &gw->w, true);
 	return true;
+}
+
+/* Every row tells that the client's changes up to this one were made: also that of an operation
+ * which only saw some. */
+static uint64_t row_transno(const struct mds *m, const struct rpc_op *op)
+{
+	if (op->replayed)
+		return op->hdr->transno;
+	return op->transno ? op->transno : store_transno(m->store);
 }
 
 static int replay_store(void *arg, struct rpc_op *op, int32_t status, struct span body)
@@ -174,6 +249,7 @@ static int replay_store(void *arg, struct rpc_op *op, int32_t status, struct spa
 		.rpc = op->hdr->rpc,
 		.status = status,
 		.body = body,
+		.transno = row_transno(m, op),
 	};
 	struct txn *t;
 	int rc;
@@ -240,6 +316,7 @@ static uint64_t last_committed(void *arg)
 const struct rpc_service_ops mds_service_ops = {
 	.session_open = client_session_open,
 	.session_co_close = client_session_close,
+	.co_admit = replay_co_admit,
 	.replay_find = replay_find,
 	.replay_store = replay_store,
 	.gate = gate,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* orphan.c - see orphan.h. Who is an orphan decides ns.c; who reaps them, recover.c. */
 #include "mds/orphan.h"
+#include "mds/inode.h"
 
 int orphan_add(struct txn *t, const struct fid *fid, bool linkable)
 {
@@ -34,6 +35,13 @@ int unsure_del(struct txn *t, const struct fid *fid)
 	int rc = unsure_rec_del(t, &(struct unsure_key){*fid});
 
 	return rc == -ENOENT ? 0 : rc;
+}
+
+bool unsure_still(struct txn *t, const struct fid *fid)
+{
+	struct inode_rec ino;
+
+	return inode_get(t, fid, &ino) != 0 || (ino.attr.flags & ATTR_SIZE_UNSURE);
 }
 
 struct list {

@@ -21,6 +21,9 @@ enum {
 	DESTROY_MAX = 512,	/* objects in one request */
 	STOP_MS = 2000,
 	COMES_S = 20,		/* for the configuration to name it, after a start */
+	QUIET_MS = 200,		/* small objects go when no file was removed for so long, */
+	LATEST_MS = 3000,	/* or after that, */
+	HURRY_BYTES = 64 << 20,	/* or when they are as large as this together */
 };
 
 struct ost {
@@ -34,6 +37,9 @@ struct ost {
 	struct oss_statfs_rep stat;
 	bool stopping;
 	bool log_dirty;	 /* the unlink log may have something */
+	bool puts_off;	 /* log_fiber waits for a quiet moment */
+	uint64_t first_logged_ns, last_logged_ns; /* since the log was empty; 0: nothing */
+	uint64_t logged_bytes;
 	uint64_t destroyed;
 	uint32_t fibers;
 	struct co_waitq poll_q, log_q, done_q;
@@ -61,14 +67,31 @@ struct rpc_import *ost_co_import(struct mds *m, uint32_t index)
 	return o ? o->imp : NULL;
 }
 
-void ost_logged(struct mds *m, uint32_t index)
+bool ost_next(struct mds *m, uint32_t *index)
+{
+	struct ost *o, *best = NULL;
+
+	TAILQ_FOREACH(o, &m->osts, link)
+		if (o->index >= *index && (!best || o->index < best->index))
+			best = o;
+	if (best)
+		*index = best->index;
+	return best;
+}
+
+void ost_logged(struct mds *m, uint32_t index, uint64_t bytes)
 {
 	struct ost *o = find(m, index);
 
 	if (!o)
 		return; /* when it comes, it looks by itself */
 	o->log_dirty = true;
-	co_wake_all(&o->log_q);
+	o->last_logged_ns = loop_now(m->loop);
+	if (!o->first_logged_ns)
+		o->first_logged_ns = o->last_logged_ns;
+	o->logged_bytes += min_u64(bytes, HURRY_BYTES);
+	if (!o->puts_off || o->logged_bytes >= HURRY_BYTES)
+		co_wake_all(&o->log_q);
 }
 
 /* ---- space ---- */
@@ -216,6 +239,36 @@ static int drain_once(struct ost *o, struct object_id *objs)
 	return rc ? rc : 1;
 }
 
+/* Whoever removes many small files shall not share the CPUs with what is only clearing up: to
+ * remove an object costs an OST more than the name costs the MDS. But space that is missed comes
+ * back at once. */
+static void co_until_quiet(struct ost *o)
+{
+	uint64_t until;
+
+	o->puts_off = true;
+	while (o->first_logged_ns && !o->stopping && o->logged_bytes < HURRY_BYTES &&
+	       o->has_stat && !nearly_full(o)) {
+		until = min_u64(o->last_logged_ns + QUIET_MS * NSEC_PER_MSEC,
+				o->first_logged_ns + LATEST_MS * NSEC_PER_MSEC);
+		if (until <= loop_now(o->m->loop))
+			break;
+		(void)!co_wait(&o->log_q, until);
+	}
+	o->puts_off = false;
+}
+
+/* Until nothing is left. 0 or -errno. */
+static int drain(struct ost *o, struct object_id *objs)
+{
+	int rc;
+
+	do
+		rc = drain_once(o, objs);
+	while (!o->stopping && (rc > 0 || (rc == 0 && o->log_dirty)));
+	return rc < 0 ? rc : 0;
+}
+
 static void log_fiber(void *arg)
 {
 	struct object_id *objs = malloc(DESTROY_MAX * sizeof(*objs));
@@ -224,9 +277,11 @@ static void log_fiber(void *arg)
 	int rc;
 
 	while (objs && !o->stopping) {
-		rc = drain_once(o, objs);
-		if (rc > 0 || (rc == 0 && o->log_dirty) || o->stopping)
-			continue;
+		co_until_quiet(o);
+		rc = drain(o, objs);
+		o->first_logged_ns = o->logged_bytes = 0;
+		if (o->stopping)
+			break;
 		if (rc < 0)
 			log_dbg("%s: destroying objects: %s", o->name, err_str(rc));
 		again = loop_now(o->m->loop) + POLL_S * (uint64_t)NSEC_PER_SEC;
@@ -396,7 +451,7 @@ void ost_update(struct mds *m, const struct mgs_config *c)
 			continue;
 		o = find(m, node->index);
 		if (o) {
-			rpc_import_set_nids(o->imp, &node->nids);
+			rpc_import_set_nids(o->imp, &node->nids, node->boot);
 			continue;
 		}
 		rc = add(m, node);

@@ -2,6 +2,7 @@
 /* params.c - counters and tunables of the MDT under Lustre's names (mdt, lod, mdd); those of the
  * OSTs are in ost.c. */
 #include "mds/inode.h"
+#include "mds/lfsck.h"
 #include "mds/state.h"
 #include <inttypes.h>
 #include <stdarg.h>
@@ -73,10 +74,10 @@ static int get_store_stats(void *arg, struct wbuf *w)
 	return text_put(w,
 			"commits: %" PRIu64 "\noperations: %" PRIu64 "\ncommit_avg_us: %" PRIu64
 			"\ncommit_max_us: %" PRIu64 "\nmap_bytes: %" PRIu64 "\nused_bytes: %" PRIu64
-			"\nlast_committed: %" PRIu64,
+			"\nlast_committed: %" PRIu64 "\ntransno: %" PRIu64,
 			st.commits, st.ops, st.commits ? st.commit_ns_sum / st.commits / 1000 : 0,
 			st.commit_ns_max / 1000, st.map_bytes, st.used_bytes,
-			store_last_committed(m->store));
+			store_last_committed(m->store), store_transno(m->store));
 }
 
 static int get_num_exports(void *arg, struct wbuf *w)
@@ -267,6 +268,40 @@ static int set_strict(void *arg, const char *value)
 	return rc;
 }
 
+static int get_interval(void *arg, struct wbuf *w)
+{
+	return text_put(w, "%u", store_interval(((struct mds *)arg)->store));
+}
+
+static int set_interval(void *arg, const char *value)
+{
+	int32_t v;
+	int rc = set_i32(value, 1, 60000, &v);
+
+	if (rc == 0)
+		store_set_interval(((struct mds *)arg)->store, (uint32_t)v);
+	return rc;
+}
+
+static int get_session_timeout(void *arg, struct wbuf *w)
+{
+	return text_put(w, "%u", ((struct mds *)arg)->session_timeout_s);
+}
+
+static int set_session_timeout(void *arg, const char *value)
+{
+	struct mds *m = arg;
+	int32_t v;
+	int rc = set_i32(value, 1, 3600, &v);
+
+	if (rc)
+		return rc;
+	m->session_timeout_s = (uint32_t)v;
+	if (m->svc) /* the service is made with what --set says at the start */
+		rpc_service_set_session_timeout(m->svc, m->session_timeout_s * 1000);
+	return 0;
+}
+
 /* ---- registering ---- */
 
 struct row {
@@ -299,6 +334,9 @@ static int add_u32(struct mds *m, const char *prefix, const char *name, uint32_t
 
 static const struct row mdt_rows[] = {
 	{"strict", get_strict, set_strict},
+	/* How long an absent client keeps what it has open. */
+	{"session_timeout", get_session_timeout, set_session_timeout},
+	{"commit_interval_ms", get_interval, set_interval},
 	{"md_stats", get_md_stats, set_md_stats},
 	{"rpc_stats", get_rpc_stats, NULL},
 	{"store_stats", get_store_stats, NULL},
@@ -373,10 +411,12 @@ int mds_params_add(struct mds *m)
 		rc = add_u32(m, mdd, "append_stripe_count", &m->striping.append_stripe_count, 0,
 			     MAX_STRIPES);
 	if (rc == 0)
+		rc = lfsck_params_add(m->lfsck);
+	if (rc == 0)
+		rc = add_u32(m, mdt, "commit_on_sharing", &m->commit_on_sharing, 0, 1);
+	if (rc == 0)
 		rc = add_ldlm(m, mdt);
-	/* How long an absent client keeps what it has open; as the label or --set says at the
-	 * start. */
-	return rc ? rc : add_u32(m, mdt, "session_timeout", &m->session_timeout_s, 1, 3600);
+	return rc;
 }
 
 void mds_params_del(struct mds *m)

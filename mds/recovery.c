@@ -6,7 +6,9 @@
  * less, see revoke.c: those on names and attributes end with a term. So do those on data, and a
  * client that has not even connected by then is taken for dead: from there on what it may still
  * write is fenced off when somebody wants the file. One that is here and has not said that it is
- * back is still writing down what it had: it is waited for until the window is over.
+ * back is still writing down what it had: it is waited for until the window is over, by those who
+ * want what it has open for writing. Not by itself: its kernel may hold changed pages back until
+ * its truncation is answered.
  */
 #include "mds/orphan.h"
 #include "mds/slot.h"
@@ -58,19 +60,44 @@ static int known_next(struct mds *m, struct txn *t, struct known *k)
 	return rc;
 }
 
-bool recovery_all_back(struct mds *m, const struct client *but)
+/* Nobody is missing; counts who is. */
+static bool all_back(struct mds *m)
 {
+	struct recovery *r = &m->recovery;
 	struct known k = {0};
 	struct txn *t;
 	bool in_batch;
 	int rc = store_read(m->store, &t, &in_batch);
 
+	r->missing = r->unopened = 0;
 	while (rc == 0) {
 		rc = known_next(m, t, &k);
-		if (rc == 0 && !(k.c && (k.c->back || k.c == but)))
-			return false;
+		r->missing += rc == 0 && !(k.c && k.c->back);
+		r->unopened += rc == 0 && !(k.c && k.c->opened);
 	}
-	return rc == -ENOENT;
+	if (rc != -ENOENT)
+		r->missing = r->unopened = UINT32_MAX;
+	return !r->missing;
+}
+
+/* The window is over: what they may have had ends by the clock. */
+bool recovery_others_missing(struct mds *m, const struct client *c)
+{
+	return !m->recovery_end_ns || m->recovery.missing > (c->known && !c->back);
+}
+
+/* Whoever may write a file has it open for that. */
+bool recovery_others_write(struct mds *m, const struct client *c, const struct fid *fid)
+{
+	const struct node *n = node_find(m->opens, fid);
+	const struct open *o;
+
+	if (m->recovery.unopened > (c->known && !c->opened))
+		return true;
+	for (o = n ? LIST_FIRST(&n->opens) : NULL; o; o = LIST_NEXT(o, of_node))
+		if (o->client != c && (o->flags & OPEN_WRITE) && !o->client->back)
+			return true;
+	return false;
 }
 
 /* missing may be NULL. */
@@ -123,7 +150,8 @@ static void note_dead(struct mds *m)
 		if (n == 0)
 			n = unsure_list(t, &from, found, SCAN);
 		for (i = 0; i < n; i++)
-			lease_note_dead(m->leases, &found[i], loop_now(m->loop));
+			if (unsure_still(t, &found[i]))
+				lease_note_dead(m->leases, &found[i], loop_now(m->loop));
 		if (n > 0)
 			from = found[n - 1];
 	} while (n == SCAN);
@@ -188,11 +216,12 @@ static void window_fiber(void *arg)
 		return;
 	r->at_end = count(m, NULL);
 	r->took_ns = loop_now(m->loop) - m->started_ns;
-	if (recovery_all_back(m, NULL))
+	if (all_back(m))
 		m->inherited_until_ns = 0;
 	else if (!r->data_open)
 		note_dead(m);
 	m->recovery_end_ns = 0;
+	replay_end(m);
 	co_wake_all(&m->grace_q);
 	co_wake_all(&m->lease_q);
 	if (r->at_end.known)
@@ -217,10 +246,11 @@ static void window_over(void *arg)
 void recovery_client_news(struct mds *m)
 {
 	co_wake_all(&m->grace_q); /* its own requests */
-	co_wake_all(&m->lease_q);
+	replay_news(m);
 	if (!m->recovery_end_ns)
 		return;
-	if (recovery_all_back(m, NULL))
+	co_wake_all(&m->lease_q); /* who waited for this one only */
+	if (all_back(m))
 		loop_timer_start(m->loop, &m->recovery.window, 1);
 	else if (loop_now(m->loop) >= m->inherited_until_ns)
 		data_due(m);
@@ -244,18 +274,20 @@ void recovery_start(struct mds *m, uint64_t term_ns)
 
 	r->window = (struct loop_timer){.fn = window_over, .arg = m};
 	r->data = (struct loop_timer){.fn = data_due, .arg = m};
-	if (recovery_all_back(m, NULL)) /* there was nobody */
+	if (all_back(m)) /* there was nobody */
 		ns = term_ns = 1;
 	m->recovery_end_ns = loop_now(m->loop) + ns;
 	m->inherited_until_ns = loop_now(m->loop) + term_ns;
 	loop_timer_start(m->loop, &r->window, ns);
 	loop_timer_start(m->loop, &r->data, term_ns);
+	replay_start(m, term_ns);
 }
 
 void recovery_stop(struct mds *m)
 {
 	loop_timer_stop(m->loop, &m->recovery.window);
 	loop_timer_stop(m->loop, &m->recovery.data);
+	replay_stop(m);
 }
 
 /* ---- for administrators ---- */
@@ -270,13 +302,14 @@ static int status_running(struct mds *m, struct wbuf *w)
 	n = count(m, &missing);
 	text_put(w,
 		 "status: %s\nrecovery_start: %" PRIu64 "\ntime_remaining: %" PRIu64
-		 "\nconnected_clients: %u/%u\nreq_replay_clients: 0\nlock_repay_clients: %u"
-		 "\ncompleted_clients: %u\nevicted_clients: 0\nreplayed_requests: 0"
+		 "\nconnected_clients: %u/%u\nreq_replay_clients: %u\nlock_repay_clients: %u"
+		 "\ncompleted_clients: %u\nevicted_clients: 0\nreplayed_requests: %" PRIu64
 		 "\nqueued_requests: 0\nnext_transno: %" PRIu64 "\nmissing_clients: [ %.*s ]",
 		 n.here ? "RECOVERING" : "WAITING_FOR_CLIENTS",
 		 (uint64_t)m->started_real_ns / (uint64_t)NSEC_PER_SEC,
 		 (uint64_t)(end - now + NSEC_PER_SEC - 1) / (uint64_t)NSEC_PER_SEC, n.here, n.known,
-		 n.here - n.back, n.back, store_transno(m->store), (int)missing.len,
+		 m->replay.on ? replay_clients(m) : 0, n.here - n.back, n.back, m->replay.done,
+		 store_transno(m->store) + 1, (int)missing.len,
 		 (const char *)missing.ptr);
 	wbuf_fini(&missing);
 	return w->rc;
@@ -294,9 +327,11 @@ int recovery_status(struct mds *m, struct wbuf *w)
 		return text_put(w, "status: INACTIVE");
 	return text_put(w,
 			"status: COMPLETE\nrecovery_start: %" PRIu64 "\nrecovery_duration: %" PRIu64
-			"\ncompleted_clients: %u/%u\nevicted_clients: %u\nreplayed_requests: 0"
-			"\nlast_transno: %" PRIu64 "\nVBR: DISABLED\nIR: DISABLED",
+			"\ncompleted_clients: %u/%u\nevicted_clients: %u"
+			"\nreplayed_requests: %" PRIu64 "\nlast_transno: %" PRIu64
+			"\nVBR: DISABLED\nIR: DISABLED",
 			(uint64_t)m->started_real_ns / (uint64_t)NSEC_PER_SEC,
 			r->took_ns / (uint64_t)NSEC_PER_SEC, r->at_end.back, r->at_end.known,
-			r->at_end.known - r->at_end.here, store_last_committed(m->store));
+			r->at_end.known - r->at_end.here, m->replay.done,
+			store_last_committed(m->store));
 }

@@ -8,6 +8,7 @@
  * new term, and when the old one is over nobody waits for it any more: its caches end by the
  * clock, at the client as well.
  */
+#include "mds/own.h"
 #include "mds/state.h"
 #include <sys/stat.h>
 
@@ -48,11 +49,11 @@ uint32_t op_lease(struct rpc_op *op, const struct fid *fid, const struct attr *a
 {
 	struct mds *m = op_mds(op);
 
-	if (ns_is_virtual(fid) || op->session->kind != PEER_CLIENT)
+	if (op->replayed || ns_is_virtual(fid) || op->session->kind != PEER_CLIENT)
 		return 0;
 	if ((bits & LEASE_UPDATE) && !may_keep(m, op_client(op), fid, a))
 		bits &= ~(uint32_t)LEASE_UPDATE;
-	if (!bits)
+	if (!bits || own_elsewhere(op, fid))
 		return 0;
 	return lease_grant(m->leases, &op_client(op)->leases, fid, bits, loop_now(m->loop)) & bits;
 }
@@ -79,14 +80,17 @@ static bool is_unsure(struct mds *m, const struct fid *fid)
 
 /* What the last life of the server gave is known to the clients only. What they have cached they
  * give up when they come back, and it ends by the clock. What they have not written yet they write
- * when they come back; see recovery.c. What it has not written itself nobody need wait for: a file
- * that is being cut is not written before the answer. */
+ * when they come back; see recovery.c. */
 static uint64_t inherited_until(struct mds *m, const struct client *c, const struct revoke *r)
 {
-	uint64_t until = r->bits & ~MAY_WRITE ? m->inherited_until_ns : 0;
+	uint64_t until = 0;
 
+	/* Who only looks waits for those that may have directories for their own. */
+	if ((r->bits & ~(MAY_WRITE | LEASE_OWN)) ? recovery_others_missing(m, c)
+						 : (r->bits & LEASE_OWN) && own_missing(m, c))
+		until = m->inherited_until_ns;
 	if ((r->bits & MAY_WRITE) && m->recovery_end_ns && !m->recovery.data_open &&
-	    is_unsure(m, &r->fid) && !recovery_all_back(m, c))
+	    recovery_others_write(m, c, &r->fid) && is_unsure(m, &r->fid))
 		until = max_u64(until, m->recovery_end_ns);
 	return until;
 }
@@ -120,6 +124,17 @@ bool op_must_revoke(struct rpc_op *op, const struct fid *fid, uint32_t bits)
 	       conflict(op_mds(op), op_client(op), &r, 1);
 }
 
+/* Again and again: directories of the last life are known when their owners are back, and OWN is
+ * fenced when its holder's term is over. Until when to wait, 0: nothing is left. */
+static uint64_t recall(struct mds *m, const struct client *c, const struct revoke *r, uint32_t n)
+{
+	uint32_t i;
+
+	for (i = 0; i < n; i++)
+		lease_recall(m->leases, &c->leases, &r[i].fid, r[i].bits, loop_now(m->loop));
+	return conflict(m, c, r, n);
+}
+
 int op_co_revoke(struct rpc_op *op, const struct revoke *r, uint32_t n)
 {
 	struct lease_barrier barrier[REVOKE_MAX];
@@ -130,11 +145,9 @@ int op_co_revoke(struct rpc_op *op, const struct revoke *r, uint32_t n)
 	int rc = 0;
 
 	assert(n <= REVOKE_MAX);
-	if (nothing_to_revoke(m, c))
+	if (op->replayed || nothing_to_revoke(m, c))
 		return 0;
-	for (i = 0; i < n; i++)
-		lease_recall(m->leases, &c->leases, &r[i].fid, r[i].bits, loop_now(m->loop));
-	until = conflict(m, c, r, n);
+	until = recall(m, c, r, n);
 	if (!until)
 		return 0;
 	if (m->stopping)
@@ -147,7 +160,7 @@ int op_co_revoke(struct rpc_op *op, const struct revoke *r, uint32_t n)
 	began = loop_clock(m->loop);
 	do {
 		rc = co_wait(&m->lease_q, until);
-	} while ((rc == 0 || rc == -ETIMEDOUT) && !c->dead && (until = conflict(m, c, r, n)));
+	} while ((rc == 0 || rc == -ETIMEDOUT) && !c->dead && (until = recall(m, c, r, n)));
 	for (i = 0; i < n; i++)
 		lease_barrier_del(&barrier[i]);
 	stat_add(&m->lease_waits, (loop_clock(m->loop) - began) / 1000);
@@ -167,9 +180,9 @@ static int name_revokes(struct rpc_op *op, const struct revoke_name *name, struc
 
 	if (rc)
 		return rc;
-	r[0] = (struct revoke){*name->dir, LEASE_UPDATE};
+	r[0] = (struct revoke){*name->dir, LEASE_UPDATE | LEASE_OWN};
 	rc = ns_lookup(t, name->dir, name->name, &r[1].fid, &ino);
-	r[1].bits = LEASE_LOOKUP | LEASE_UPDATE | LEASE_XATTR;
+	r[1].bits = LEASE_LOOKUP | LEASE_UPDATE | LEASE_XATTR | LEASE_OWN;
 	return rc ? 1 : 2;
 }
 
@@ -180,7 +193,7 @@ int op_co_revoke_names(struct rpc_op *op, const struct revoke_name *name, uint32
 	int rc;
 
 	assert(2 * n <= REVOKE_MAX);
-	if (nothing_to_revoke(op_mds(op), op_client(op)))
+	if (op->replayed || nothing_to_revoke(op_mds(op), op_client(op)))
 		return 0;
 	do {
 		for (i = k = 0; i < n; i++) {

@@ -26,14 +26,14 @@ struct uuid {
 
 /* clang-format off */
 #define MDS_TABLES(T) \
-	T(0, config,    "counters of the MDT by name: schema, next_seq") \
+	T(0, config,    "counters of the MDT by name: schema, next_seq, life (starts of the MDS)") \
 	T(1, inode,     "attributes, first link, layout (a directory's default), symlink target") \
 	T(2, dirent,    "names of a directory") \
 	T(3, diridx,    "the same names in the order of their cookies, for readdir") \
 	T(4, link,      "links of an inode beyond the first") \
 	T(5, xattr,     "extended attributes, POSIX ACLs included") \
 	T(6, orphan,    "inodes without a name that live until their last close") \
-	T(7, unsure,    "regular files whose size stands at their objects only") \
+	T(7, unsure,    "regular files whose size stands at their objects, or did a minute ago") \
 	T(8, unlinklog, "objects of removed files that their OST has yet to destroy") \
 	T(9, slot,      "last reply to each slot of a client: a resend is answered, not executed")
 
@@ -59,10 +59,11 @@ struct uuid {
 #define K_unlinklog(F) F(u32, ost) F(fid, fid) F(u32, comp) F(u32, stripe)
 #define V_unlinklog(F)
 /* open_id, open_flags: of an open that the operation made, to be made again when the reply is
- * repeated after a restart */
+ * repeated after a restart. transno: of the change; the highest of a client's rows tells which of
+ * its changes there are */
 #define K_slot(F)      F(uuid, client) F(u32, slot)
 #define V_slot(F)      F(u64, xid) F(u32, rpc) F(i32, status) F(fid, open_fid) F(u64, open_id) \
-	F(u32, open_flags) F(blob, body)
+	F(u32, open_flags) F(blob, body) F(u64, transno)
 /* clang-format on */
 
 #define KT_fid struct fid

@@ -134,7 +134,7 @@ static int store_measured(struct mds *m, const struct fid *fid, const struct obj
 	if (rc || !(ino.attr.flags & ATTR_SIZE_UNSURE))
 		return rc == -ENOENT ? 0 : rc;
 	attr_settle(&ino.attr, sum->size, sum->blocks, sum->mtime);
-	rc = unsure_del(t, fid);
+	rc = young_add(m->young, t, fid);
 	return rc ? rc : inode_update(t, fid, &ino);
 }
 
@@ -268,7 +268,8 @@ static void work_fiber(void *arg)
 /* ---- after a start ---- */
 
 static int queue_table(struct settle *s,
-		       int (*list)(struct txn *t, const struct fid *from, struct fid *out, int max))
+		       int (*list)(struct txn *t, const struct fid *from, struct fid *out, int max),
+		       bool (*wanted)(struct txn *t, const struct fid *fid))
 {
 	struct fid from = {0}, found[SCAN];
 	struct txn *t;
@@ -280,7 +281,8 @@ static int queue_table(struct settle *s,
 		if (n == 0)
 			n = list(t, &from, found, SCAN);
 		for (i = 0; i < n; i++)
-			settle_add(s, &found[i]);
+			if (!wanted || wanted(t, &found[i]))
+				settle_add(s, &found[i]);
 		if (n > 0)
 			from = found[n - 1];
 	} while (n == SCAN);
@@ -289,9 +291,9 @@ static int queue_table(struct settle *s,
 
 int settle_last_life(struct settle *s)
 {
-	int rc = queue_table(s, orphan_list);
+	int rc = queue_table(s, orphan_list, NULL);
 
-	return rc ? rc : queue_table(s, unsure_list);
+	return rc ? rc : queue_table(s, unsure_list, unsure_still);
 }
 
 void settle_stop(struct settle *s)

@@ -83,12 +83,14 @@ static int finish(struct trunc *tr, const struct objects_sum *sum, struct attr *
 	struct mds *m = op_mds(tr->op);
 	struct inode_rec ino;
 	struct txn *t;
-	int rc = op_write(tr->op, &t);
+	int rc = op_share(tr->op, &(struct share_use){*tr->fid, SPAN_NONE, SHARE_CHANGE}, 1);
 
+	if (rc >= 0)
+		rc = op_write(tr->op, &t);
 	if (rc == 0)
 		rc = inode_get(t, tr->fid, &ino);
 	if (rc == 0)
-		rc = attr_set(t, tr->fid, &ino, tr->q ? tr->q : &none, loop_realtime(m->loop));
+		rc = attr_set(t, tr->fid, &ino, tr->q ? tr->q : &none, op_now(tr->op));
 	if (rc)
 		return rc;
 	if (sum && sum->mtime > ino.attr.ctime)
@@ -105,7 +107,7 @@ static int finish(struct trunc *tr, const struct objects_sum *sum, struct attr *
 		attr_make_unsure(&ino.attr);
 	} else if (ino.attr.flags & ATTR_SIZE_UNSURE) {
 		attr_make_sure(&ino.attr);
-		rc = unsure_del(t, tr->fid);
+		rc = young_add(m->young, t, tr->fid);
 	}
 	if (rc == 0)
 		rc = inode_update(t, tr->fid, &ino);
@@ -120,8 +122,10 @@ static int begin(struct trunc *tr)
 	struct mds *m = op_mds(tr->op);
 	struct inode_rec ino;
 	struct txn *t;
-	int rc = op_write(tr->op, &t);
+	int rc = op_share(tr->op, &(struct share_use){*tr->fid, SPAN_NONE, SHARE_CHANGE}, 1);
 
+	if (rc >= 0)
+		rc = op_write(tr->op, &t);
 	if (rc == 0)
 		rc = inode_get(t, tr->fid, &ino);
 	if (rc == 0)
@@ -163,7 +167,7 @@ static void sweep_removed(struct mds *m, const struct fid *fid, const struct lay
 	rc = unlinklog_add(t, fid, l);
 	for (i = 0; rc == 0 && i < l->ncomp; i++)
 		for (s = 0; l->comp[i].ost && s < l->comp[i].stripe_count; s++)
-			ost_logged(m, l->comp[i].ost[s]);
+			ost_logged(m, l->comp[i].ost[s], UINT64_MAX);
 	if (rc)
 		log_err("%s: objects of a removed file stay behind: %s", m->name, err_str(rc));
 }
@@ -340,6 +344,39 @@ int size_co_wait_cut(struct rpc_op *op, const struct fid *fid)
 	}
 	node_unref(m->opens, n);
 	return client_leave(c);
+}
+
+int size_replay(struct rpc_op *op, const struct fid *fid, uint64_t size,
+		const struct mds_setattr_req *q, const struct attr *was)
+{
+	static const struct mds_setattr_req none;
+	struct inode_rec ino;
+	bool was_unsure;
+	struct txn *t;
+	int rc = op_write(op, &t);
+
+	if (rc == 0)
+		rc = inode_get(t, fid, &ino);
+	if (rc == 0)
+		rc = check_file(&ino, size);
+	if (rc == 0)
+		rc = attr_set(t, fid, &ino, q ? q : &none, op_now(op));
+	if (rc)
+		return rc;
+	was_unsure = ino.attr.flags & ATTR_SIZE_UNSURE;
+	ino.attr.size = size;
+	ino.attr.blocks = was->blocks;
+	if (was->ctime < INT64_MAX / 2) /* it comes from the client */
+		ino.attr.ctime = was->ctime;
+	ino.attr.mtime = was->mtime;
+	if (was->flags & ATTR_SIZE_UNSURE) {
+		attr_make_unsure(&ino.attr);
+		rc = was_unsure ? 0 : unsure_add(t, fid);
+	} else if (was_unsure) {
+		attr_make_sure(&ino.attr);
+		rc = young_add(op_mds(op)->young, t, fid);
+	}
+	return rc ? rc : inode_update(t, fid, &ino);
 }
 
 int size_co_set(struct rpc_op *op, const struct fid *fid, uint64_t size,

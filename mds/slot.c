@@ -32,6 +32,32 @@ int slot_get(struct txn *t, const uint8_t uuid[UUID_LEN], uint32_t slot, uint64_
 	return 0;
 }
 
+struct last {
+	const uint8_t *uuid;
+	uint64_t transno;
+};
+
+static int last_row(void *arg, const struct slot_key *k, const struct slot_rec *v)
+{
+	struct last *l = arg;
+
+	if (memcmp(k->client.b, l->uuid, UUID_LEN) != 0)
+		return 1;
+	if (v) /* a damaged one is in the log */
+		l->transno = max_u64(l->transno, v->transno);
+	return 0;
+}
+
+int slot_last(struct txn *t, const uint8_t uuid[UUID_LEN], uint64_t *transno)
+{
+	struct slot_key from = key_of(uuid, 0);
+	struct last l = {.uuid = uuid};
+	int rc = slot_rec_walk(t, &from, last_row, &l);
+
+	*transno = l.transno;
+	return rc;
+}
+
 struct find {
 	struct slot_key key;
 	bool found;

@@ -13,6 +13,8 @@ must_check int slot_put(struct txn *t, const uint8_t uuid[UUID_LEN], uint32_t sl
 /* 0 when the slot's last request was xid; -ENOENT, -EIO. */
 must_check int slot_get(struct txn *t, const uint8_t uuid[UUID_LEN], uint32_t slot, uint64_t xid,
 			struct slot_rec *out);
+/* The highest transno of a client's rows; 0: none. */
+must_check int slot_last(struct txn *t, const uint8_t uuid[UUID_LEN], uint64_t *transno);
 /* Forgets a client. */
 must_check int slot_del_client(struct txn *t, const uint8_t uuid[UUID_LEN]);
 /* The first client with a row whose uuid is greater; 0, -ENOENT. */

@@ -16,6 +16,10 @@
 #include "mds/mds.h"
 #include "mds/ns.h"
 #include "mds/open.h"
+#include "mds/recovery.h"
+#include "mds/replay.h"
+#include "mds/settle.h"
+#include "mds/young.h"
 
 /* Counters of mdt.*.md_stats, by Lustre's names. */
 /* clang-format off */
@@ -29,8 +33,8 @@
 #define MAX_OPENS (1U << 20) /* of one client; then -ENFILE */
 enum md_stat { MD_STATS(MD_ENUM) MD_NSTATS };
 
+struct lfsck;
 struct ost;
-struct settle;
 
 /* A client: hangs at rpc_session.priv. */
 struct client {
@@ -43,27 +47,20 @@ struct client {
 	bool dead;	       /* its session is over; only running handlers still see it */
 	bool known; /* was here in the last life of the server */
 	bool back; /* has told what it held in the last life of the server, or held nothing */
+	bool opened;	       /* has told what it has open, if not more */
 	uint64_t back_lanes;   /* that have said so, or had nothing to say */
+	uint64_t opened_lanes; /* the same */
 	uint32_t lanes;	       /* how many it has; 0: not told yet */
 	uint32_t busy;	       /* handlers that wait: the client is freed after them */
+	bool may_own;	       /* its row of slot 0 says so: see own.c */
 	struct co_waitq idle_q;
 	struct lease_holder leases;
 	uint64_t recalls_asked; /* counts mds_recalls: only the newest one waits */
+	uint64_t last_transno; /* changes up to this one are not done again; see replay.c */
+	uint64_t had_transno;  /* the same when it came: they are on the disk */
+	bool replayed;	       /* it has nothing more to be done again */
+	uint64_t row_batch;    /* that has its row in table slot, if it is new; else 0 */
 	struct co_waitq recall_q;
-};
-
-/* Clients of the last life: all, those that are here, those that have told what they held. */
-struct recovery_count {
-	uint32_t known, here, back;
-};
-
-/* See recovery.c. */
-struct recovery {
-	struct loop_timer window, data;
-	bool data_open; /* who is not back counts as dead: leases on data are given */
-	bool aborted;
-	struct recovery_count at_end;
-	uint64_t took_ns;
 };
 
 struct mds {
@@ -87,6 +84,8 @@ struct mds {
 	struct stat_counter lease_waits;
 	struct lease_limits lease_limits; /* tunables */
 	struct settle *settle;
+	struct young *young;
+	struct lfsck *lfsck;
 	TAILQ_HEAD(, ost) osts;
 	uint32_t nosts;
 	struct co_waitq osts_q; /* an OST became known, or usable */
@@ -96,8 +95,12 @@ struct mds {
 	uint64_t started_ns; /* loop time */
 	int64_t stats_since_ns;
 	uint64_t recovery_end_ns; /* loop time; 0: over */
+	bool had_owners; /* clients of the last life may have directories for their own */
 	uint64_t inherited_until_ns; /* until then clients of the last life may have leases */
 	struct recovery recovery;
+	struct replay_window replay;
+	struct share *share; /* what the open batch has of whom */
+	uint32_t commit_on_sharing; /* tunable */
 	struct co_waitq grace_q;  /* the recovery window is over, a client is back or dead */
 	uint32_t session_timeout_s;
 	uint32_t map_mb; /* of the store's map, to start with */
@@ -164,8 +167,12 @@ void client_enter(struct client *c);
 must_check int client_leave(struct client *c);
 /* The server stops: ends all mds_recalls that wait. */
 void client_wake_recalls(struct mds *m);
-/* This lane has told all that it held, of so many. */
-void client_lane_back(struct client *c, uint32_t lane, uint32_t lanes);
+/* Its row of slot 0, which no request uses: the next life of the server knows by it that this
+ * client may have files open, and directories for its own, and what it is called. Errors of the
+ * store. */
+must_check int client_note(const struct client *c, struct txn *t);
+/* This lane has told all that it held, or only what is open, of so many. */
+void client_lane_back(struct client *c, uint32_t lane, uint32_t lanes, bool opens_only);
 void client_free_all(struct mds *m);
 
 /* ---- revoke.c: leases ---- */
@@ -193,21 +200,6 @@ must_check int op_co_revoke_one(struct rpc_op *op, const struct fid *fid, uint32
  * what a dead one might still write is fenced off. 0 or -errno. */
 must_check int op_co_settle_data(struct rpc_op *op, const struct fid *fid);
 
-/* ---- data.c: who may do what with the data of a file ---- */
-/* Decides which lease the client gets that wants this one (see mds_data), and takes back what does
- * not go with it. *bits can be granted until the caller suspends. */
-must_check int data_co_make_way(struct rpc_op *op, const struct fid *fid, uint32_t want, bool exact,
-				uint32_t *bits);
-
-/* ---- intent.c: opens that come with a lookup or a listing ---- */
-/* What it had opened when it was sent before, or so far, under n ids from `first` on, is open no
- * longer: the client does not know of it. */
-void intent_forget(struct rpc_op *op, uint64_t first, uint32_t n);
-/* Opens a file for reading under this id, and adds LEASE_SHARED to *lease (what the reply gives of
- * the inode already), if it costs nobody else anything. Does not suspend. */
-bool intent_open(struct rpc_op *op, const struct fid *fid, const struct inode_rec *ino,
-		 uint64_t open_id, uint32_t *lease);
-
 /* Before names are changed: their directories and what they lead to. 0 or -errno. */
 struct revoke_name {
 	const struct fid *dir;
@@ -215,6 +207,12 @@ struct revoke_name {
 };
 must_check int op_co_revoke_names(struct rpc_op *op, const struct revoke_name *name, uint32_t n);
 void lease_recall_news(void *mds, struct lease_holder *h); /* lease_mgr_cfg.recall */
+
+/* ---- data.c: who may do what with the data of a file ---- */
+/* Decides which lease the client gets that wants this one (see mds_data), and takes back what does
+ * not go with it. *bits can be granted until the caller suspends. */
+must_check int data_co_make_way(struct rpc_op *op, const struct fid *fid, uint32_t want, bool exact,
+				uint32_t *bits);
 
 /* ---- objects.c: all objects of a file at once ---- */
 struct objects_sum {
@@ -247,37 +245,15 @@ must_check int size_make_objects(struct mds *m, struct txn *t, const struct fid 
 /* Waits a while for the first OST; 0 or -ENODEV. Suspends. */
 must_check int size_co_wait_osts(struct mds *m);
 
-/* ---- settle.c: what is left to do when a file is closed or a client is gone ---- */
-must_check int settle_create(struct mds *m, struct settle **out);
-void settle_destroy(struct settle *s);
-/* Looks at the file soon: measures it if its size is unsure, removes it if it has no name. */
-void settle_add(struct settle *s, const struct fid *fid);
-/* Queues what earlier lives left. */
-must_check int settle_last_life(struct settle *s);
-/* Begins nothing more; what is under way ends when its OSTs answer, or are stopped. */
-void settle_stop(struct settle *s);
-void settle_co_stop(struct settle *s);
-/* Files that are queued or worked on. */
-uint32_t settle_pending(const struct settle *s);
-
-/* ---- recovery.c: clients of the last life ---- */
-/* term_ns: of leases. */
-void recovery_start(struct mds *m, uint64_t term_ns);
-void recovery_stop(struct mds *m);
-/* A client has told all that it held, or has gone. */
-void recovery_client_news(struct mds *m);
-bool recovery_all_back(struct mds *m, const struct client *but); /* or only `but` is missing */
-/* Ends it now; who is not back is evicted. */
-void recovery_abort(struct mds *m);
-/* As Lustre's recovery_status. */
-int recovery_status(struct mds *m, struct wbuf *w);
-
 /* ---- ost.c: the OSTs of the file system ---- */
 void ost_update(struct mds *m, const struct mgs_config *c);
 /* The connection to an OST; one that the configuration does not have yet is waited for. NULL: it
  * did not come. Suspends. */
 struct rpc_import *ost_co_import(struct mds *m, uint32_t index);
-void ost_logged(struct mds *m, uint32_t index);
+/* The unlink log has got an object of this OST, of at most that many bytes. */
+void ost_logged(struct mds *m, uint32_t index, uint64_t bytes);
+/* The smallest index of an OST that is not below *index. False: there is none. */
+bool ost_next(struct mds *m, uint32_t *index);
 void ost_co_stop_all(struct mds *m);
 /* Appends mds_target_stat records of all OSTs. */
 void ost_stat_all(struct mds *m, struct wbuf *w);

@@ -117,6 +117,8 @@ int striping_make(struct alloc *a, const struct striping_defaults *d, const stru
 	uint32_t *ost;
 	int rc;
 
+	if (a->made)
+		return layout_dup(a->made, out);
 	if (append && wish && wish->ncomp > 1 && d->append_stripe_count)
 		wish = NULL; /* a log file does not grow through components */
 	if (!wish) {

@@ -6,6 +6,7 @@
 #include "common/log.h"
 #include "common/server.h"
 #include "mgs/mgs.h"
+#include <unistd.h>
 #include <stdio.h>
 
 enum { STOP_TIMEOUT_MS = 5000 };
@@ -19,7 +20,6 @@ struct process {
 	struct nid at;
 	struct loop_work stop;
 	bool stopping;
-	int exit_status;
 };
 
 static const char usage[] =
@@ -61,13 +61,14 @@ static void reload(void *arg)
 	server_reload(p->params, &p->dir, 1);
 }
 
+/* At once: whoever waits for an answer asks the next life, which knows what became of it. */
 static void store_failed(void *arg, int rc)
 {
 	struct process *p = arg;
 
 	log_err("the store failed: %s: the server ends", err_str(rc));
-	p->exit_status = 1;
-	stop(p);
+	daemon_exit(&p->opts);
+	_exit(1);
 }
 
 static void start(struct process *p)
@@ -78,6 +79,8 @@ static void start(struct process *p)
 	if (p->opts.argc != 1)
 		daemon_fail(&p->opts, "exactly one directory is expected (see --help)");
 	if (server_dir_open(p->opts.argv[0], TARGET_MGS, &p->dir, why, sizeof(why)))
+		daemon_fail(&p->opts, "%s", why);
+	if (server_guard(&p->dir, 1, why, sizeof(why)))
 		daemon_fail(&p->opts, "%s", why);
 	if (params_create(&p->params) || loop_create(&p->loop))
 		daemon_fail(&p->opts, "no memory");
@@ -112,5 +115,5 @@ int main(int argc, char **argv)
 	fiber_pool_drain();
 	loop_destroy(p.loop);
 	server_dir_close(&p.dir);
-	return p.exit_status;
+	return 0;
 }

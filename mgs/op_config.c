@@ -22,18 +22,22 @@ static void co_wait_for_news(struct mgs *m, const struct rpc_op *op, uint64_t ha
 
 static int answer(struct mgs *m, struct rpc_op *op, struct span fsname, struct mgs_config_rep *p)
 {
-	struct wbuf targets, params;
+	struct wbuf targets, params, boots;
 	int rc;
 
 	wbuf_init(&targets, MAX_CONFIG_TARGETS);
 	wbuf_init(&params, MAX_CONFIG_PARAMS);
-	rc = registry_enc(m->reg, fsname, &targets, &params);
+	wbuf_init(&boots, MAX_CONFIG_BOOTS);
+	rc = registry_enc(m->reg, fsname, &targets, &params, &boots);
 	if (rc == 0)
 		rc = mgs_op_blob(op, &targets, &p->targets);
 	if (rc == 0)
 		rc = mgs_op_blob(op, &params, &p->params);
+	if (rc == 0)
+		rc = mgs_op_blob(op, &boots, &p->boots);
 	wbuf_fini(&targets);
 	wbuf_fini(&params);
+	wbuf_fini(&boots);
 	return rc;
 }
 

@@ -182,7 +182,7 @@ int registry_check_target(const struct registry *r, const struct mgs_register_re
 			  struct reg_target *out, char *why, size_t why_len)
 {
 	char have[UUID_STRLEN], wants[UUID_STRLEN];
-	struct reg_target t = {.starts = 1};
+	struct reg_target t = {.starts = 1, .boot = q->boot};
 	uint32_t at;
 	bool found;
 	int rc;
@@ -345,7 +345,7 @@ bool registry_has_fs(const struct registry *r, const char *fsname)
 }
 
 int registry_enc(const struct registry *r, struct span fsname, struct wbuf *targets,
-		 struct wbuf *params)
+		 struct wbuf *params, struct wbuf *boots)
 {
 	char fs[MAX_FSNAME + 1];
 	uint32_t i;
@@ -353,11 +353,13 @@ int registry_enc(const struct registry *r, struct span fsname, struct wbuf *targ
 	if (!take(fsname, fs, sizeof(fs)) || !registry_has_fs(r, fs))
 		return -ENOENT;
 	for (i = 0; i < r->ntargets; i++)
-		if (strcmp(r->target[i].fsname, fs) == 0)
+		if (strcmp(r->target[i].fsname, fs) == 0) {
 			enc_target(targets, &r->target[i]);
+			enc_u64(boots, &r->target[i].boot);
+		}
 	for (i = 0; i < r->nparams; i++)
 		enc_param(params, r->param[i].name, r->param[i].value);
-	return targets->rc ? targets->rc : params->rc;
+	return targets->rc ? targets->rc : params->rc ? params->rc : boots->rc;
 }
 
 static void put_text(struct wbuf *w, const char *fmt, ...) PRINTF_LIKE(2, 3);

@@ -15,7 +15,8 @@
 
 enum {
 	MAX_CONFIG_TARGETS = 176 << 10, /* bytes of a file system's encoded target list */
-	MAX_CONFIG_PARAMS = 64 << 10, /* and of all permanent parameters: together below MAX_BODY */
+	MAX_CONFIG_PARAMS = 56 << 10, /* and of all permanent parameters */
+	MAX_CONFIG_BOOTS = 23 << 10, /* for as many targets: together below MAX_BODY */
 	MAX_PARAM_VALUE = 1024,
 	MAX_NIDS_TEXT = 640,
 };
@@ -26,6 +27,7 @@ struct reg_target {
 	uint32_t index;
 	uint8_t uuid[UUID_LEN];
 	uint64_t starts;
+	uint64_t boot; /* of the life that serves it; not kept over a restart of the MGS */
 	char nids[MAX_NIDS_TEXT + 1];
 	char name[MAX_TARGET_NAME];
 };
@@ -55,7 +57,7 @@ must_check int registry_put_param(struct registry *r, const char *name, const ch
 
 /* Blobs of mgs_config. -ENOENT: no such file system. */
 must_check int registry_enc(const struct registry *r, struct span fsname, struct wbuf *targets,
-			    struct wbuf *params);
+			    struct wbuf *params, struct wbuf *boots);
 bool registry_has_fs(const struct registry *r, const char *fsname);
 /* Names, each with a newline. */
 void registry_print_filesystems(const struct registry *r, struct wbuf *w);

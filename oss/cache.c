@@ -9,17 +9,20 @@
  * coarse as the kernel's tick: it is saved in the record when an object leaves memory, so it never
  * goes back. After a crash the file's mtime counts.
  *
+ * Changes are counted, so that an object that has not changed since the disk had it is not synced
+ * again: by itself (object.synced), or with everything on the disk (stable). An object that is
+ * opened again may be as new as anything.
+ *
  * It does no reads or writes of data and knows nothing of requests.
  */
 #include "oss/cache.h"
+#include "common/late.h"
 #include "common/log.h"
 #include "common/proto/proto.h"
 #include <stdlib.h>
 
 enum { HASH_SIZE = 16384 }; /* chains stay short up to some 100k objects */
 #define LATE_NS (5 * NSEC_PER_MSEC)
-#define DELAY_MAX_NS (60 * NSEC_PER_SEC) /* on the way, over a restart; more is another clock */
-#define AGE_MAX_NS (60 * NSEC_PER_SEC) /* nobody keeps data for longer */
 
 TAILQ_HEAD(object_list, object);
 
@@ -30,6 +33,9 @@ struct cache {
 	const uint32_t *max_open;
 	struct object_list open_lru, absent_lru; /* unused, oldest first */
 	struct cache_stats stats;
+	uint64_t changes, stable;
+	int sync_error; /* of cache_co_sync_all() */
+	struct co_waitq change_q;
 	struct object *hash[HASH_SIZE];
 };
 
@@ -44,6 +50,8 @@ int cache_create(struct loop *l, struct disk *d, const char *name, const uint32_
 	c->disk = d;
 	c->name = name;
 	c->max_open = max_open;
+	c->changes = 1; /* what an earlier life has left */
+	co_waitq_init(&c->change_q);
 	TAILQ_INIT(&c->open_lru);
 	TAILQ_INIT(&c->absent_lru);
 	*out = c;
@@ -78,6 +86,8 @@ static int record_store(struct cache *c, struct object *o)
 		.trunc_gen = o->trunc_gen,
 		.vsize = o->vsize,
 		.wtime = o->wtime,
+		.layout = o->layout,
+		.sealed = o->sealed,
 	};
 	struct disk_stat st;
 	uint8_t mem[OBJECT_RECORD_MAX];
@@ -132,6 +142,8 @@ static int record_load(struct cache *c, struct object *o)
 	if (rec.trunc_gen > o->trunc_gen)
 		o->trunc_gen = rec.trunc_gen;
 	o->vsize = rec.vsize;
+	o->layout = rec.layout;
+	o->sealed = rec.sealed;
 	/* A crash may have left an old record; the file's own time is that of the disk write. */
 	o->wtime = max_i64(o->wtime, rec.mtime == o->stat.mtime
 					     ? rec.wtime
@@ -149,6 +161,11 @@ static void object_close(struct cache *c, struct object *o)
 		(void)!record_store(c, o); /* logged; the file's mtime has to do */
 	disk_file_close(o->file);
 	o->file = NULL;
+	if (o->seal)
+		disk_file_close(o->seal);
+	o->seal = NULL;
+	o->nopened = 0;
+	o->all_opened = false;
 	o->stat_ok = false;
 	c->stats.open--;
 	c->stats.absent++;
@@ -213,6 +230,7 @@ static int object_ref(struct cache *c, const struct object_id *id, struct object
 	c->stats.absent++;
 	o->id = *id;
 	o->refs = 1;
+	co_mutex_init(&o->seal_lock);
 	co_waitq_init(&o->q);
 	*slot = o;
 	*out = o;
@@ -281,28 +299,88 @@ static void downgrade(struct object *o)
 	co_wake_all(&o->q);
 }
 
+/* ---- what the disk has ---- */
+
+static void note_change(struct cache *c, struct object *o)
+{
+	o->change = __atomic_add_fetch(&c->changes, 1, __ATOMIC_RELAXED);
+	if (!co_waitq_empty(&c->change_q))
+		co_wake_all(&c->change_q);
+}
+
+/* Which number this is, is read first: what comes meanwhile is synced or not. */
+int cache_co_sync(struct cache *c, struct object *o)
+{
+	uint64_t upto = o->change;
+	int rc;
+
+	if (!o->file || max_u64(o->synced, c->stable) >= upto)
+		return 0;
+	rc = disk_co_sync(o->file);
+	if (rc == 0)
+		o->synced = max_u64(o->synced, upto);
+	return rc;
+}
+
+int cache_co_sync_all(struct cache *c)
+{
+	uint64_t upto = c->changes;
+	int rc = disk_co_sync_all(c->disk);
+
+	if (rc)
+		c->sync_error = rc;
+	if (c->sync_error == 0)
+		__atomic_store_n(&c->stable, upto, __ATOMIC_RELAXED);
+	return rc;
+}
+
+void cache_co_wait_change(struct cache *c)
+{
+	if (c->stable >= c->changes)
+		(void)!co_wait(&c->change_q, 0);
+}
+
+void cache_wake(struct cache *c)
+{
+	co_wake_all(&c->change_q);
+}
+
+uint64_t cache_changes(const struct cache *c)
+{
+	return __atomic_load_n(&c->changes, __ATOMIC_RELAXED);
+}
+
+uint64_t cache_stable(const struct cache *c)
+{
+	return __atomic_load_n(&c->stable, __ATOMIC_RELAXED);
+}
+
 /* ---- opening ---- */
+
+/* The limit of descriptors may be nearer than max_open: then fewer have to do. */
+static int open_path(struct cache *c, const char *path, bool create, struct disk_file **out)
+{
+	int rc;
+
+	do
+		rc = disk_co_open(c->disk, path, create, out);
+	while ((rc == -EMFILE || rc == -ENFILE) && evict_one(c, &c->open_lru));
+	return rc;
+}
 
 static int open_file(struct cache *c, struct object *o, bool create)
 {
 	char path[OBJECT_PATH_MAX];
-	int rc;
+	int rc = open_path(c, object_path(&o->id, path), create, &o->file);
 
-	for (;;) {
-		rc = disk_co_open(c->disk, object_path(&o->id, path), create, &o->file);
-		if (rc != -EMFILE && rc != -ENFILE)
-			break;
-		/* The limit of descriptors is nearer than max_open: make do with fewer. */
-		if (!evict_one(c, &c->open_lru))
-			break;
-	}
 	if (rc == 0) {
 		c->stats.absent--;
 		c->stats.open++;
 	} else if (rc != -ENOENT) {
 		log_object(c, &o->id, create ? "cannot be made" : "cannot be opened", rc);
 	}
-	return rc;
+	/* Whoever asks would take it for a limit of his own. */
+	return rc == -EMFILE || rc == -ENFILE ? -EIO : rc;
 }
 
 static int load_existing(struct cache *c, struct object *o)
@@ -338,13 +416,43 @@ static int load(struct cache *c, struct object *o, bool create, uint32_t gen)
 		return rc;
 	}
 	o->loaded = true;
+	if (create)
+		note_change(c, o);
+	else /* it may have been changed before it left memory */
+		o->change = c->changes;
 	return 0;
 }
 
-int cache_co_get(struct cache *c, const struct object_id *id, uint32_t flags, uint32_t gen,
-		 struct object **out)
+/* What its maker says, if it is a layout, or nothing. */
+static bool layout_is_sane(const struct object_id *id, const struct object_layout *l)
 {
-	bool create = flags & CACHE_CREATE;
+	return l->stripe_count <= MAX_STRIPES && id->stripe < l->stripe_count && l->stripe_size &&
+	       l->stripe_size % STRIPE_SIZE_UNIT == 0;
+}
+
+static int get(struct cache *c, struct object *o, uint32_t flags, uint32_t gen,
+	       const struct object_layout *l)
+{
+	bool tell = l && !o->layout.stripe_count && layout_is_sane(&o->id, l);
+	int rc = 0;
+
+	if (needs_load(o, flags & CACHE_CREATE)) {
+		if (tell)
+			o->layout = *l; /* is stored with the record of a new object */
+		rc = load(c, o, flags & CACHE_CREATE, gen);
+	}
+	if (rc == 0 && tell && o->file && !o->layout.stripe_count) {
+		o->layout = *l; /* an old one that did not know */
+		rc = record_store(c, o);
+	}
+	if (rc && tell)
+		o->layout = (struct object_layout){0};
+	return rc;
+}
+
+int cache_co_make(struct cache *c, const struct object_id *id, uint32_t flags, uint32_t gen,
+		  const struct object_layout *l, struct object **out)
+{
 	struct object *o;
 	int rc = object_id_check(id);
 
@@ -353,8 +461,7 @@ int cache_co_get(struct cache *c, const struct object_id *id, uint32_t flags, ui
 	if (rc)
 		return rc;
 	lock(o, flags);
-	if (needs_load(o, create))
-		rc = load(c, o, create, gen);
+	rc = get(c, o, flags, gen, l);
 	if (rc) {
 		unlock(o);
 		object_unref(c, o);
@@ -364,6 +471,12 @@ int cache_co_get(struct cache *c, const struct object_id *id, uint32_t flags, ui
 		downgrade(o);
 	*out = o;
 	return 0;
+}
+
+int cache_co_get(struct cache *c, const struct object_id *id, uint32_t flags, uint32_t gen,
+		 struct object **out)
+{
+	return cache_co_make(c, id, flags, gen, NULL, out);
 }
 
 void cache_put(struct cache *c, struct object *o)
@@ -401,8 +514,9 @@ void cache_write_end(struct object *o)
 	o->writes--;
 }
 
-static void changed(struct object *o, int64_t now)
+static void changed(struct cache *c, struct object *o, int64_t now)
 {
+	note_change(c, o);
 	o->version = max_u64(o->version + 1, (uint64_t)now);
 	o->wtime_unsaved = true;
 	o->stat_ok = false;
@@ -413,21 +527,57 @@ void cache_touch(struct cache *c, struct object *o)
 	int64_t now = loop_realtime(c->loop);
 
 	o->wtime = max_i64(now, o->wtime + 1);
-	changed(o, now);
+	changed(c, o, now);
 }
 
 void cache_touch_late(struct cache *c, struct object *o, uint64_t age_ns, int64_t written)
 {
-	/* Not later than that, because the way here took time as well. */
-	int64_t now = loop_realtime(c->loop), at = now - (int64_t)min_u64(age_ns, AGE_MAX_NS);
+	int64_t now = loop_realtime(c->loop);
 
-	if (written <= at && written >= at - DELAY_MAX_NS)
-		at = written;
-	o->wtime = max_i64(at, o->wtime);
-	changed(o, now);
+	o->wtime = max_i64(late_time(now, age_ns, written), o->wtime);
+	changed(c, o, now);
 	/* After a crash the file's own time would have to do, which is that of now. */
 	if (o->file && now - o->wtime > LATE_NS)
 		(void)!record_store(c, o); /* logged */
+}
+
+/* What an earlier object of this name may have left there is none of this one's. */
+static int seal_make(struct cache *c, struct object *o, struct disk_file *f)
+{
+	int rc = disk_co_truncate(f, 0);
+
+	if (rc)
+		return rc;
+	o->sealed = true;
+	rc = record_store(c, o);
+	if (rc)
+		o->sealed = false;
+	return rc;
+}
+
+int cache_co_seal_file(struct cache *c, struct object *o, bool make)
+{
+	char path[OBJECT_PATH_MAX];
+	struct disk_file *f;
+	int rc;
+
+	if (o->seal)
+		return 0;
+	if (!o->file || (!o->sealed && !make))
+		return -ENOENT;
+	rc = open_path(c, object_seal_path(&o->id, path), make, &f);
+	if (rc) {
+		if (rc != -ENOENT)
+			log_object(c, &o->id, "its checksums cannot be opened", rc);
+		return rc;
+	}
+	if (!o->sealed)
+		rc = seal_make(c, o, f);
+	if (rc == 0 && !o->seal)
+		o->seal = f;
+	else
+		disk_file_close(f); /* somebody else was faster, or it failed */
+	return rc;
 }
 
 int cache_set_vsize(struct cache *c, struct object *o, uint64_t vsize)
@@ -468,6 +618,7 @@ int cache_attr(struct object *o, struct object_attr *out)
 int cache_co_destroy_object(struct cache *c, struct object *o)
 {
 	char path[OBJECT_PATH_MAX];
+	bool sealed = o->sealed;
 	int rc;
 
 	assert(o->exclusive);
@@ -478,10 +629,13 @@ int cache_co_destroy_object(struct cache *c, struct object *o)
 		object_close(c, o);
 	}
 	o->destroyed = true;
+	o->sealed = false;
 	o->vsize = 0;
 	rc = disk_co_unlink(c->disk, object_path(&o->id, path));
 	if (rc == -ENOENT)
 		rc = 0;
+	if (rc == 0 && sealed && disk_co_unlink(c->disk, object_seal_path(&o->id, path)))
+		log_dbg("%s: checksums of a removed object stay behind", c->name);
 	if (rc) {
 		log_object(c, &o->id, "cannot be removed", rc);
 		o->loaded = o->destroyed = false;

@@ -23,12 +23,23 @@ struct object {
 	int64_t wtime;		/* last change, ns; only grows */
 	uint64_t version;	/* grows with each change */
 	uint32_t trunc_gen;
+	uint64_t change, synced; /* number of the last change; up to where it was synced */
+	struct object_layout layout;
 	bool destroyed;		/* for good: a late write does not make it again */
+
+	/* checksums of its blocks: seal.c */
+	bool sealed;		/* there may be some */
+	struct disk_file *seal; /* NULL: not open */
+	struct co_mutex seal_lock;
+	uint32_t writes; /* on their way */
+	uint64_t opened[16]; /* pieces of which nothing is known, as a write came */
+	uint32_t nopened;
+	bool all_opened;
 
 	/* private to cache.c */
 	bool loaded, stat_ok, wtime_unsaved;
 	struct disk_stat stat;
-	uint32_t refs, readers, writes;
+	uint32_t refs, readers;
 	bool exclusive;
 	uint32_t exclusive_waiting;
 	struct co_waitq q;
@@ -65,6 +76,10 @@ void cache_destroy(struct cache *c);
  * -EUCLEAN for a damaged record, -ENOSPC, -EIO, -ENOMEM. Suspends. */
 must_check int cache_co_get(struct cache *c, const struct object_id *id, uint32_t flags,
 			    uint32_t gen, struct object **out);
+/* The same with CACHE_CREATE and what the maker of an object says of its layout: kept with the
+ * object if it knows none yet. */
+must_check int cache_co_make(struct cache *c, const struct object_id *id, uint32_t flags,
+			     uint32_t gen, const struct object_layout *l, struct object **out);
 /* Unlocks. */
 void cache_put(struct cache *c, struct object *o);
 
@@ -79,8 +94,22 @@ void cache_touch(struct cache *c, struct object *o);
 /* The same with bytes that a client wrote so many ns before it sent them, at `written` by its
  * clock, which is believed if it can be true. */
 void cache_touch_late(struct cache *c, struct object *o, uint64_t age_ns, int64_t written);
+/* Opens the file of checksums (o->seal). make: if there is none it is made, and the object
+ * remembers. -ENOENT. Suspends. */
+must_check int cache_co_seal_file(struct cache *c, struct object *o, bool make);
 /* Sets and stores vsize. */
 must_check int cache_set_vsize(struct cache *c, struct object *o, uint64_t vsize);
+/* Changes of objects have numbers, which count up over all of them. What is answered after this is
+ * on the disk; without any work if it is there already. Suspends. */
+must_check int cache_co_sync(struct cache *c, struct object *o);
+/* The same for all objects, also those that have left memory. An error is for the rest of this
+ * life: the local file system tells of it only once. Suspends. */
+must_check int cache_co_sync_all(struct cache *c);
+/* Waits until something is not stable, or for cache_wake(). Suspends. */
+void cache_co_wait_change(struct cache *c);
+void cache_wake(struct cache *c);
+uint64_t cache_changes(const struct cache *c); /* the newest number; any thread */
+uint64_t cache_stable(const struct cache *c);  /* all up to this one are stable; any thread */
 /* Attributes, exact at the time of the call. */
 must_check int cache_attr(struct object *o, struct object_attr *out);
 /* Removes the object's file; exclusive lock. 0 also when there is none. Suspends. */

@@ -166,6 +166,8 @@ static void open_dirs(struct server *s)
 				daemon_fail(&s->opts, "%s and %s are both %s", s->dirs[k].path,
 					    s->dirs[i].path, s->dirs[i].name);
 	}
+	if (server_guard(s->dirs, s->ntargets, why, sizeof(why)))
+		daemon_fail(&s->opts, "%s", why);
 }
 
 static void target_stopped(void *arg);
@@ -226,23 +228,23 @@ static int register_target(struct fs_link *f, struct server_dir *d)
 		.type = TARGET_OST,
 		.index = d->label.index,
 		.servicenode = d->label.servicenode,
+		.failnode = d->label.failnode,
 		.listen = f->server->at,
+		.boot = f->server->boot_id,
 	};
-	char why[SERVER_WHY];
+	char announced[MAX_NIDS * NID_STRLEN];
 	int rc;
 
 	memcpy(r.uuid, d->label.uuid, UUID_LEN);
+	r.announced = announced;
+	r.announced_len = sizeof(announced);
 	rc = mgs_link_co_register(f->link, &r, NULL);
 	if (rc && rc != -ESHUTDOWN)
 		log_err("%s: the MGS refuses this target: %s", d->name,
 			rc == -EEXIST ? "its index belongs to another target" : err_str(rc));
-	if (rc || d->label.registered)
-		return rc;
-	log_info("%s: joined file system %s", d->name, d->label.fsname);
-	d->label.registered = true;
-	if (server_dir_save(d, why, sizeof(why)))
-		log_warn("%s", why); /* it will register once more */
-	return 0;
+	if (rc == 0)
+		server_dir_joined(d, announced);
+	return rc;
 }
 
 static void fs_link_main(void *arg)

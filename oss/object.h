@@ -20,6 +20,11 @@ struct wbuf;
 #define OBJECT_RECORD_MAX 128 /* of an encoded record */
 #define OBJECT_XATTR "sheen"
 
+/* Where the object belongs, as whoever made it said; stripe_count 0: unknown. */
+struct object_layout {
+	uint32_t stripe_size, stripe_count, gen;
+};
+
 struct object_record {
 	uint32_t version;
 	struct fid fid;
@@ -28,12 +33,16 @@ struct object_record {
 	uint64_t vsize;	    /* of an object too long for the local file system; else 0 */
 	int64_t wtime;	    /* ns; of the last write, which may have been kept at a client since */
 	int64_t mtime;	    /* the file's own when this was stored: newer ones make wtime void */
+	struct object_layout layout;
+	bool sealed; /* there may be checksums of its blocks: seal.h */
 };
 
 /* An id that may name an object: -EINVAL. */
 must_check int object_id_check(const struct object_id *id);
 /* Relative to the target's directory. Returns out. */
 char *object_path(const struct object_id *id, char out[OBJECT_PATH_MAX]);
+/* Of the file with the checksums of its blocks. Returns out. */
+char *object_seal_path(const struct object_id *id, char out[OBJECT_PATH_MAX]);
 /* The reverse; -EINVAL for anything that object_path() does not make. */
 must_check int object_path_parse(const char *path, struct object_id *out);
 /* "[0x200000401:0x1:0x0]:1.0", for people. Returns out. */

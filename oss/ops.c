@@ -22,6 +22,7 @@ static const uint8_t stat_of[] = {
 	[RPC_oss_statfs - FIRST_NR] = OST_STAT_statfs,
 	[RPC_oss_fence - FIRST_NR] = OST_STAT_punch,
 	[RPC_oss_grant - FIRST_NR] = OST_STAT_grant,
+	[RPC_oss_list - FIRST_NR] = OST_STAT_list,
 };
 
 static int serve(struct rpc_op *op, const void *req, void *rep)

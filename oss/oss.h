@@ -28,6 +28,7 @@ struct ost_cfg {
 	bool registered;       /* served before: then its objects must be there */
 	struct params *params; /* of the process: obdfilter.<name>.* are added; may be NULL */
 	uint64_t boot_id;      /* non-zero, new at each start */
+	const char *machine;   /* whose page cache it is; NULL: by the kernel's boot id */
 	uint32_t max_open_objects;  /* 0: OST_MAX_OPEN */
 	uint32_t bulk_limit_mb;	    /* 0: OST_BULK_LIMIT_MB */
 	uint32_t session_timeout_ms; /* 0: the default of rpc.h */

@@ -8,6 +8,9 @@
  * What requests do stands in ops/; this file handles none.
  */
 #include "oss/ost.h"
+#include "oss/flush.h"
+#include "oss/power.h"
+#include "oss/scrub.h"
 #include "common/log.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -77,7 +80,7 @@ static int owner_claim(struct ost *ost, char *why, size_t why_len)
 	return rc;
 }
 
-int ost_co_start(struct ost *ost, char *why, size_t why_len)
+static int check_owner(struct ost *ost, char *why, size_t why_len)
 {
 	struct disk_file *f;
 	struct disk_stat st = {0};
@@ -108,6 +111,17 @@ int ost_co_start(struct ost *ost, char *why, size_t why_len)
 	return owner_claim(ost, why, why_len);
 }
 
+int ost_co_start(struct ost *ost, char *why, size_t why_len)
+{
+	int rc = check_owner(ost, why, why_len);
+
+	if (rc)
+		return rc;
+	power_co_start(ost);
+	rc = scrub_start(ost->scrub);
+	return rc ? rc : flush_start(ost, &ost->flush);
+}
+
 /* ---- what rpc.h asks of a service ---- */
 
 static int session_open(void *arg, struct rpc_session *s, const struct any_connect_req *q)
@@ -124,6 +138,7 @@ static int session_open(void *arg, struct rpc_session *s, const struct any_conne
 	if (!ses)
 		return -ENOMEM;
 	ses->ost = ost;
+	rate_user_init(&ses->rate);
 	rc = bulk_user_create(&ses->reads);
 	if (rc) {
 		free(ses);
@@ -141,6 +156,7 @@ static void session_free(struct rpc_session *s)
 	if (!ses)
 		return;
 	ost_grant_return(ses->ost, ses);
+	throttle_leave(ses->ost->throttle, &ses->rate);
 	bulk_user_put(ses->reads);
 	free(ses);
 }
@@ -180,9 +196,18 @@ static void bulk_ready(void *arg)
 	rpc_service_bulk_ready(ost->svc);
 }
 
+/* Of changes: what is stable. */
+static uint64_t last_committed(void *arg)
+{
+	struct ost *ost = arg;
+
+	return cache_stable(ost->cache);
+}
+
 static const struct rpc_service_ops service_ops = {
 	.session_open = session_open,
 	.session_co_close = session_co_close,
+	.last_committed = last_committed,
 	.bulk_get = service_bulk_get,
 	.bulk_put = service_bulk_put,
 };
@@ -234,6 +259,12 @@ static int ost_init(struct ost *ost)
 	rc = rpc_service_create(&svc, &ost->svc);
 	if (rc)
 		return rc;
+	rc = scrub_create(ost, &ost->scrub);
+	if (rc)
+		return rc;
+	rc = throttle_create(ost->cfg.loop, ost->cfg.params, ost->name, &ost->throttle);
+	if (rc)
+		return rc;
 	return ost->cfg.params ? ost_param_add(ost) : 0;
 }
 
@@ -252,6 +283,7 @@ int ost_create(const struct ost_cfg *cfg, struct ost **out)
 	ost->bulk_limit_mb = cfg->bulk_limit_mb ? cfg->bulk_limit_mb : OST_BULK_LIMIT_MB;
 	if (ost->bulk_limit_mb < OST_BULK_LIMIT_MB_MIN)
 		ost->bulk_limit_mb = OST_BULK_LIMIT_MB_MIN;
+	ost->stable_ms = STABLE_MS;
 	co_waitq_init(&ost->idle);
 	stats_init(ost);
 	ost->cfg.dir = strdup(cfg->dir);
@@ -267,11 +299,16 @@ int ost_create(const struct ost_cfg *cfg, struct ost **out)
 
 void ost_co_stop(struct ost *ost, uint32_t timeout_ms)
 {
+	throttle_co_stop(ost->throttle); /* what waits is answered first */
 	rpc_service_co_stop(ost->svc, timeout_ms);
+	scrub_co_stop(ost->scrub);
+	flush_co_stop(ost->flush);
+	ost->flush = NULL;
 	/* A disk may be slower than the timeout, but it ends, and its buffers must still be there.
 	 * */
 	while (ost->running)
 		(void)!co_wait(&ost->idle, 0);
+	power_co_stop(ost);
 	/* The last ones drop their replies. */
 	do
 		co_yield();
@@ -292,8 +329,12 @@ void ost_destroy(struct ost *ost)
 {
 	if (ost->cfg.params)
 		ost_param_del(ost);
+	if (ost->scrub)
+		scrub_destroy(ost->scrub);
 	if (ost->svc)
 		service_destroy(ost->svc);
+	if (ost->throttle)
+		throttle_destroy(ost->throttle);
 	if (ost->bulk)
 		bulk_pool_destroy(ost->bulk);
 	if (ost->cache)

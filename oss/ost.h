@@ -5,6 +5,7 @@
 #include "oss/bulk.h"
 #include "oss/cache.h"
 #include "oss/oss.h"
+#include "oss/throttle.h"
 
 /* Counters as obdfilter.*.stats shows them; what counts is either bytes or microseconds of a
  * request. */
@@ -13,7 +14,7 @@
 	S(write, STAT_USECS) S(getattr, STAT_USECS) S(setattr, STAT_USECS)               \
 	S(punch, STAT_USECS) S(sync, STAT_USECS) S(destroy, STAT_USECS)                  \
 	S(statfs, STAT_USECS) S(fallocate, STAT_USECS) S(seek, STAT_USECS)               \
-	S(grant, STAT_USECS)                                                             \
+	S(grant, STAT_USECS) S(list, STAT_USECS)                                           \
 	S(connect, STAT_REQS) S(disconnect, STAT_REQS)
 
 enum ost_stat {
@@ -23,17 +24,24 @@ enum ost_stat {
 	OST_NSTATS
 };
 
+struct flush;
+struct scrub;
+
 struct ost {
 	struct ost_cfg cfg;
 	char name[MAX_TARGET_NAME];
 	struct disk *disk;
 	struct cache *cache;
 	struct bulk_pool *bulk;
+	struct scrub *scrub;
+	struct flush *flush;
+	uint64_t power; /* see power.h */
+	struct throttle *throttle;
 	struct rpc_service *svc;
 
 	/* tunables: set on any thread, read here */
 	uint32_t max_open_objects, bulk_limit_mb;
-	uint32_t degraded, no_create, sync_journal;
+	uint32_t degraded, no_create, sync_journal, stable_ms;
 
 	/* space, see grant.c */
 	uint64_t granted, writing; /* promised; on the way to the disk */
@@ -49,6 +57,7 @@ struct ost {
 struct ost_session {
 	struct ost *ost;
 	struct bulk_user *reads;
+	struct rate_user rate;
 	uint64_t granted;
 };
 
@@ -68,6 +77,8 @@ static inline struct ost_session *ost_session_of(const struct rpc_op *op)
 		(p)->version = (a).version;     \
 	} while (0)
 
+#define OST_OBJECT_LAYOUT(q) \
+	((struct object_layout){(q)->stripe_size, (q)->stripe_count, (q)->layout_gen})
 #define OST_OBJECT_ID(q) ((struct object_id){(q)->fid, (q)->comp, (q)->stripe})
 
 /* ost.c */

@@ -78,6 +78,15 @@ static int recovery_status_get(void *arg, struct wbuf *w)
 	return 0;
 }
 
+static int changes_get(void *arg, struct wbuf *w)
+{
+	const struct ost *ost = arg;
+	uint64_t stable = cache_stable(ost->cache);
+
+	print(w, "changes: %" PRIu64 "\nstable: %" PRIu64, cache_changes(ost->cache), stable);
+	return 0;
+}
+
 static int open_objects_get(void *arg, struct wbuf *w)
 {
 	const struct ost *ost = arg;
@@ -125,6 +134,7 @@ static const struct {
 	{"brw_size", brw_size_get, NULL},
 	{"bulk_used_bytes", bulk_used_get, NULL},
 	{"open_objects", open_objects_get, NULL},
+	{"changes", changes_get, NULL},
 	{"recovery_status", recovery_status_get, NULL},
 };
 
@@ -135,6 +145,7 @@ static const struct {
 } tunable[] = {
 	{"degraded", offsetof(struct ost, degraded), 0, 1},
 	{"no_create", offsetof(struct ost, no_create), 0, 1},
+	{"stable_ms", offsetof(struct ost, stable_ms), 0, 3600000},
 	{"sync_journal", offsetof(struct ost, sync_journal), 0, 1},
 	{"max_open_objects", offsetof(struct ost, max_open_objects), 16, 1000000},
 	{"bulk_limit_mb", offsetof(struct ost, bulk_limit_mb), OST_BULK_LIMIT_MB_MIN, 65536},

@@ -48,6 +48,7 @@ static struct mds_setlk_req append_lock(struct lane *ln, struct file *f)
 
 struct unlock {
 	struct lane *ln;
+	struct book_lock *place;
 	struct mds_setlk_req q;
 };
 
@@ -60,6 +61,7 @@ static void append_unlock(void *arg)
 
 	if (rc)
 		log_err("cannot give back the append lock: %s", err_str(rc));
+	lock_place_gone(u->ln, u->place);
 	free(u);
 }
 
@@ -68,7 +70,7 @@ static void append_unlock(void *arg)
 int append_co_learn_size(struct lane *ln, struct file *f)
 {
 	struct data *d = f->data;
-	uint64_t size;
+	uint64_t size, session, seq;
 	bool known;
 	int rc;
 
@@ -76,6 +78,8 @@ int append_co_learn_size(struct lane *ln, struct file *f)
 	while (d->nplacing && !d->size_known)
 		xwait_co(&d->q, &d->lock, ln->loop);
 	known = d->size_known;
+	session = d->session;
+	seq = d->seq;
 	/* What is on its way now may arrive after an object has answered, and be done with before
 	 * this is. Writes from now on raise it. */
 	if (!known && !d->sizing++)
@@ -88,7 +92,9 @@ int append_co_learn_size(struct lane *ln, struct file *f)
 	d->sizing--;
 	if (rc == 0) {
 		d->size = max_u64(d->size, max_u64(size, dirty_end(&d->dirty)));
-		d->size_known = true;
+		/* Pages of a lease that is lost are cut at it, too; then others may move it. */
+		d->size_known = d->mode == LEASE_EXCLUSIVE && d->session == session &&
+				d->seq == seq;
 	}
 	pthread_mutex_unlock(&d->lock);
 	return rc;
@@ -127,6 +133,8 @@ static ssize_t write_alone(struct lane *ln, struct file *f, const uint8_t *buf, 
 	if (rc)
 		return rc;
 	*off = take_place(f->data, &len);
+	later_co_write(ln, f->data);
+	file_place_append(f, *off);
 	rahead_write_begin(f->data, *off, len);
 	if (len && io_may_keep(f, DATA_CACHED))
 		n = wback_co_put(ln, f, buf, len, *off, gen);
@@ -152,6 +160,7 @@ static ssize_t write_at_end(struct lane *ln, struct file *f, const uint8_t *buf,
 		rc = -EFBIG;
 	if (rc)
 		return rc;
+	file_place_append(f, *off);
 	n = io_co_write_once(ln, f, buf, min_u64(len, MAX_FILE_SIZE - *off), *off, gen);
 	if (n > 0) {
 		data_wrote_to(f->data, *off + (uint64_t)n);
@@ -205,11 +214,17 @@ static ssize_t write_under_lease(struct lane *ln, struct file *f, const uint8_t 
 	return n;
 }
 
+static void lock_sent(void *arg, uint64_t xid)
+{
+	((struct book_lock *)arg)->xid = xid;
+}
+
 static ssize_t write_locked(struct lane *ln, struct file *f, const uint8_t *buf, size_t len,
 			    uint64_t *off)
 {
 	struct mds_setlk_req q = append_lock(ln, f);
 	struct unlock *u = malloc(sizeof(*u));
+	struct book_lock *place;
 	struct mds_setlk_rep p;
 	ssize_t n;
 	int rc;
@@ -217,15 +232,19 @@ static ssize_t write_locked(struct lane *ln, struct file *f, const uint8_t *buf,
 
 	if (!u)
 		return -ENOMEM;
+	place = lock_place(ln, &q, BOOK_LOCK_APPEND);
+	call.on_sent = place ? lock_sent : NULL;
+	call.on_sent_arg = place;
 	rc = mds_co_setlk(ln->mdt->imp, &call, &q, &p);
 	if (rc) {
+		lock_place_gone(ln, place);
 		free(u);
 		return rc;
 	}
 	n = write_under_lease(ln, f, buf, len, off, call.hdr.session);
 	q.type = F_UNLCK;
 	q.wait = 0;
-	*u = (struct unlock){ln, q};
+	*u = (struct unlock){ln, place, q};
 	lane_background(ln, append_unlock, u);
 	return n;
 }
@@ -233,8 +252,12 @@ static ssize_t write_locked(struct lane *ln, struct file *f, const uint8_t *buf,
 ssize_t append_co_write(struct lane *ln, struct file *f, const uint8_t *buf, size_t len,
 			uint64_t *off)
 {
-	ssize_t n = write_under_lease(ln, f, buf, len, off, 0);
+	ssize_t n;
 	int tries, rc;
+
+	if (takeover_co_appended(ln, f, buf, len, off))
+		return (ssize_t)len;
+	n = write_under_lease(ln, f, buf, len, off, 0);
 
 	for (tries = 0; tries < STALE_TRIES && (n == -EAGAIN || n == -ESTALE); tries++) {
 		rc = n == -ESTALE ? file_co_refresh(ln, f) : 0;

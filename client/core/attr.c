@@ -76,8 +76,8 @@ void attr_note_mtime(struct attr *attr, int64_t mtime)
 		attr->ctime = mtime;
 }
 
-int attr_co_measure(struct lane *ln, const struct fid *fid, const struct layout *l,
-		    struct attr *attr)
+static int measure_once(struct lane *ln, const struct fid *fid, const struct layout *l,
+			struct attr *attr)
 {
 	struct objs o = {0};
 	int64_t mtime;
@@ -98,6 +98,45 @@ int attr_co_measure(struct lane *ln, const struct fid *fid, const struct layout 
 	return rc;
 }
 
+/* What was measured before a lease on the data came must not be told after that: the kernel may
+ * have got pages under it, and would cut them to a size that others have made larger long ago. */
+int attr_co_measure(struct lane *ln, const struct fid *fid, const struct layout *l,
+		    struct attr *attr)
+{
+	uint64_t before, after = data_cached_seq(ln, fid);
+	struct attr asked = *attr;
+	uint32_t looks = 0;
+	int rc;
+
+	do {
+		before = after;
+		*attr = asked;
+		rc = measure_once(ln, fid, l, attr);
+		after = data_cached_seq(ln, fid);
+	} while (rc == 0 && after > before && ++looks < LOOKS);
+	return rc;
+}
+
+static int co_ask(struct lane *ln, const struct fid *fid, bool under_lease, struct attr *out)
+{
+	struct mds_getattr_req q = {.fid = *fid, .under_lease = under_lease};
+	struct mds_getattr_rep p;
+	RPC_CALL(call);
+	int rc;
+
+	unlinks_co_wait(ln, fid);
+	rc = mds_co_getattr(ln->mdt->imp, &call, &q, &p);
+	if (rc == 0)
+		leases_note(ln->fs->leases, fid,
+			    &(struct lease_grant){call.hdr.session, p.seq, p.lease, p.open_seq},
+			    &p.attr);
+	if (rc == 0)
+		rc = attr_co_finish(ln, fid, p.layout, p.open_seq, &p.attr);
+	if (rc == 0)
+		*out = p.attr;
+	return rc;
+}
+
 int attr_co_finish(struct lane *ln, const struct fid *fid, struct span blob, uint64_t open_seq,
 		   struct attr *attr)
 {
@@ -106,7 +145,8 @@ int attr_co_finish(struct lane *ln, const struct fid *fid, struct span blob, uin
 
 	if (!(attr->flags & ATTR_SIZE_UNSURE) || !blob.len)
 		return 0;
-	wback_co_flush_fid(ln, fid);
+	if (later_co_flush_fid(ln, fid))
+		return co_ask(ln, fid, false, attr);
 	if (file_knows_size(ln->fs, fid, open_seq, attr))
 		return 0;
 	rc = layout_dec(blob, &l);
@@ -130,7 +170,7 @@ static bool attr_co_own(struct lane *ln, const struct fid *fid, struct attr *out
 
 	if (!leases_attr_unsure(t, fid, loop_clock(ln->loop), &a, &open_seq) || !open_seq)
 		return false;
-	wback_co_flush_fid(ln, fid);
+	(void)later_co_flush_fid(ln, fid);
 	return leases_attr_unsure(t, fid, loop_clock(ln->loop), out, &open_seq) &&
 	       file_knows_size(ln->fs, fid, open_seq, out) &&
 	       leases_attr_unsure(t, fid, loop_clock(ln->loop), &a, &again) && a.seq == out->seq;
@@ -153,25 +193,12 @@ int fs_co_getattr(struct lane *ln, const struct fid *fid, struct attr *out)
 
 int attr_co_get(struct lane *ln, const struct fid *fid, bool under_lease, struct attr *out)
 {
-	struct mds_getattr_req q = {.fid = *fid, .under_lease = under_lease};
-	struct mds_getattr_rep p;
-	RPC_CALL(call);
-	int rc;
 	OP_TIMER(ln, getattr);
 
 	if (leases_attr(ln->fs->leases, fid, loop_clock(ln->loop), out) ||
 	    attr_co_own(ln, fid, out))
 		return 0;
-	rc = mds_co_getattr(ln->mdt->imp, &call, &q, &p);
-	if (rc == 0)
-		leases_note(ln->fs->leases, fid,
-			    &(struct lease_grant){call.hdr.session, p.seq, p.lease, p.open_seq},
-			    &p.attr);
-	if (rc == 0)
-		rc = attr_co_finish(ln, fid, p.layout, p.open_seq, &p.attr);
-	if (rc == 0)
-		*out = p.attr;
-	return rc;
+	return co_ask(ln, fid, under_lease, out);
 }
 
 /* What was written before is at the objects before; a truncation has the file for itself: NULL, or
@@ -180,14 +207,52 @@ static struct data *setattr_co_begin(struct lane *ln, const struct fid *fid, uin
 {
 	struct data *d;
 
-	if (!(valid & SETATTR_SIZE)) {
-		wback_co_flush_fid(ln, fid);
+	(void)later_co_flush_fid(ln, fid);
+	if (!(valid & SETATTR_SIZE))
 		return NULL;
-	}
 	d = data_find(ln->fs, fid);
 	if (d)
 		data_co_hold(ln, d);
 	return d;
+}
+
+/* *q says what; the rest is filled in here. */
+static int setattr_rpc(struct lane *ln, struct rpc_call *call, struct mds_setattr_req *q,
+		       struct mds_setattr_rep *p)
+{
+	const struct fid *fid = &q->fid;
+	int rc;
+
+	q->ctime_floor = file_newest_mtime(ln->fs, fid);
+	leases_change_begin(ln->fs->leases, fid, LEASE_UPDATE | LEASE_XATTR);
+	unlinks_co_wait(ln, fid);
+	rc = mds_co_setattr(ln->mdt->imp, call, q, p);
+	leases_change_end(ln->fs->leases, fid, LEASE_UPDATE | LEASE_XATTR, rc ? 0 : p->seq,
+			  loop_clock(ln->loop));
+	if (rc)
+		return rc;
+	leases_note(ln->fs->leases, fid,
+		    &(struct lease_grant){call->hdr.session, p->seq, p->lease, p->open_seq},
+		    &p->attr);
+	file_apply_attr(ln->fs, fid, &p->attr, q->valid & SETATTR_SIZE);
+	return 0;
+}
+
+int attr_co_tell(struct lane *ln, const struct fid *fid, const struct later *l)
+{
+	struct mds_setattr_req q = {.fid = *fid,
+				    .valid = l->valid,
+				    .mode = l->mode,
+				    .uid = l->uid,
+				    .gid = l->gid,
+				    .atime = l->atime,
+				    .mtime = l->mtime,
+				    .age = loop_clock(ln->loop) - l->last_ns + 1};
+	struct mds_setattr_rep p;
+	RPC_CALL(call);
+
+	q.answered = loop_realtime(ln->loop) - (int64_t)q.age;
+	return setattr_rpc(ln, &call, &q, &p);
 }
 
 int fs_co_setattr(struct lane *ln, const struct fid *fid, struct file *file, uint32_t valid,
@@ -213,19 +278,13 @@ int fs_co_setattr(struct lane *ln, const struct fid *fid, struct file *file, uin
 
 	if ((valid & SETATTR_SIZE) && want->size > MAX_FILE_SIZE)
 		return -EFBIG;
+	if (later_set(ln, fid, valid, want, out))
+		return 0;
 	hold = setattr_co_begin(ln, fid, valid);
-	q.ctime_floor = file_newest_mtime(ln->fs, fid);
-	leases_change_begin(ln->fs->leases, fid, LEASE_UPDATE | LEASE_XATTR);
-	rc = mds_co_setattr(ln->mdt->imp, &call, &q, &p);
-	leases_change_end(ln->fs->leases, fid, LEASE_UPDATE | LEASE_XATTR, rc ? 0 : p.seq,
-			  loop_clock(ln->loop));
-	if (rc == 0) {
-		leases_note(ln->fs->leases, fid,
-			    &(struct lease_grant){call.hdr.session, p.seq, p.lease, p.open_seq},
-			    &p.attr);
-		file_apply_attr(ln->fs, fid, &p.attr, valid & SETATTR_SIZE);
-	}
+	rc = setattr_rpc(ln, &call, &q, &p);
 	if (hold) {
+		if (rc == 0)
+			data_truncated(hold, call.hdr.session, p.attr.trunc_gen);
 		data_release(hold);
 		data_put(ln, hold);
 	}

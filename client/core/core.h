@@ -15,6 +15,8 @@
 #include "client/core/lease.h"
 #include "client/core/locktab.h"
 #include "client/core/objects.h"
+#include "client/core/replay.h"
+#include "client/core/unlink.h"
 #include "common/co.h"
 #include "common/mgs_link.h"
 #include "common/rpc.h"
@@ -42,7 +44,8 @@
 	X(symlink, STAT_USECS) X(mkdir, STAT_USECS) X(rmdir, STAT_USECS)                  \
 	X(mknod, STAT_USECS) X(rename, STAT_USECS) X(statfs, STAT_USECS)                  \
 	X(setxattr, STAT_USECS) X(getxattr, STAT_USECS) X(getxattr_hits, STAT_REQS)       \
-	X(listxattr, STAT_USECS) X(removexattr, STAT_USECS) X(open_hits, STAT_REQS)
+	X(listxattr, STAT_USECS) X(removexattr, STAT_USECS) X(open_hits, STAT_REQS) \
+	X(set_later, STAT_REQS)
 
 #define FS_STAT_ENUM(name, unit) FS_STAT_##name,
 enum fs_stat { FS_STATS(FS_STAT_ENUM) FS_STAT_MAX };
@@ -56,7 +59,8 @@ struct ost {
 	struct nid_list nids;
 	uint8_t uuid[UUID_LEN];
 	uint32_t max_rpcs, checksums, active;
-	uint32_t generation; /* counts changes of nids */
+	uint64_t boot;	     /* the server's life, as the MGS says */
+	uint32_t generation; /* counts changes of nids and boot */
 	/* grant.c: */
 	uint64_t grant;		/* promised bytes that no share has */
 	uint64_t grant_session; /* the session that they were promised in */
@@ -76,10 +80,12 @@ struct target {
 	struct rpc_import *imp;
 	struct lane *lane;
 	uint32_t inflight, generation;
+	struct unstable_heard heard;
 	bool set_active;
 	struct co_waitq room;
 	/* Copies for readers on other threads, under fs->lock. */
 	enum import_state state;
+	uint64_t life; /* boot id of the server */
 	bool active;
 	int error;
 	char peer[NID_STRLEN];
@@ -125,18 +131,22 @@ struct fs {
 	struct locktab locks;
 	struct leases *leases;
 	struct data_table data;
+	struct unlinks unlinks;
 	TAILQ_HEAD(, file) kept; /* see kept.c */
 	uint32_t nkept;
 	struct lru lru;
+	struct replay replay;
 	struct intents intents;
 	uint32_t max_dirty_mb, max_cached_mb; /* tunables */
 	uint32_t max_read_ahead_mb, max_read_ahead_per_file_mb;
 	uint32_t xattr_cache; /* 0: ask the MDS each time */
+	uint32_t set_later;   /* 0: setattr asks the MDS each time */
 	uint64_t grant_seq; /* orders shares and losses */
 	struct mtime_seen mtimes[MTIME_CACHE];
 	struct link_seen links[LINK_CACHE];
 	int64_t start_real;
 	int64_t stats_start;
+	struct book_claims last;
 };
 
 /* Scratch of one window of a read or write; pooled per lane because it is too big for a stack. */
@@ -167,13 +177,12 @@ struct lane {
 	struct fs *fs;
 	struct loop *loop;
 	uint32_t index;
-	bool started, stopping;
+	bool started, stopping, recalling;
 	struct rpc_client_cfg client;
 	struct mgs_link *mgs; /* lane 0 */
 	struct target *mdt;
 	struct rpc_client_cfg recall_client;
 	struct rpc_import *recalls; /* lane 0: see recall.c */
-	bool recalling;
 	struct target **ost; /* by index; grows under fs->lock */
 	uint32_t nost;
 	struct loop_work refresh; /* the configuration or a tunable changed */
@@ -245,6 +254,8 @@ bool attr_co_own_name(struct lane *ln, const struct fid *dir, struct span name, 
 /* under_lease: the caller is between data_co_enter() and data_leave(). */
 must_check int attr_co_get(struct lane *ln, const struct fid *fid, bool under_lease,
 			   struct attr *out);
+/* Tells the MDS what was set and answered before. 0 or -errno. */
+must_check int attr_co_tell(struct lane *ln, const struct fid *fid, const struct later *l);
 /* Asks all objects; *size is the file's. objs may be NULL. */
 must_check int attr_co_measure(struct lane *ln, const struct fid *fid, const struct layout *l,
 			       struct attr *attr);
@@ -260,7 +271,7 @@ must_check int recall_start(struct lane *ln, const struct ost *mdt);
 /* After ln->stopping is set. */
 void recall_co_stop(struct lane *ln);
 /* The MDS has forgotten what it gave this client before this session. */
-void recall_co_lose_all(struct lane *ln, uint64_t session);
+void recall_co_lose_all(struct lane *ln, uint64_t session, bool evicted);
 
 /* ---- lru.c ---- */
 void lru_init(struct fs *fs);
@@ -278,10 +289,6 @@ void lru_clear(struct fs *fs);
 /* mds_create with all that it means for leases. */
 must_check int name_co_create(struct lane *ln, struct rpc_call *call,
 			      const struct mds_create_req *q, struct mds_create_rep *p);
-
-/* ---- scan.c ---- */
-/* A name was asked for and is not there. */
-void scan_missed(struct lane *ln, const struct fid *dir);
 
 /* ---- lock.c ---- */
 /* Gives back the locks that were taken through f and are left. */

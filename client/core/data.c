@@ -42,7 +42,7 @@ static void recalling_begin(struct data *d)
 
 static void recalling_end(struct data *d)
 {
-	d->recalling = false;
+	d->recalling = d->losing = false;
 	xwait_wake(&d->q);
 }
 
@@ -58,6 +58,52 @@ static void co_forget_all_pages(struct lane *ln, struct data *d)
 		pthread_mutex_lock(&d->lock);
 		d->forgetting = false;
 	}
+}
+
+uint32_t data_trunc_gen(struct data *d)
+{
+	uint32_t gen;
+
+	pthread_mutex_lock(&d->lock);
+	gen = d->gen;
+	pthread_mutex_unlock(&d->lock);
+	return gen;
+}
+
+uint64_t data_seq(struct data *d)
+{
+	uint64_t seq;
+
+	pthread_mutex_lock(&d->lock);
+	seq = d->seq;
+	pthread_mutex_unlock(&d->lock);
+	return seq;
+}
+
+uint64_t data_cached_seq(struct lane *ln, const struct fid *fid)
+{
+	struct data *d = data_find(ln->fs, fid);
+	uint64_t seq = 0;
+
+	if (!d)
+		return 0;
+	pthread_mutex_lock(&d->lock);
+	if (d->mode & (LEASE_SHARED | LEASE_EXCLUSIVE))
+		seq = d->seq;
+	pthread_mutex_unlock(&d->lock);
+	data_put(ln, d);
+	return seq;
+}
+
+/* Changed pages that the kernel has held back meanwhile come after it, if nobody else was let in: a
+ * truncation counts by one. Unless the MDS was started anew in the middle of it; but then it has
+ * waited for this client. */
+void data_truncated(struct data *d, uint64_t session, uint32_t trunc_gen)
+{
+	pthread_mutex_lock(&d->lock);
+	if (trunc_gen == d->gen + 1 || (session != d->session && !d->evicted))
+		d->gen = trunc_gen;
+	pthread_mutex_unlock(&d->lock);
 }
 
 void data_co_wrote(struct lane *ln, struct data *d, uint64_t off, uint64_t len)
@@ -126,16 +172,26 @@ static void drop_useless_token(struct data *d)
 		drop_token(d);
 }
 
-static void note_grant(struct data *d, uint64_t session, uint64_t seq, uint32_t lease, uint64_t now)
+/* What was changed under a lease that was lost goes with the number of that one: until it is gone,
+ * a new lease, which an open that was on its way brings, does not count. */
+static bool is_left(const struct data *d)
 {
-	if (!session || !lease || seq <= d->floor ||
-	    (d->mode && seq <= d->seq && session == d->session))
+	return !d->mode && (d->dirty.n || d->losing);
+}
+
+static void note_grant(struct data *d, const struct data_grant *g, uint64_t now)
+{
+	if (!g->session || !g->lease || g->seq <= d->floor || is_left(d) ||
+	    (d->mode && g->seq <= d->seq && g->session == d->session))
 		return;
-	data_set_mode(d, lease & LEASE_EXCLUSIVE ? LEASE_EXCLUSIVE
-			 : lease & LEASE_SHARED  ? LEASE_SHARED
-						 : LEASE_CONTENDED);
-	d->session = session;
-	d->seq = seq;
+	data_set_mode(d, g->lease & LEASE_EXCLUSIVE ? LEASE_EXCLUSIVE
+			 : g->lease & LEASE_SHARED  ? LEASE_SHARED
+						    : LEASE_CONTENDED);
+	d->session = g->session;
+	d->seq = g->seq;
+	if (g->trunc_gen > d->gen) /* an answer may come behind that to a truncation */
+		d->gen = g->trunc_gen;
+	d->evicted = false;
 	if (d->mode != LEASE_CONTENDED) {
 		d->retries = 0;
 	} else {
@@ -175,7 +231,9 @@ static void acquire_fiber(void *arg)
 		co_sleep(TRY_AGAIN_NS);
 	pthread_mutex_lock(&a.d->lock);
 	if (rc == 0)
-		note_grant(a.d, call.hdr.session, p.seq, p.lease, loop_clock(a.ln->loop));
+		note_grant(a.d,
+			   &(struct data_grant){call.hdr.session, p.seq, p.lease, p.attr.trunc_gen},
+			   loop_clock(a.ln->loop));
 	a.d->acquire_rc = rc;
 	a.d->nacquires++;
 	a.d->nanswers++;
@@ -185,13 +243,16 @@ static void acquire_fiber(void *arg)
 	data_put(a.ln, a.d);
 }
 
-/* d->lock is held. */
+/* d->lock is held. Who asks for SHARED gives CONTENDED up: the MDS lets others have SHARED beside
+ * it from its answer on, so a write that began before that comes would not be seen by them. */
 static int acquire_start(struct lane *ln, struct data *d, uint32_t want, bool exact)
 {
 	struct acquire *a = malloc(sizeof(*a));
 
 	if (!a)
 		return -ENOMEM;
+	if (want == LEASE_SHARED && d->mode == LEASE_CONTENDED)
+		data_set_mode(d, 0);
 	d->acquiring = true;
 	pthread_mutex_unlock(&d->lock);
 	fs_lock(ln->fs);
@@ -209,7 +270,8 @@ uint32_t data_open_begin(struct data *d, int flags)
 	uint32_t want = (flags & O_ACCMODE) == O_RDONLY ? LEASE_SHARED : LEASE_EXCLUSIVE;
 
 	pthread_mutex_lock(&d->lock);
-	if (d->acquiring || d->recalling)
+	if (d->acquiring || d->recalling || is_left(d) ||
+	    (want == LEASE_SHARED && d->mode == LEASE_CONTENDED)) /* see acquire_start() */
 		want = 0;
 	else
 		d->acquiring = true;
@@ -217,12 +279,12 @@ uint32_t data_open_begin(struct data *d, int flags)
 	return want;
 }
 
-void data_open_end(struct data *d, uint32_t want, uint64_t session, uint64_t seq, uint32_t lease)
+void data_open_end(struct data *d, uint32_t want, const struct data_grant *g)
 {
 	if (!want)
 		return;
 	pthread_mutex_lock(&d->lock);
-	note_grant(d, session, seq, lease, 0);
+	note_grant(d, g, 0);
 	d->nanswers++;
 	d->acquiring = false;
 	xwait_wake(&d->q);
@@ -434,7 +496,7 @@ void data_closing(struct data *d, int flags, int n)
 
 /* ---- giving back ---- */
 
-static void co_give_back(struct lane *ln, const struct mds_recall *r)
+void data_co_give_back(struct lane *ln, const struct mds_recall *r)
 {
 	struct mds_give_back_req q = {0};
 	struct mds_give_back_rep p;
@@ -457,9 +519,10 @@ static void co_drop_lease(struct lane *ln, struct data *d)
 {
 	while (d->busy)
 		xwait_co(&d->q, &d->lock, ln->loop);
-	if (d->dirty.n) {
+	if (d->dirty.n || d->later.valid) {
 		pthread_mutex_unlock(&d->lock);
 		wback_co_flush(ln, d);
+		(void)later_co_flush(ln, d);
 		pthread_mutex_lock(&d->lock);
 	}
 	while (d->nclosing && !d->nwriters)
@@ -507,8 +570,14 @@ static void recall_fiber(void *arg)
 	if (d) {
 		co_recall(r.ln, d, &r.r);
 		data_put(r.ln, d);
+	} else if (r.ln->fs->last.inherited) { /* the kernel may have pages from before */
+		struct fs_inval v = {.fid = r.r.fid, .pages = true};
+
+		if (r.ln->fs->cfg.co_invalidate)
+			r.ln->fs->cfg.co_invalidate(r.ln->fs->cfg.co_invalidate_arg, r.ln, &v, 1,
+						    false);
 	}
-	co_give_back(r.ln, &r.r);
+	data_co_give_back(r.ln, &r.r);
 }
 
 void data_recall(struct lane *ln, const struct mds_recall *recall)
@@ -530,7 +599,8 @@ bool data_co_give_up(struct lane *ln, struct data *d, struct mds_recall *r)
 {
 	*r = (struct mds_recall){.fid = d->fid};
 	pthread_mutex_lock(&d->lock);
-	if (!d->recalling && !d->acquiring && !d->busy && !d->held && !d->dirty.n && !d->nclosing) {
+	if (!d->recalling && !d->acquiring && !d->busy && !d->held && !d->dirty.n &&
+	    !d->later.valid && !d->nclosing) {
 		r->bits = d->mode ? LEASE_DATA : 0;
 		r->granted = d->seq; /* not what somebody asks for from here on */
 		recalling_begin(d);
@@ -549,79 +619,79 @@ void data_put(struct lane *ln, struct data *d)
 
 /* ---- losing ---- */
 
-struct lose {
+struct lost {
 	struct lane *ln;
 	struct data *d;
 };
 
-/* d->lock is held. */
-static void co_lose_pages(struct lane *ln, struct data *d)
+static void forget_lost_fiber(void *arg)
 {
-	co_forget_all_pages(ln, d);
-	d->losing = false;
-	recalling_end(d);
+	struct lost l = *(struct lost *)arg;
+
+	free(arg);
+	pthread_mutex_lock(&l.d->lock);
+	co_forget_all_pages(l.ln, l.d);
+	recalling_end(l.d);
+	pthread_mutex_unlock(&l.d->lock);
+	data_put(l.ln, l.d);
 }
 
-static void lose_fiber(void *arg)
+/* Nobody waits for it here: the kernel may hold changed pages back until the server has answered a
+ * truncation. */
+static void forget_lost(struct lane *ln, struct data *d)
 {
-	struct lose *l = arg;
+	struct lost *l = malloc(sizeof(*l));
 
-	pthread_mutex_lock(&l->d->lock);
-	co_lose_pages(l->ln, l->d);
-	pthread_mutex_unlock(&l->d->lock);
-	data_put(l->ln, l->d);
-	free(l);
-}
-
-/* d->lock is held. The kernel writes no changed page of a file that it cuts, until it has the
- * answer; and that comes when the MDS has this client back, which is when this is done. Nobody
- * else writes the file before data_co_settle_all(), which waits for the fiber. */
-static bool lose_behind(struct lane *ln, struct data *d)
-{
-	struct lose *l = d->held && d->nwriters ? malloc(sizeof(*l)) : NULL;
-
-	if (!l)
-		return false;
-	*l = (struct lose){ln, d};
-	pthread_mutex_unlock(&d->lock);
-	fs_lock(ln->fs);
-	data_ref(d);
-	fs_unlock(ln->fs);
-	lane_background(ln, lose_fiber, l);
-	pthread_mutex_lock(&d->lock);
-	return true;
-}
-
-static void co_lose(struct lane *ln, struct data *d, uint64_t session)
-{
-	pthread_mutex_lock(&d->lock);
-	if (d->session == session) {
+	if (!l) {
+		log_err("out of memory: the kernel may keep old pages");
+		pthread_mutex_lock(&d->lock);
+		recalling_end(d);
 		pthread_mutex_unlock(&d->lock);
 		return;
 	}
+	*l = (struct lost){ln, d};
+	fs_lock(ln->fs);
+	data_ref(d);
+	fs_unlock(ln->fs);
+	lane_background(ln, forget_lost_fiber, l);
+}
+
+/* d->lock is held. True: forget_lost() is to follow. */
+static bool lose(struct data *d, bool evicted)
+{
+	bool forget;
+
 	if (d->token)
 		drop_token(d);
 	data_set_mode(d, 0);
+	d->evicted |= evicted;
+	if (evicted)
+		later_evicted(d);
 	d->floor = 0;
 	d->size_known = false;
 	rahead_cut(d, 0, 0); /* and what is on its way, by whoever is in under the old lease */
-	if (!d->recalling) { /* else its pages are being forgotten */
+	/* If they are being recalled they are being forgotten, or will be. */
+	d->losing = d->recalling || d->filled || d->refilled;
+	forget = d->losing && !d->recalling;
+	if (forget)
 		recalling_begin(d);
-		d->losing = true;
-		if (!lose_behind(ln, d))
-			co_lose_pages(ln, d);
-	}
 	xwait_wake(&d->q);
-	pthread_mutex_unlock(&d->lock);
+	return forget;
 }
 
-void data_co_lose_all(struct lane *ln, uint64_t session)
+void data_lose_all(struct lane *ln, uint64_t session, bool evicted)
 {
 	uint32_t i, n;
 	struct data **all = data_all(ln->fs, &n);
 
 	for (i = 0; i < n; i++) {
-		co_lose(ln, all[i], session);
+		bool forget;
+
+		pthread_mutex_lock(&all[i]->lock);
+		forget = all[i]->session != session && lose(all[i], evicted);
+		pthread_mutex_unlock(&all[i]->lock);
+		if (forget)
+			forget_lost(ln, all[i]);
 		data_put(ln, all[i]);
 	}
 	free(all);
@@ -634,6 +704,7 @@ static void co_settle(struct lane *ln, struct data *d)
 		xwait_co(&d->q, &d->lock, ln->loop);
 	pthread_mutex_unlock(&d->lock);
 	wback_co_flush(ln, d);
+	(void)later_co_flush(ln, d);
 }
 
 void data_co_settle_all(struct lane *ln)

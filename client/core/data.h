@@ -20,6 +20,7 @@
 #include "client/core/dirty.h"
 #include "client/core/fs.h"
 #include "client/core/pages.h"
+#include "client/core/unstable.h"
 #include "client/core/xwait.h"
 #include <stdatomic.h>
 
@@ -40,6 +41,16 @@ enum data_how {
 	DATA_CACHED,     /* nobody else reads or writes: data_co_put() may keep it */
 };
 
+/* What was set and the MDS has not been told; see later.c. */
+struct later {
+	uint32_t valid; /* SETATTR_LATER; 0: nothing */
+	uint32_t mode, uid, gid;
+	int64_t atime, mtime;
+	uint64_t since_ns, last_ns; /* the first and the last change */
+	bool due;    /* or will be soon: */
+	bool flying; /* the MDS is being told */
+};
+
 struct data {
 	struct fid fid;
 	struct fs *fs;
@@ -48,6 +59,8 @@ struct data {
 
 	uint32_t mode;         /* LEASE_SHARED, _EXCLUSIVE, _CONTENDED or 0 */
 	uint64_t session, seq; /* of the grant */
+	uint32_t gen;          /* trunc_gen of the file under the lease, also when that is lost */
+	bool evicted;          /* that is why it is lost: others may have been let in */
 	uint64_t floor;        /* grants up to this number have been recalled */
 	bool acquiring, recalling;
 	uint32_t nacquires;           /* that have ended */
@@ -63,15 +76,18 @@ struct data {
 
 	bool filled, refilled; /* the kernel may have pages; has got more while it forgets */
 	bool forgetting;       /* it is being told to */
-	bool losing;	       /* because the lease is lost: changed pages are sent, or refused */
+	bool losing;           /* because the lease is lost: changed pages are sent, or refused */
 	uint32_t nwriters;     /* open files here that write, and opens on their way */
 	uint32_t nclosing;     /* writers whose close is on its way */
 	uint32_t ncached;      /* open files here that the kernel caches pages for */
 
 	struct dirty dirty;
 	uint64_t counted; /* of its bytes, in dirty_bytes */
+	struct book_file *marked; /* BOOK_DIRTY, for the inode; or NULL */
 	int error;        /* last of write-behind */
 	uint32_t nerrors;
+	struct unstable unstable;
+	struct later later;
 	bool size_known; /* under EXCLUSIVE */
 	uint32_t nplacing; /* appends under the lock of all clients, see append.c */
 	uint64_t size;
@@ -168,7 +184,11 @@ void data_co_opening(struct lane *ln, struct data *d, int flags);
 /* The open asks for the lease as well: what to ask for, 0 if somebody else is asking. End it in any
  * case. */
 uint32_t data_open_begin(struct data *d, int flags);
-void data_open_end(struct data *d, uint32_t want, uint64_t session, uint64_t seq, uint32_t lease);
+struct data_grant {
+	uint64_t session, seq;
+	uint32_t lease, trunc_gen;
+};
+void data_open_end(struct data *d, uint32_t want, const struct data_grant *g);
 /* The file is open from now on; true: the kernel may cache pages of it. */
 bool data_opened(struct lane *ln, struct data *d, int flags);
 /* The end of every data_co_opening(). cached: as data_opened() said; false if it failed. */
@@ -176,6 +196,15 @@ void data_closed(struct data *d, int flags, bool cached);
 /* A close of a writer begins (1), and has reached the MDS (-1): a recall waits for that, so that
  * whoever wants the file finds it closed. */
 void data_closing(struct data *d, int flags, int n);
+/* This client's truncation was answered in this session. */
+void data_truncated(struct data *d, uint64_t session, uint32_t trunc_gen);
+/* With this number goes what was changed under the lease: if the objects refuse it, the lease was
+ * lost, and others may have changed the file. */
+uint32_t data_trunc_gen(struct data *d);
+/* Of the grant that there is now, or was last. */
+uint64_t data_seq(struct data *d);
+/* Of the lease under which the kernel may have pages now; 0: there is none. */
+uint64_t data_cached_seq(struct lane *ln, const struct fid *fid);
 /* The objects have bytes up to there now. */
 void data_wrote_to(struct data *d, uint64_t end);
 /* After a write through this client: pages that the kernel keeps are old. */
@@ -183,9 +212,13 @@ void data_co_wrote(struct lane *ln, struct data *d, uint64_t off, uint64_t len);
 
 /* A recall, in a fiber of lane 0; answers it. */
 void data_recall(struct lane *ln, const struct mds_recall *recall);
-/* All leases but those of this session are lost; what is dirty stays. */
-void data_co_lose_all(struct lane *ln, uint64_t session);
-/* Everything that was begun under lost leases is over, and what was dirty is at the objects. */
+/* Tells the MDS that a recall is obeyed. */
+void data_co_give_back(struct lane *ln, const struct mds_recall *r);
+/* All leases but those of this session are lost; what is dirty stays. The kernel's pages are
+ * forgotten behind it. */
+void data_lose_all(struct lane *ln, uint64_t session, bool evicted);
+/* Everything that was begun under lost leases is over, pages are forgotten, and what was dirty is
+ * at the objects. */
 void data_co_settle_all(struct lane *ln);
 
 /* ---- rahead.c ---- read-ahead; of open files between data_co_enter() and data_leave() */
@@ -195,6 +228,9 @@ void rahead_read(struct lane *ln, struct file *f, uint64_t off, uint64_t len, en
 /* The first bytes of a read, as many as are here or on their way. */
 size_t rahead_co_take(struct lane *ln, struct file *f, void *buf, size_t len, uint64_t off,
 		      enum data_how how);
+/* Fetches all of a small file that is kept (kept.c), if f still is. */
+#define RAHEAD_WHOLE (256U << 10)
+void rahead_whole(struct lane *ln, struct data *d, struct file *f);
 /* Waits for all fetches through an open file that nobody uses any more. */
 void rahead_co_settle(struct lane *ln, struct file *f);
 /* What was fetched of the range is void; a len of 0 is everything from off on. d->lock is held. */
@@ -210,12 +246,37 @@ ssize_t wback_co_put(struct lane *ln, struct file *f, const uint8_t *buf, size_t
 		     uint32_t trunc_gen);
 /* Sends what is dirty now, and waits until it is at the objects (or failed). */
 void wback_co_flush(struct lane *ln, struct data *d);
+/* If there is but one extent, and nothing for the MDS: takes it, for wback_co_send_stable(), which
+ * is wback_co_flush() and its sync at once. NULL: else. */
+struct dirty_extent *wback_take_only(struct data *d);
+void wback_co_send_stable(struct lane *ln, struct data *d, struct dirty_extent *e);
 /* The same for what touches a range. */
 void wback_co_flush_range(struct lane *ln, struct data *d, uint64_t off, uint64_t len);
-/* The same for the inode, if it has any. */
-void wback_co_flush_fid(struct lane *ln, const struct fid *fid);
 /* Everything of the mount. */
 void wback_co_flush_all(struct lane *ln);
+/* d->lock is held. What d keeps back became more or less. */
+void wback_count(struct data *d);
+/* Something is kept back: it is not for long. */
+void wback_start(struct lane *ln);
 /* A failure of write-behind that this open file has not told its user yet; 0: none. told: now it
  * is. */
 int wback_error(struct file *f, bool told);
+/* What an OST has answered was lost with its power: that is a failure of write-behind, too. */
+void wback_lost(struct data *d, const char *ost);
+
+/* ---- later.c ---- attributes that are set later */
+/* True: it is done, *out is what a stat would tell but for blocks and times, which are not known
+ * (ATTR_SIZE_UNSURE). False: ask the MDS, after later_co_flush(). */
+bool later_set(struct lane *ln, const struct fid *fid, uint32_t valid, const struct attr *want,
+	       struct attr *out);
+/* Tells the MDS now, after what is dirty is at the objects; waits for one that is on its way. True:
+ * there was something to tell, or to wait for: what was asked before may be old. */
+bool later_co_flush(struct lane *ln, struct data *d);
+/* wback_co_flush() and later_co_flush(), if this client has the inode's data in use. */
+bool later_co_flush_fid(struct lane *ln, const struct fid *fid);
+/* The same without waiting. False: out of memory. */
+bool later_tell(struct lane *ln, struct data *d);
+/* Bytes will be written, after the mtime that was set. */
+void later_co_write(struct lane *ln, struct data *d);
+/* d->lock is held. The lease is lost; others may have changed the inode. */
+void later_evicted(struct data *d);

@@ -26,6 +26,7 @@ struct dirty_extent {
 	struct file *file; /* whoever sends it does so through this open file */
 	struct grant *grant; /* the owner's */
 	bool sending;
+	bool stable; /* it is sent to be on the disk when that is answered */
 	TAILQ_ENTRY(dirty_extent) link;
 };
 

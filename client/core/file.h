@@ -5,6 +5,7 @@
  */
 #pragma once
 #include "client/core/ahead.h"
+#include "client/core/book.h"
 #include "client/core/data.h"
 #include "client/core/objects.h"
 #include <pthread.h>
@@ -42,8 +43,10 @@ struct file {
 	uint32_t mode, attr_flags;
 	uint64_t size_hint;
 	bool priv_killed;
+	struct book_file *place; /* in the book; NULL: there is none */
 	bool closing; /* its close is on the way: nothing to open again */
 	uint64_t ahead_ns; /* opened by a lookup or a listing then, and not used yet; 0: no */
+	bool came_ahead;   /* so, and this is its first use */
 	atomic_uint users;
 	TAILQ_ENTRY(file) kept_link;
 	LIST_ENTRY(file) link;
@@ -62,6 +65,25 @@ void file_co_opened_ahead(struct lane *ln, const struct file_ahead *a);
 void file_co_close(struct lane *ln, struct file *f, int64_t atime);
 /* Opens everything again that was opened through this lane. */
 void file_co_reopen_all(struct lane *ln);
+
+/* ---- takeover.c ---- */
+/* A place in the book; what the last process meant to open for the same request keeps its id. */
+must_check int file_place(struct fs *fs, struct file *f);
+/* What is being opened; it is open. */
+void file_place_fid(struct file *f, const struct fid *fid);
+void file_place_open(struct file *f, const struct fid *fid);
+void file_place_gone(struct file *f);
+/* An append is about to go there. */
+void file_place_append(struct file *f, uint64_t off);
+/* The last process has made this very append: at *off. */
+bool takeover_co_appended(struct lane *ln, struct file *f, const uint8_t *buf, size_t len,
+			  uint64_t *off);
+/* A lock is asked for; its place's xid is to be set when it is known. NULL: there is no book. */
+struct book_lock *lock_place(struct lane *ln, const struct mds_setlk_req *q,
+			     enum book_lock_use use);
+void lock_place_gone(struct lane *ln, struct book_lock *p);
+/* Lane 0 is made: the tables are filled from the book. */
+must_check int takeover_load(struct fs *fs);
 
 /* ---- file.c ---- */
 uint32_t file_hash(const struct fid *fid); /* its chain in fs->files */

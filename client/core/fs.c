@@ -43,20 +43,28 @@ int fs_create(const struct fs_cfg *cfg, struct fs **out)
 	TAILQ_INIT(&fs->osts);
 	locktab_init(&fs->locks);
 	data_table_init(&fs->data);
+	replay_init(&fs->replay);
 	TAILQ_INIT(&fs->kept);
 	fs->max_dirty_mb = MAX_DIRTY_MB;
 	fs->max_cached_mb = half_of_memory_mb();
 	fs->max_read_ahead_mb = MAX_READ_AHEAD_MB;
 	fs->max_read_ahead_per_file_mb = MAX_READ_AHEAD_PER_FILE_MB;
 	fs->xattr_cache = 1;
+	fs->set_later = 1;
 	fs->intents.mode = INTENT_GUESS;
 	fs->intents.scan_after = SCAN_AFTER;
+	unlinks_init(&fs->unlinks);
+	if (cfg->book && book_fd(cfg->book) >= 0) { /* what is answered shall outlive the process */
+		fs->set_later = 0;
+		fs->unlinks.max = 0;
+	}
 	rc = leases_create(&fs->leases);
 	if (rc == 0)
 		lru_init(fs);
 	if (rc == 0)
 		rc = params_create(&fs->params);
 	if (rc) {
+		unlinks_fini(&fs->unlinks);
 		leases_destroy(fs->leases);
 		free(fs);
 		return rc;
@@ -79,8 +87,11 @@ void fs_destroy(struct fs *fs)
 	}
 	locktab_fini(&fs->locks);
 	data_table_fini(fs);
+	replay_fini(&fs->replay);
+	unlinks_fini(&fs->unlinks);
 	leases_destroy(fs->leases);
 	link_fini(fs);
+	free(fs->last.claims);
 	pthread_mutex_destroy(&fs->lock);
 	free(fs);
 }
@@ -99,6 +110,16 @@ bool fs_lease_list(struct fs *fs, const struct fid *dir, uint64_t now, bool *kee
 bool fs_lease_attr(struct fs *fs, const struct fid *fid, uint64_t now, struct attr *out)
 {
 	return leases_attr(fs->leases, fid, now, out);
+}
+
+uint64_t fs_lost(struct fs *fs)
+{
+	uint64_t n;
+
+	pthread_mutex_lock(&fs->replay.lock);
+	n = fs->replay.nlost;
+	pthread_mutex_unlock(&fs->replay.lock);
+	return n;
 }
 
 struct params *fs_params(struct fs *fs)

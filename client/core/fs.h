@@ -21,6 +21,8 @@ struct fs;
 struct lane;
 struct file; /* an open file; shared by lanes; released once */
 struct params;
+struct book;
+struct book_lock;
 
 struct fs_inval {
 	struct fid fid;
@@ -43,6 +45,7 @@ struct fs_cfg {
 	void (*co_invalidate)(void *arg, struct lane *ln, const struct fs_inval *v, uint32_t n,
 			      bool names);
 	void *co_invalidate_arg;
+	struct book *book; /* what must outlive the process; NULL: nothing. See book.h */
 };
 
 struct cred {
@@ -66,6 +69,8 @@ must_check int lane_co_start(struct lane *ln, char *why, size_t why_len);
 void lane_co_stop(struct lane *ln);
 struct fs *lane_fs(struct lane *ln);
 struct loop *lane_loop(struct lane *ln);
+/* Operations that were answered, lost by the MDS, and could not be done again. */
+uint64_t fs_lost(struct fs *fs);
 struct params *fs_params(struct fs *fs);
 /* FID that the mount shows as its root: "/" or the subdirectory of the source. */
 const struct fid *fs_root(const struct fs *fs);
@@ -84,10 +89,30 @@ bool fs_lease_attr(struct fs *fs, const struct fid *fid, uint64_t now, struct at
 /* A directory is opened above: true if its listing may be cached there; keep: also what is. */
 bool fs_lease_list(struct fs *fs, const struct fid *dir, uint64_t now, bool *keep);
 
+/* ---- after another process that served the mount ---- takeover.c */
+/* Before any request: what it had open is open here. Lanes have started. */
+void fs_co_take_over(struct lane *ln);
+/* A file that it had opened for the same request (fiber_tag()) and did not tell of, or nobody heard
+ * it; NULL: none. */
+struct file *fs_claim_file(struct lane *ln);
+/* The requests that it had begun, but for those that `open` says, are over: what is left of them is
+ * given back. For each lane, on its loop; lane 0 closes files. */
+void fs_settle(struct lane *ln, bool (*open)(void *arg, uint64_t tag), void *arg);
+/* Everything that was answered and that the servers have not been told is with them. */
+void fs_co_settle_down(struct lane *ln);
+/* The number by which the next process will know the file, too; back from it, NULL: none. */
+uint64_t file_number(const struct file *f);
+struct file *fs_file(struct fs *fs, uint64_t number);
+/* It is about to be told to whoever asked / nobody will use it any more, and that is about to be
+ * told. */
+void file_told(struct file *f);
+void file_released(struct file *f);
+
 /* ---- names ---- */
 int fs_co_lookup(struct lane *ln, const struct fid *dir, struct span name, struct entry *out);
 int fs_co_getattr(struct lane *ln, const struct fid *fid, struct attr *out);
-/* file: an open file the call came through, or NULL. */
+/* file: an open file the call came through, or NULL. *out with ATTR_SIZE_UNSURE: the MDS was not
+ * asked, and blocks and times are not to be shown. */
 int fs_co_setattr(struct lane *ln, const struct fid *fid, struct file *file, uint32_t valid,
 		  const struct attr *want, struct attr *out);
 /* Any type but an opened regular file: mkdir, mknod, symlink (target). */
@@ -176,6 +201,7 @@ int fs_co_getlk(struct lane *ln, const struct fid *fid, struct fs_lock *lk);
 struct fs_lock_wait {
 	struct lane *ln;
 	uint64_t xid;
+	struct book_lock *place;
 	bool cancelled;
 };
 int fs_co_setlk(struct lane *ln, const struct fid *fid, const struct fs_lock *lk, bool wait,

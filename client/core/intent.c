@@ -10,6 +10,8 @@ enum {
 	LISTED_MIN = 4, /* to know anything */
 	LISTED_LATELY = 512,
 	LISTED_PER_OPEN = 4, /* at most, for listings to ask */
+	READS_MAX = 8,
+	READS_FETCH = 2,
 };
 #define UNUSED_AGE_NS (10 * (uint64_t)NSEC_PER_SEC)
 
@@ -94,7 +96,9 @@ uint64_t intent_list(struct lane *ln, const struct fid *dir, uint64_t cookie, ui
 	make_room(ln);
 	fs_lock(fs);
 	d = intent_dir_of(fs, dir);
-	if (!cookie)
+	if (d->scanning)
+		d->list = d->row >= SCAN_ROW && d->score >= SCORE_ASK;
+	else if (!cookie)
 		d->list = listings_are_followed(&fs->intents);
 	*n = d->list ? READDIR_OPENS : 0;
 	id = take_ids(fs, n);
@@ -144,4 +148,21 @@ void intent_opened(struct fs *fs, const struct fid *fid)
 		*s = (struct intent_seen){0};
 	}
 	fs_unlock(fs);
+}
+
+void intent_closed(struct fs *fs, bool read)
+{
+	struct intents *in = &fs->intents;
+
+	fs_lock(fs);
+	if (!read)
+		in->reads /= 2;
+	else if (in->reads < READS_MAX)
+		in->reads++;
+	fs_unlock(fs);
+}
+
+uint32_t intent_fetches(const struct fs *fs)
+{
+	return fs->intents.reads >= READS_FETCH ? INTENT_FETCH : 0;
 }

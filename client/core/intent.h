@@ -8,7 +8,9 @@
  * all opens in its directory, so for these it counts how many of the files that were listed lately,
  * in whatever directory, were opened then.
  *
- * What came so and is not opened is a kept file like others (kept.c), but there are never many.
+ * What came so and is not opened is a kept file like others (kept.c), but there are never many. If
+ * those that were opened were read as well, the data of the next few comes ahead, too: whoever
+ * reads the files of a tree one after another does not wait for each.
  *
  * Guarded by fs->lock; any thread; nothing suspends.
  */
@@ -23,6 +25,8 @@ enum {
 	INTENT_DIRS = 256,
 	INTENT_SEEN = 4096,
 	SCAN_AFTER = 4,
+	SCAN_ROW = 3, /* names in the order of the listing, to expect more */
+	INTENT_FETCH = 8,     /* files whose data comes ahead */
 	INTENT_UNUSED = 1024, /* files that were opened so, and not by anybody here yet */
 };
 
@@ -33,8 +37,12 @@ struct intent_dir {
 	bool list; /* its listing, which has begun, asks */
 	/* scan.c: */
 	bool scanning;
-	uint32_t missed;  /* questions for names that were not there */
-	uint32_t scan_at; /* so many of them; 0: not chosen yet */
+	uint32_t asked;   /* questions for names */
+	uint32_t found;   /* of these were there */
+	uint32_t scan_at; /* so many questions; 0: not chosen yet */
+	uint64_t known_to; /* the cookie of the last name that was asked for, or listed behind it */
+	uint32_t row;      /* names that were asked for in the order of the listing */
+	uint32_t window;   /* names that were listed behind them the last time */
 };
 
 /* A file that was looked up or listed, and that nobody has opened since. */
@@ -46,9 +54,10 @@ struct intent_seen {
 struct intents {
 	uint32_t mode; /* a tunable */
 	uint32_t unused;
+	uint32_t reads; /* score: were those that came so and were opened read? */
 	uint32_t nlisted, nopened; /* lately */
 	uint64_t given, used;
-	uint32_t scan_after; /* a tunable: how many names that are not there; 0: never */
+	uint32_t scan_after; /* a tunable: how many questions; 0: never */
 	uint64_t scans;
 	struct intent_dir dir[INTENT_DIRS];
 	struct intent_seen seen[INTENT_SEEN];
@@ -65,3 +74,11 @@ void intent_looked_up(struct fs *fs, const struct fid *dir, const struct fid *fi
 void intent_listed(struct fs *fs, const struct fid *dir, const struct fid *fid);
 /* It is opened for reading. */
 void intent_opened(struct fs *fs, const struct fid *fid);
+/* It had come ahead, and is closed. */
+void intent_closed(struct fs *fs, bool read);
+/* How many of the next files are to be fetched; fs->lock is held. */
+uint32_t intent_fetches(const struct fs *fs);
+
+/* ---- scan.c ---- */
+/* The MDS was asked for a name. cookie: its place in the listing, 0: it is not there. */
+void scan_asked(struct lane *ln, const struct fid *dir, uint64_t cookie);

@@ -7,7 +7,7 @@
  * target.c.
  *
  * A read that comes back short met a hole or the end of the file: for one object these are the
- * same, else the sizes of the objects tell.
+ * same, else the lease on the attributes tells, or without one the sizes of the objects.
  *
  * What may be read and written here, and what is kept for later, data.h and wback.c say.
  */
@@ -26,15 +26,37 @@ static struct obj_state state_of(uint64_t size, uint64_t blocks, int64_t mtime, 
 	return (struct obj_state){true, size, blocks, mtime, version};
 }
 
-static int part_write(struct io *io, struct io_part *p, struct target *t, uint32_t comp_id)
+/* Even if it was to be stable when it is answered: what was there before may be lost. */
+static void note_unstable(const struct io *io, const struct io_part *p, struct target *t,
+			  const struct wire_hdr *h, uint64_t power)
+{
+	struct unstable_obj now = {power, h->boot_id, h->transno};
+	uint32_t i = objs_index(io->layout, p->run->comp, p->run->stripe);
+	struct data *d = io->file->data;
+	bool there;
+
+	pthread_mutex_lock(&d->lock);
+	there = unstable_wrote(&d->unstable, objs_count(io->layout), i, &now, &t->heard);
+	if (io->flags & OSS_WRITE_SYNC)
+		(void)unstable_synced(&d->unstable, i, &now, power, &t->heard);
+	pthread_mutex_unlock(&d->lock);
+	if (!there)
+		wback_lost(d, t->ost->name);
+}
+
+static int part_write(struct io *io, struct io_part *p, struct target *t,
+		      const struct layout_comp *c)
 {
 	struct oss_write_req q = {
 		.fid = io->file->fid,
-		.comp = comp_id,
+		.comp = c->id,
 		.stripe = p->run->stripe,
 		.off = p->run->obj_off,
 		.flags = io->flags,
 		.trunc_gen = io->trunc_gen,
+		.stripe_size = c->stripe_size,
+		.stripe_count = (uint32_t)c->stripe_count,
+		.layout_gen = io->layout->gen,
 	};
 	struct oss_write_rep r;
 	struct obj_state s;
@@ -56,6 +78,7 @@ static int part_write(struct io *io, struct io_part *p, struct target *t, uint32
 	p->got = (uint32_t)p->run->len;
 	s = state_of(r.size, r.blocks, r.mtime, r.version);
 	file_note(io->file, p->run->comp, p->run->stripe, &s, 0);
+	note_unstable(io, p, t, &call.hdr, r.power);
 	return 0;
 }
 
@@ -101,7 +124,7 @@ static int part_run(void *arg, uint32_t i)
 	if (rc)
 		return rc;
 	target_co_enter(t);
-	rc = io->write ? part_write(io, p, t, c->id) : part_read(io, p, t, c->id);
+	rc = io->write ? part_write(io, p, t, c) : part_read(io, p, t, c->id);
 	target_leave(t);
 	return rc == -EBADMSG ? -EIO : rc; /* damaged on the way each time */
 }
@@ -145,7 +168,19 @@ static void zero_tail(const struct io_part *p)
 	}
 }
 
-/* Some part came short: how far does the file go? */
+/* Some part came short: how far does the file go? Under a lease with a sure size nobody has made it
+ * longer meanwhile: whoever writes takes the data back first, which waits for this read. */
+static bool read_size(struct lane *ln, const struct file *f, uint64_t *size)
+{
+	struct attr a;
+
+	if (!leases_attr(ln->fs->leases, &f->fid, loop_clock(ln->loop), &a))
+		return false;
+	*size = a.size;
+	return true;
+}
+
+/* Else the objects are asked. */
 static int read_co_size(struct lane *ln, const struct io *io, uint32_t n, uint64_t enough,
 			uint64_t *size)
 {
@@ -212,7 +247,7 @@ static ssize_t read_window(struct lane *ln, struct io *io, uint8_t *buf, uint32_
 		zero_tail(&io->part[i]);
 	if (objs_count(io->layout) == 1)
 		rc = read_co_attr_size(ln, io, &size);
-	else
+	else if (!read_size(ln, io->file, &size))
 		rc = read_co_size(ln, io, (uint32_t)n, off + len, &size);
 	if (rc)
 		return rc;
@@ -256,7 +291,7 @@ struct windows {
 	struct lane *ln;
 	struct file *f;
 	const struct layout *l;
-	bool write, ahead;
+	bool write, ahead, stable;
 	uint32_t trunc_gen;
 	uint64_t written_ns;
 	struct grant *grant;
@@ -278,7 +313,7 @@ static ssize_t window(const struct windows *w, uint8_t *buf, uint32_t len, uint6
 	io->layout = w->l;
 	io->write = w->write;
 	io->ahead = w->ahead;
-	io->flags = w->f->flags & (O_SYNC | O_DSYNC) && !w->written_ns ? OSS_WRITE_SYNC : 0;
+	io->flags = w->stable ? OSS_WRITE_SYNC : 0;
 	io->trunc_gen = w->trunc_gen;
 	io->written_ns = w->written_ns;
 	io->grant = w->grant;
@@ -359,6 +394,7 @@ ssize_t io_co_write_once(struct lane *ln, struct file *f, const uint8_t *buf, si
 {
 	struct windows w = {.f = f, .trunc_gen = trunc_gen, .len = len, .off = off};
 
+	w.stable = f->flags & (O_SYNC | O_DSYNC);
 	w.buf = (uint8_t *)(uintptr_t)buf; /* only read from */
 	return write_once(ln, &w);
 }
@@ -366,8 +402,9 @@ ssize_t io_co_write_once(struct lane *ln, struct file *f, const uint8_t *buf, si
 ssize_t io_co_write_behind(struct lane *ln, const struct dirty_extent *e)
 {
 	struct windows w = {.f = e->file,
-			    .trunc_gen = file_trunc_gen(e->file),
+			    .trunc_gen = data_trunc_gen(e->file->data),
 			    .written_ns = e->last_ns,
+			    .stable = e->stable,
 			    .grant = e->grant,
 			    .buf = e->mem,
 			    .len = e->len,
@@ -402,6 +439,7 @@ static ssize_t write_under_lease(struct lane *ln, struct file *f, const uint8_t 
 
 	if (rc)
 		return rc;
+	later_co_write(ln, f->data);
 	rahead_write_begin(f->data, off, len);
 	if (io_may_keep(f, how)) {
 		/* Its place at the objects must not depend on anybody later. */
@@ -462,7 +500,8 @@ ssize_t fs_co_write(struct lane *ln, struct file *f, const void *buf, size_t len
 
 /* Whoever changed the page had the lease then, or it is being recalled, which waits for this write.
  * When the MDS has forgotten it, it waits for what its clients had; and if this client alone was
- * away, what others wrote since stands: the objects refuse these bytes (is_refused()). */
+ * away, what others wrote since stands: the objects refuse these bytes, which have the number of
+ * truncations that goes with the lease. */
 static bool may_write_page(struct lane *ln, struct data *d)
 {
 	bool may, wait;
@@ -491,39 +530,26 @@ static int before_end(struct lane *ln, struct file *f, size_t len, uint64_t off,
 	return rc;
 }
 
-static bool is_refused(struct data *d, ssize_t n)
-{
-	bool lost;
-
-	pthread_mutex_lock(&d->lock);
-	lost = !d->mode;
-	pthread_mutex_unlock(&d->lock);
-	return n == -ESTALE && lost;
-}
-
 static ssize_t write_page(struct lane *ln, struct file *f, const void *buf, size_t len,
 			  uint64_t off)
 {
-	ssize_t n = -ESTALE;
-	int tries, rc = 0;
+	uint32_t gen;
+	ssize_t n = 0;
+	size_t in;
+	int rc;
 
-	for (tries = 0; n == -ESTALE && rc == 0 && tries < STALE_TRIES; tries++) {
-		uint32_t gen = file_trunc_gen(f);
-		size_t in;
-
+	do {
+		gen = data_trunc_gen(f->data);
 		if (!may_write_page(ln, f->data))
 			return -EIO;
 		rc = before_end(ln, f, len, off, &in);
-		if (rc == 0)
-			n = in ? io_co_write_once(ln, f, buf, in, off, gen) : 0;
-		if (is_refused(f->data, n))
-			return -EIO;
-		if (n == -ESTALE)
-			rc = file_co_refresh(ln, f);
-		else if (rc == 0 && n == (ssize_t)in)
-			n = (ssize_t)len;
-	}
-	return rc ? rc : n == -ESTALE ? -EIO : n;
+		if (rc)
+			return rc;
+		n = in ? io_co_write_once(ln, f, buf, in, off, gen) : 0;
+	} while (n == -ESTALE && data_trunc_gen(f->data) != gen); /* cut by this client */
+	if (n == -ESTALE)
+		return -EIO;
+	return n == (ssize_t)in ? (ssize_t)len : n;
 }
 
 ssize_t fs_co_write_page(struct lane *ln, struct file *f, const void *buf, size_t len, uint64_t off)
@@ -532,6 +558,7 @@ ssize_t fs_co_write_page(struct lane *ln, struct file *f, const void *buf, size_
 	ssize_t n;
 	OP_TIMER(ln, write);
 
+	later_co_write(ln, f->data);
 	rahead_write_begin(f->data, off, len);
 	wback_co_flush_range(ln, f->data, off, len); /* bytes of write(2), older than these */
 	n = write_page(ln, f, buf, len, off);
@@ -569,6 +596,7 @@ static ssize_t read_both(struct lane *ln, struct file *f, uint8_t *buf, size_t l
 {
 	struct data *d = f->data;
 	enum dirty_part part;
+	uint64_t size;
 	bool behind;
 	size_t here;
 	ssize_t n;
@@ -582,8 +610,8 @@ static ssize_t read_both(struct lane *ln, struct file *f, uint8_t *buf, size_t l
 	if (part == DIRTY_PART)
 		wback_co_flush(ln, d);
 	here = rahead_co_take(ln, f, buf, len, off, how);
-	if (here == len)
-		return (ssize_t)len;
+	if (here == len || (here && !behind && read_size(ln, f, &size) && off + here >= size))
+		return (ssize_t)here;
 	n = read_objects(ln, f, buf + here, len - here, off + here);
 	if (n >= 0 && (size_t)n < len - here && behind) {
 		wback_co_flush(ln, d);
@@ -592,25 +620,44 @@ static ssize_t read_both(struct lane *ln, struct file *f, uint8_t *buf, size_t l
 	return n >= 0 ? (ssize_t)here + n : here ? (ssize_t)here : n;
 }
 
+/* The kernel goes on with a page when it has it. One that has come after the lease was over would
+ * be used, and changed, beside those who have the file now. */
+static bool comes_late(struct lane *ln, struct data *d, uint64_t seq)
+{
+	bool late;
+
+	pthread_mutex_lock(&d->lock);
+	late = !d->mode || d->seq != seq || !data_is_valid(ln, d);
+	pthread_mutex_unlock(&d->lock);
+	return late;
+}
+
 static ssize_t read_under_lease(struct lane *ln, struct file *f, void *buf, size_t len,
 				uint64_t off, enum data_need need)
 {
 	enum data_how how;
+	uint64_t seq;
 	ssize_t n;
+	bool late;
 	int rc;
 	OP_TIMER(ln, read);
 
 	if (!len || off >= MAX_FILE_SIZE)
 		return 0;
-	rc = data_co_enter(ln, f->data, need, &how);
-	if (rc)
-		return rc;
 	len = min_u64(len, MAX_FILE_SIZE - off);
-	rahead_read(ln, f, off, len, need, how);
-	n = read_both(ln, f, buf, len, off, how);
-	if (n > 0 && need == DATA_FILL)
-		data_cached(ln, f->data, (uint64_t)n);
-	data_leave(f->data, how);
+	do {
+		rc = data_co_enter(ln, f->data, need, &how);
+		if (rc)
+			return rc;
+		seq = data_seq(f->data);
+		rahead_read(ln, f, off, len, need, how);
+		n = read_both(ln, f, buf, len, off, how);
+		late = n >= 0 && need == DATA_FILL && how != DATA_BYPASS &&
+		       comes_late(ln, f->data, seq);
+		if (n > 0 && need == DATA_FILL && !late)
+			data_cached(ln, f->data, (uint64_t)n);
+		data_leave(f->data, how);
+	} while (late);
 	if (n > 0)
 		stat_add(&ln->stats[FS_STAT_read_bytes], (uint64_t)n);
 	return n;

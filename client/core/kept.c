@@ -35,6 +35,56 @@ static struct file *take(struct fs *fs, struct data *d)
 	return f;
 }
 
+/* The next ones that a listing has opened, and nobody here yet. */
+struct next {
+	struct file *f[INTENT_FETCH]; /* only to tell whether it is still kept */
+	struct data *d[INTENT_FETCH]; /* with references */
+	uint32_t n;
+};
+
+/* fs->lock is held. */
+static void find_next(struct fs *fs, struct file *f, struct next *out)
+{
+	uint32_t max = f->ahead_ns ? intent_fetches(fs) : 0;
+
+	while (out->n < max && (f = TAILQ_NEXT(f, kept_link)) && f->ahead_ns) {
+		data_ref(f->data);
+		out->f[out->n] = f;
+		out->d[out->n++] = f->data;
+	}
+}
+
+static void fetch_next(struct lane *ln, const struct next *next)
+{
+	uint32_t i;
+
+	for (i = 0; i < next->n; i++) {
+		rahead_whole(ln, next->d[i], next->f[i]);
+		data_put(ln, next->d[i]);
+	}
+}
+
+/* To be opened again. */
+static struct file *take_to_use(struct lane *ln, struct data *d)
+{
+	struct fs *fs = ln->fs;
+	struct next next = {.n = 0};
+	struct file *f;
+
+	fs_lock(fs);
+	f = d->kept;
+	if (f) {
+		find_next(fs, f, &next);
+		take_out(fs, f);
+		fs->intents.used += f->ahead_ns != 0;
+		f->came_ahead = f->ahead_ns != 0;
+		f->ahead_ns = 0;
+	}
+	fs_unlock(fs);
+	fetch_next(ln, &next);
+	return f;
+}
+
 struct closing {
 	struct lane *ln;
 	struct file *f;
@@ -45,6 +95,7 @@ static void close_fiber(void *arg)
 	struct closing c = *(struct closing *)arg;
 
 	free(arg);
+	rahead_co_settle(c.ln, c.f);
 	file_co_close(c.ln, c.f, 0);
 }
 
@@ -89,14 +140,6 @@ bool kept_put(struct lane *ln, struct file *f)
 	return kept;
 }
 
-static void kept_used(struct fs *fs, struct file *f)
-{
-	fs_lock(fs);
-	fs->intents.used += f->ahead_ns != 0;
-	f->ahead_ns = 0;
-	fs_unlock(fs);
-}
-
 int kept_co_open(struct lane *ln, const struct fid *fid, int flags, struct file **out,
 		 struct attr *attr)
 {
@@ -107,11 +150,10 @@ int kept_co_open(struct lane *ln, const struct fid *fid, int flags, struct file 
 
 	if (!d)
 		return 1;
-	f = take(ln->fs, d);
+	f = take_to_use(ln, d);
 	data_put(ln, d);
 	if (!f)
 		return 1;
-	kept_used(ln->fs, f);
 	f->flags = flags;
 	f->counted = true;
 	f->cached = data_opened(ln, f->data, flags);

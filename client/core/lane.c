@@ -37,8 +37,8 @@ static void draw_identity(struct fs *fs, struct loop *l)
 	fs->uuid[8] = (uint8_t)((fs->uuid[8] & 0x3f) | 0x80);
 	snprintf(fs->instance, sizeof(fs->instance), "ffff%012" PRIx64,
 		 (uint64_t)(loop_random(l) & 0xffffffffffffULL));
-	fs->next_open_id = 1;
-	fs->next_owner = 1;
+	fs->next_open_id = fs->cfg.book ? (uint64_t)book_head(fs->cfg.book)->generation << 40 : 1;
+	fs->next_owner = fs->next_open_id;
 	fs->start_real = fs->stats_start = loop_realtime(l);
 }
 
@@ -65,7 +65,9 @@ int lane_create(struct fs *fs, struct loop *l, uint32_t index, struct lane **out
 	ln->refresh = (struct loop_work){.fn = lane_refresh, .arg = ln};
 	if (index == 0 && !fs->instance[0]) { /* not when starting again */
 		draw_identity(fs, l);
-		rc = param_add_fs(fs);
+		rc = fs->cfg.book ? takeover_load(fs) : 0;
+		if (rc == 0)
+			rc = param_add_fs(fs);
 		if (rc) {
 			free(ln);
 			return rc;
@@ -118,8 +120,7 @@ static bool knows_others(struct lane *ln)
 static int start_config(struct lane *ln, char *why, size_t why_len)
 {
 	struct fs *fs = ln->fs;
-	uint64_t give_up = loop_now(ln->loop) +
-			   min_u64(fs->cfg.timeout_ms, UNKNOWN_MS) * NSEC_PER_MSEC;
+	uint64_t give_up;
 	struct mgs_link_cfg cfg = {
 		.client = &ln->client,
 		.mgs = fs->cfg.source.mgs,
@@ -136,6 +137,8 @@ static int start_config(struct lane *ln, char *why, size_t why_len)
 	if (rc)
 		return why_set(why, why_len, rc, err_str(rc));
 	rc = mgs_link_co_start(ln->mgs, fs->cfg.timeout_ms);
+	/* Since the MGS has answered: it may have come just now, and the MDS comes after it. */
+	give_up = loop_now(ln->loop) + min_u64(fs->cfg.timeout_ms, UNKNOWN_MS) * NSEC_PER_MSEC;
 	while (rc == -ENOENT && loop_now(ln->loop) < give_up && !knows_others(ln)) {
 		co_sleep(ASK_AGAIN_MS * NSEC_PER_MSEC);
 		rc = mgs_link_co_start(ln->mgs, fs->cfg.timeout_ms);

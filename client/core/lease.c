@@ -6,8 +6,6 @@
  * inodes. The MDS bounds how many leases a client has, and with that the table.
  */
 #include "client/core/lease_int.h"
-#include <stdlib.h>
-#include <sys/stat.h>
 
 int leases_create(struct leases **out)
 {
@@ -38,34 +36,6 @@ static struct inode *inode_make(struct leases *t, const struct fid *fid)
 	TAILQ_INSERT_TAIL(&t->by_use, i, age);
 	t->counts.inodes++;
 	return i;
-}
-
-static void lose_bits(struct leases *t, struct inode *i, uint32_t bits)
-{
-	i->bits &= ~bits;
-	if (bits & LEASE_UPDATE) {
-		i->listed = false;
-		i->known_to = 0;
-	}
-	if (bits & LEASE_XATTR)
-		xattrs_drop(&t->xattrs, &i->xattrs);
-}
-
-static void inode_drop(struct leases *t, struct inode *i)
-{
-	xattrs_drop(&t->xattrs, &i->xattrs);
-	LIST_REMOVE(i, hash);
-	TAILQ_REMOVE(&t->by_use, i, age);
-	t->counts.inodes--;
-	free(i);
-}
-
-static void used(struct leases *t, struct inode *i, uint64_t now)
-{
-	t->now_ns = max_u64(t->now_ns, now);
-	i->used_ns = t->now_ns;
-	TAILQ_REMOVE(&t->by_use, i, age);
-	TAILQ_INSERT_TAIL(&t->by_use, i, age);
 }
 
 /* True once, when there are too many. */
@@ -111,11 +81,18 @@ void leases_note(struct leases *t, const struct fid *fid, const struct lease_gra
 		i->bits |= LEASE_LOOKUP;
 		i->lookup_since = g->seq;
 	}
-	if (!attr || !(g->bits & LEASE_UPDATE))
+	if (g->bits & LEASE_OWN && !i->own)
+		i->own = g->seq;
+	if (!attr || !(g->bits & LEASE_UPDATE) || (c->flying && !(i->bits & LEASE_UPDATE)))
 		goto out;
 	attr->seq = g->seq;
 	if (!(i->bits & LEASE_UPDATE))
 		i->update_since = g->seq;
+	/* What is on its way will have come last. */
+	if (c->flying && S_ISDIR(attr->mode) && attr->ctime < i->attr.ctime) {
+		attr->ctime = i->attr.ctime;
+		attr->mtime = i->attr.mtime;
+	}
 	if (!(i->bits & LEASE_UPDATE) || i->attr.seq < g->seq)
 		inode_set_attr(i, attr, g->open_seq);
 	i->bits |= LEASE_UPDATE;
@@ -126,34 +103,6 @@ out:
 }
 
 /* ---- names ---- */
-
-static uint32_t name_bucket(const struct fid *dir, struct span name)
-{
-	uint64_t h = mix(dir);
-	uint32_t i;
-
-	for (i = 0; i < name.len; i++)
-		h = (h ^ name.ptr[i]) * 0x100000001b3ULL;
-	return (uint32_t)(h >> 32) % NAME_BUCKETS;
-}
-
-static struct name *name_find(struct leases *t, const struct fid *dir, struct span name)
-{
-	struct name *n;
-
-	LIST_FOREACH(n, &t->names[name_bucket(dir, name)], hash)
-	if (n->len == name.len && fid_eq(&n->dir, dir) && memcmp(n->text, name.ptr, name.len) == 0)
-		return n;
-	return NULL;
-}
-
-static void name_drop(struct leases *t, struct name *n)
-{
-	LIST_REMOVE(n, hash);
-	TAILQ_REMOVE(&t->by_age, n, age);
-	t->counts.names--;
-	free(n);
-}
 
 static void not_complete(struct leases *t, const struct fid *dir)
 {
@@ -196,7 +145,7 @@ void leases_note_name(struct leases *t, const struct fid *dir, struct span name,
 
 	pthread_mutex_lock(&t->lock);
 	if ((g->bits & LEASE_LOOKUP) && g->session && g->session == t->session &&
-	    g->seq >= d->floor && g->seq >= c->floor && !d->changing) {
+	    g->seq >= d->floor && g->seq >= c->floor && !d->changing && !d->flying) {
 		n = name_make(t, dir, name);
 		if (n && n->seq < g->seq) {
 			n->child = *child;
@@ -322,17 +271,6 @@ void leases_names_changed(struct leases *t, const struct fid *fid, uint64_t seq,
 
 /* ---- use ---- */
 
-static bool attr_held(struct leases *t, const struct inode *i, uint64_t now)
-{
-	return i && (i->bits & LEASE_UPDATE) && now < t->until_ns &&
-	       !class_of(t, &i->fid)->changing;
-}
-
-static bool attr_good(struct leases *t, const struct inode *i, uint64_t now)
-{
-	return attr_held(t, i, now) && !(i->attr.flags & ATTR_SIZE_UNSURE);
-}
-
 bool leases_attr(struct leases *t, const struct fid *fid, uint64_t now, struct attr *out)
 {
 	struct inode *i;
@@ -354,17 +292,13 @@ bool leases_attr(struct leases *t, const struct fid *fid, uint64_t now, struct a
 bool leases_name(struct leases *t, const struct fid *dir, struct span name, uint64_t now,
 		 struct entry *out)
 {
-	struct inode *i = NULL;
-	const struct name *n;
+	struct inode *i;
 	bool good;
 
 	pthread_mutex_lock(&t->lock);
-	n = name_find(t, dir, name);
-	if (n && !class_of(t, dir)->changing)
-		i = inode_find(t, &n->child);
-	good = attr_good(t, i, now) && (i->bits & LEASE_LOOKUP) && n->seq >= i->lookup_since;
+	good = name_leads(t, dir, name, now, &i) != NULL;
 	if (good) {
-		*out = (struct entry){n->child, i->attr};
+		*out = (struct entry){i->fid, i->attr};
 		used(t, i, now);
 	}
 	t->counts.hits += good;
@@ -547,6 +481,8 @@ uint64_t leases_obey(struct leases *t, const struct fid *fid, uint32_t bits, uin
 		lose_bits(t, i, bits);
 		if (bits & LEASE_UPDATE)
 			i->complete = false;
+		if (bits & LEASE_OWN)
+			i->own = 0;
 		if (!i->bits)
 			inode_drop(t, i);
 	}
@@ -557,12 +493,15 @@ uint64_t leases_obey(struct leases *t, const struct fid *fid, uint32_t bits, uin
 
 uint32_t leases_take_old(struct leases *t, uint32_t n, uint64_t before, struct lease_old *out)
 {
+	struct inode *i, *next;
 	struct fid_class *c;
-	struct inode *i;
 	uint32_t k = 0;
 
 	pthread_mutex_lock(&t->lock);
-	while (k < n && (i = TAILQ_FIRST(&t->by_use)) && i->used_ns < before) {
+	for (i = TAILQ_FIRST(&t->by_use); k < n && i && i->used_ns < before; i = next) {
+		next = TAILQ_NEXT(i, age);
+		if (class_of(t, &i->fid)->flying) /* its lease is needed for them */
+			continue;
 		out[k++] = (struct lease_old){i->fid, i->heard, i->told_ns, i->bits & LEASE_LOOKUP};
 		/* Older answers that are still on their way give nothing any more. */
 		c = class_of(t, &i->fid);

@@ -75,6 +75,24 @@ void leases_not_complete(struct leases *t, const struct fid *dir);
 /* The names of this inode changed, by this client. gone: it has none any more. */
 void leases_names_changed(struct leases *t, const struct fid *fid, uint64_t seq, bool gone);
 
+/* ---- directories for this client alone: unlink.c ---- */
+/* Takes an answer that may have LEASE_OWN; attr as in leases_note(). The number with which the
+ * directory became its own: the same as long as it stays so, 0: it is not. */
+uint64_t leases_note_own(struct leases *t, const struct fid *dir, const struct lease_grant *g,
+			 struct attr *attr);
+/* A file that is removed in the table at once, and at the MDS a little later. */
+struct lease_unlink {
+	struct fid dir, child;
+	struct span name;
+	uint64_t own; /* of leases_note_own() */
+	int64_t when; /* wanted; then what the directory has got */
+};
+/* True: it is done here; nothing is served of the file, and its name is not taken from answers,
+ * until leases_unlinked(). False: something is not known by good leases, or is being changed. */
+bool leases_unlink(struct leases *t, struct lease_unlink *u, uint64_t now);
+/* seq: of the answer, 0 if it failed. Before: leases_note() of the directory. */
+void leases_unlinked(struct leases *t, const struct lease_unlink *u, uint64_t seq, uint64_t now);
+
 /* ---- use ---- now: loop_clock() */
 bool leases_attr(struct leases *t, const struct fid *fid, uint64_t now, struct attr *out);
 bool leases_name(struct leases *t, const struct fid *dir, struct span name, uint64_t now,

@@ -70,6 +70,8 @@ static void lock_sent(void *arg, uint64_t xid)
 	struct fs_lock_wait *w = arg;
 
 	w->xid = xid;
+	if (w->place)
+		w->place->xid = xid;
 }
 
 void fs_lock_cancel(struct fs_lock_wait *w)
@@ -136,6 +138,7 @@ int fs_co_setlk(struct lane *ln, const struct fid *fid, const struct fs_lock *lk
 		w->ln = ln;
 		if (w->cancelled)
 			return -EINTR;
+		w->place = lock_place(ln, &q, BOOK_LOCK_WANTED);
 		call.on_sent = lock_sent;
 		call.on_sent_arg = w;
 	}
@@ -143,6 +146,8 @@ int fs_co_setlk(struct lane *ln, const struct fid *fid, const struct fs_lock *lk
 	locktab_change_begin(&ln->fs->locks, &change);
 	fs_unlock(ln->fs);
 	rc = mds_co_setlk(ln->mdt->imp, &call, &q, &p);
+	if (w)
+		lock_place_gone(ln, w->place);
 	/* A flock that was to be converted and was not is lost, as flock(2) tells. */
 	if (rc && lk->space == LOCK_FLOCK)
 		h.type = F_UNLCK;

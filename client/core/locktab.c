@@ -19,12 +19,45 @@ void locktab_init(struct locktab *t)
 		LIST_INIT(&t->head[i]);
 	LIST_INIT(&t->changes);
 	t->n = 0;
+	t->book = NULL;
+}
+
+/* ---- in the book ---- */
+
+static void place_write(const struct held_lock *l)
+{
+	struct book_lock *p = l->place;
+
+	if (!p)
+		return;
+	*p = (struct book_lock){
+		.space = l->space,
+		.type = l->type,
+		.lane = (uint16_t)l->lane,
+		.pid = l->pid,
+		.fid = l->fid,
+		.owner = l->owner,
+		.handle = l->handle,
+		.start = l->start,
+		.end = l->end,
+	};
+	p->used = BOOK_LOCK_HELD;
+}
+
+static void insert(struct locktab *t, uint32_t h, struct held_lock *l)
+{
+	l->place = t->book ? book_lock_get(t->book) : NULL;
+	place_write(l);
+	LIST_INSERT_HEAD(&t->head[h], l, link);
+	t->n++;
 }
 
 static void drop(struct locktab *t, struct held_lock *l)
 {
 	LIST_REMOVE(l, link);
 	t->n--;
+	if (l->place)
+		book_lock_put(t->book, l->place);
 	free(l);
 }
 
@@ -88,14 +121,16 @@ int locktab_set(struct locktab *t, const struct held_lock *want)
 			assert(tail); /* ranges of an owner do not overlap: only one has want */
 			*tail = *l;
 			tail->start = want->end + 1;
-			LIST_INSERT_HEAD(&t->head[h], tail, link);
-			t->n++;
+			insert(t, h, tail);
 			tail = NULL;
 			l->end = want->start - 1;
+			place_write(l);
 		} else if (l->start < want->start) {
 			l->end = want->start - 1;
+			place_write(l);
 		} else if (l->end > want->end) {
 			l->start = want->end + 1;
+			place_write(l);
 		} else {
 			drop(t, l);
 		}
@@ -105,9 +140,44 @@ int locktab_set(struct locktab *t, const struct held_lock *want)
 		free(fresh);
 		return 0;
 	}
-	LIST_INSERT_HEAD(&t->head[h], fresh, link);
+	insert(t, h, fresh);
+	return 0;
+}
+
+static int take_over(struct locktab *t, struct book_lock *p)
+{
+	struct held_lock *l = calloc(1, sizeof(*l));
+
+	if (!l)
+		return -ENOMEM;
+	*l = (struct held_lock){
+		.fid = p->fid,
+		.space = p->space,
+		.type = p->type,
+		.pid = p->pid,
+		.lane = p->lane,
+		.owner = p->owner,
+		.handle = p->handle,
+		.start = p->start,
+		.end = p->end,
+		.place = p,
+	};
+	LIST_INSERT_HEAD(&t->head[hash(&l->fid)], l, link);
 	t->n++;
 	return 0;
+}
+
+int locktab_use_book(struct locktab *t, struct book *b)
+{
+	uint32_t i, n = book_head(b)->nlocks;
+	int rc = 0;
+
+	assert(!t->n);
+	t->book = b;
+	for (i = 0; i < n && rc == 0; i++)
+		if (book_lock_at(b, i)->used == BOOK_LOCK_HELD)
+			rc = take_over(t, book_lock_at(b, i));
+	return rc;
 }
 
 void locktab_change_begin(struct locktab *t, struct lock_change *c)

@@ -6,10 +6,10 @@
  * rules are POSIX's: a new range of an owner replaces what the owner had there; neighbours of
  * one type are joined.
  *
- * Pure; the owner of a struct locktab locks it.
+ * Pure; the owner of a struct locktab locks it. With a book every change is written there, too.
  */
 #pragma once
-#include "common/fid.h"
+#include "client/core/book.h"
 #include <sys/queue.h>
 
 enum { LOCKTAB_HASH = 256 };
@@ -22,6 +22,7 @@ struct held_lock {
 	uint32_t lane; /* that asked for it and takes it again */
 	uint64_t owner, handle; /* handle: of the open file it was taken through; 0: none */
 	uint64_t start, end;	/* end inclusive */
+	struct book_lock *place; /* NULL: in no book */
 	LIST_ENTRY(held_lock) link;
 };
 
@@ -35,11 +36,15 @@ struct lock_change {
 struct locktab {
 	LIST_HEAD(, held_lock) head[LOCKTAB_HASH];
 	uint32_t n;
+	struct book *book; /* or NULL */
 	LIST_HEAD(, lock_change) changes;
 };
 
 void locktab_init(struct locktab *t);
 void locktab_fini(struct locktab *t);
+/* From now on the table is in the book; what another process has left there is taken over. -ENOMEM:
+ * not all. */
+must_check int locktab_use_book(struct locktab *t, struct book *b);
 /* The MDS granted l: type F_UNLCK removes. -ENOMEM leaves the table as it was. */
 must_check int locktab_set(struct locktab *t, const struct held_lock *l);
 /* Around the request that asks for c->want; c stays where it is. */

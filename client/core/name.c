@@ -30,9 +30,11 @@ static int lookup_rpc(struct lane *ln, const struct fid *dir, struct span name, 
 	RPC_CALL(call);
 	int rc;
 
+	if (fid_eq(dir, &FID_DOT_LUSTRE_FID)) /* a file by its FID */
+		unlinks_co_wait(ln, NULL);
 	rc = mds_co_lookup(ln->mdt->imp, &call, &q, &p);
-	if (rc == -ENOENT)
-		scan_missed(ln, dir);
+	if (rc == 0 || rc == -ENOENT)
+		scan_asked(ln, dir, rc == 0 ? p.cookie : 0);
 	if (rc == 0 && !fid_is_sane(&p.fid))
 		rc = -EPROTO;
 	if (rc)
@@ -65,6 +67,8 @@ int fs_co_lookup(struct lane *ln, const struct fid *dir, struct span name, struc
 			intent_looked_up(ln->fs, dir, &out->fid, false);
 		return 0;
 	}
+	if (unlinks_has(ln, dir, name))
+		return -ENOENT;
 	if (leases_no_name(ln->fs->leases, dir, name, loop_clock(ln->loop)))
 		return -ENOENT;
 	if (attr_co_own_name(ln, dir, name, out))
@@ -82,12 +86,15 @@ struct change {
 	uint32_t n;
 };
 
-static void change_begin(const struct change *c)
+/* What is in flight there comes first, and nothing new begins. */
+static void co_change_begin(const struct change *c)
 {
 	uint32_t i;
 
 	for (i = 0; i < c->n; i++)
 		leases_change_begin(c->ln->fs->leases, c->dir[i], LEASE_UPDATE);
+	for (i = 0; i < c->n; i++)
+		unlinks_co_wait(c->ln, c->dir[i]);
 }
 
 /* The answer: where name i leads now. */
@@ -126,7 +133,7 @@ int name_co_create(struct lane *ln, struct rpc_call *call, const struct mds_crea
 	bool made;
 	int rc;
 
-	change_begin(&c);
+	co_change_begin(&c);
 	rc = mds_co_create(ln->mdt->imp, call, q, p);
 	if (rc) {
 		change_end(&c, 0);
@@ -201,7 +208,8 @@ int fs_co_link(struct lane *ln, const struct fid *fid, const struct fid *dir, st
 
 	if (rc)
 		return rc;
-	change_begin(&c);
+	co_change_begin(&c);
+	unlinks_not_alone(ln, fid);
 	rc = mds_co_link(ln->mdt->imp, &call, &q, &p);
 	if (rc) {
 		change_end(&c, 0);
@@ -229,8 +237,12 @@ int fs_co_unlink(struct lane *ln, const struct fid *dir, struct span name, bool 
 
 	if (rc)
 		return rc;
+	if (!rmdir && unlinks_co_try(ln, dir, name))
+		goto out;
 	kept_drop_name(ln, dir, name); /* that leaves first, so that nothing is left of the file */
-	change_begin(&c);
+	co_change_begin(&c);
+	if (rmdir)
+		unlinks_co_wait(ln, NULL);
 	rc = mds_co_unlink(ln->mdt->imp, &call, &q, &p);
 	if (rc == 0) {
 		leases_names_changed(ln->fs->leases, &p.fid, p.seq, p.nlink == 0);
@@ -242,6 +254,9 @@ int fs_co_unlink(struct lane *ln, const struct fid *dir, struct span name, bool 
 	change_end(&c, rc ? 0 : p.seq);
 	if (rc == 0)
 		name_dir_note(ln, &call, dir, p.seq, p.parent_lease, &p.parent_attr);
+	if (rc == 0 && !rmdir)
+		unlinks_note(ln, dir);
+out:
 	stat_add(&ln->stats[rmdir ? FS_STAT_rmdir : FS_STAT_unlink],
 		 (loop_clock(ln->loop) - start) / 1000);
 	return rc;
@@ -282,13 +297,16 @@ int fs_co_rename(struct lane *ln, const struct fid *from_dir, struct span from,
 	if (rc)
 		return rc;
 	kept_drop_name(ln, to_dir, to);
-	change_begin(&c);
+	co_change_begin(&c);
+	unlinks_co_wait(ln, NULL); /* it may replace a directory */
 	rc = mds_co_rename(ln->mdt->imp, &call, &q, &p);
 	if (rc) {
 		change_end(&c, 0);
 		return rc;
 	}
 	leases_names_changed(ln->fs->leases, &p.fid, p.seq, false);
+	unlinks_not_alone(ln, &p.fid);
+	unlinks_not_alone(ln, &p.replaced);
 	leases_names_changed(ln->fs->leases, &p.replaced, p.seq, false);
 	kept_drop(ln, &p.fid); /* as above */
 	kept_drop(ln, &p.replaced);
@@ -309,6 +327,7 @@ ssize_t fs_co_readlink(struct lane *ln, const struct fid *fid, char *buf, size_t
 
 	if (n >= 0)
 		return n;
+	unlinks_co_wait(ln, fid);
 	rc = mds_co_readlink(ln->mdt->imp, &call, &q, &p);
 	if (rc)
 		return rc;
@@ -437,6 +456,7 @@ int fs_co_readdir_some(struct lane *ln, const struct fid *dir, uint64_t cookie, 
 	int rc;
 	OP_TIMER(ln, readdir);
 
+	unlinks_co_wait(ln, dir);
 	if (plus)
 		l.open_id = q.open_id = intent_list(ln, dir, q.cookie, &q.opens);
 	if (q.opens) {
@@ -472,7 +492,11 @@ int fs_co_syncdir(struct lane *ln, const struct fid *dir)
 	struct mds_sync_req q = {.fid = *dir};
 	struct mds_sync_rep p;
 	RPC_CALL(call);
+	int rc, failed;
 	OP_TIMER(ln, fsync);
 
-	return mds_co_sync(ln->mdt->imp, &call, &q, &p);
+	unlinks_co_wait(ln, dir);
+	rc = mds_co_sync(ln->mdt->imp, &call, &q, &p);
+	failed = unlinks_error(ln, dir);
+	return rc ? rc : failed;
 }

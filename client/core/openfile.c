@@ -47,6 +47,12 @@ static struct file *file_create(struct lane *ln, int flags, uint64_t open_id)
 	fs_lock(ln->fs);
 	f->open_id = open_id ? open_id : ln->fs->next_open_id++;
 	fs_unlock(ln->fs);
+	if (file_place(ln->fs, f)) {
+		log_err("too many open files");
+		pthread_mutex_destroy(&f->lock);
+		free(f);
+		return NULL;
+	}
 	return f;
 }
 
@@ -56,6 +62,7 @@ static int file_find_data(struct lane *ln, struct file *f, const struct fid *fid
 	f->data = data_get(ln->fs, fid);
 	if (!f->data)
 		return -ENOMEM;
+	file_place_fid(f, fid);
 	data_co_opening(ln, f->data, f->flags);
 	f->counted = true;
 	return 0;
@@ -71,6 +78,7 @@ static void file_uncount(struct file *f)
 static void file_destroy(struct lane *ln, struct file *f)
 {
 	file_uncount(f);
+	file_place_gone(f);
 	if (f->data)
 		data_put(ln, f->data);
 	layout_free((struct layout *)(uintptr_t)f->layout);
@@ -103,6 +111,7 @@ static int file_opened(struct lane *ln, struct file *f, const struct fid *fid,
 		return rc == -EBADMSG ? -EIO : rc;
 	f->cached = data_opened(ln, f->data, f->flags);
 	f->errors_seen = f->data->nerrors;
+	file_place_open(f, fid);
 	fs_lock(f->fs);
 	LIST_INSERT_HEAD(&f->fs->files[file_hash(fid)], f, link);
 	fs_unlock(f->fs);
@@ -177,7 +186,11 @@ static int open_co_hold(struct lane *ln, struct file *f, struct rpc_call *call,
 						  p->open_seq},
 			    &p->attr);
 	}
-	data_open_end(f->data, q->data, call->hdr.session, p->seq, rc ? 0 : p->lease & LEASE_DATA);
+	data_open_end(f->data, q->data,
+		      &(struct data_grant){call->hdr.session, p->seq,
+					   rc ? 0 : p->lease & LEASE_DATA, p->attr.trunc_gen});
+	if (hold && rc == 0)
+		data_truncated(f->data, call->hdr.session, p->attr.trunc_gen);
 	if (hold)
 		data_release(f->data);
 	return rc;
@@ -194,6 +207,7 @@ int fs_co_open(struct lane *ln, const struct fid *fid, int flags, struct file **
 	int rc;
 	OP_TIMER(ln, open);
 
+	unlinks_co_wait(ln, fid);
 	if (!(q.open_flags & (OPEN_WRITE | OPEN_TRUNC)))
 		intent_opened(ln->fs, fid);
 	rc = kept_co_open(ln, fid, flags, out, attr);
@@ -236,7 +250,9 @@ static bool ahead_data(struct lane *ln, struct data *d, const struct file_ahead 
 	uint32_t want = data_open_begin(d, O_RDONLY);
 	bool fresh = want && !data_is_overtaken(ln->fs, a->fid, a->seq);
 
-	data_open_end(d, want, a->session, a->seq, fresh ? LEASE_SHARED : 0);
+	data_open_end(d, want,
+		      &(struct data_grant){a->session, a->seq, fresh ? LEASE_SHARED : 0,
+					   a->attr->trunc_gen});
 	return fresh;
 }
 
@@ -282,8 +298,9 @@ static int create_rpc(struct lane *ln, struct file *f, struct rpc_call *call,
 	q->data = data_open_begin(f->data, f->flags);
 	rc = name_co_create(ln, call, q, p);
 	made = rc == 0 && fid_eq(&p->fid, &q->fid);
-	data_open_end(f->data, q->data, call->hdr.session, p->seq,
-		      made ? p->lease & LEASE_DATA : 0);
+	data_open_end(f->data, q->data,
+		      &(struct data_grant){call->hdr.session, p->seq,
+					   made ? p->lease & LEASE_DATA : 0, p->attr.trunc_gen});
 	return rc;
 }
 
@@ -453,6 +470,7 @@ void file_co_close(struct lane *ln, struct file *f, int64_t atime)
 
 void fs_co_release(struct lane *ln, struct file *f)
 {
+	bool came_ahead, was_read;
 	int64_t read_at;
 	OP_TIMER(ln, close);
 
@@ -462,13 +480,20 @@ void fs_co_release(struct lane *ln, struct file *f)
 	lock_co_drop_handle(ln, f);
 	data_closing(f->data, f->flags, 1);
 	file_uncount(f);
-	if ((f->flags & O_ACCMODE) != O_RDONLY)
+	if ((f->flags & O_ACCMODE) != O_RDONLY) {
 		wback_co_flush(ln, f->data);
+		(void)later_co_flush(ln, f->data);
+	}
 	rahead_co_settle(ln, f);
 	pthread_mutex_lock(&f->lock);
+	came_ahead = f->came_ahead;
+	was_read = f->read_at != 0;
+	f->came_ahead = false;
 	read_at = f->fs->cfg.noatime ? 0 : f->read_at;
 	f->read_at = 0;
 	pthread_mutex_unlock(&f->lock);
+	if (came_ahead)
+		intent_closed(f->fs, was_read);
 	if (read_at && !atime_matters(ln, f, read_at))
 		read_at = 0;
 	if (read_at || !kept_put(ln, f))

@@ -139,21 +139,31 @@ static int get_lanes(void *arg, struct wbuf *w)
 	return 0;
 }
 
+/* As Lustre: [ "10.0.0.1@tcp", "10.0.0.2@tcp" ] */
+static void put_nids(struct wbuf *w, const struct nid_list *l, uint16_t port)
+{
+	char nid[NID_STRLEN];
+
+	put(w, "       failover_nids: [ ");
+	for (uint32_t i = 0; i < l->n; i++)
+		put(w, "%s\"%s\"", i ? ", " : "", nid_str(&l->nid[i], port, nid));
+	put(w, " ]\n");
+}
+
 /* The link to the MGS is lane 0's. */
 static int get_mgc_import(void *arg, struct wbuf *w)
 {
 	struct fs *fs = arg;
 	struct rpc_import *imp = NULL;
-	char nids[512];
 
-	nid_list_str(&fs->cfg.source.mgs, PORT_MGS, nids, sizeof(nids));
 	fs_lock(fs);
 	if (fs->lanes[0] && fs->lanes[0]->mgs)
 		imp = mgs_link_import(fs->lanes[0]->mgs);
 	put(w, "import:\n    name: MGC-%s\n    target: MGS\n    state: %s\n    connection:\n",
 	    fs->instance, imp ? rpc_import_state_name(rpc_import_state(imp)) : "NEW");
-	put(w, "       failover_nids: [ \"%s\" ]\n       last_error: %d\n", nids,
-	    imp ? rpc_import_error(imp) : 0);
+	put_nids(w, &fs->cfg.source.mgs, PORT_MGS);
+	put(w, "       current_connection: \"%s\"\n       last_error: %d\n",
+	    imp ? rpc_import_peer(imp) : "", imp ? rpc_import_error(imp) : 0);
 	put(w, "    config_version: %" PRIu64, fs->config_version);
 	fs_unlock(fs);
 	return 0;
@@ -236,6 +246,19 @@ static int get_read_ahead_stats(void *arg, struct wbuf *w)
 	return w->rc;
 }
 
+static int get_unlink_stats(void *arg, struct wbuf *w)
+{
+	struct unlinks *u = &((struct fs *)arg)->unlinks;
+
+	pthread_mutex_lock(&u->lock);
+	put(w,
+	    "early: %" PRIu64 "\nin_flight: %u\nfailed: %" PRIu64 "\nasked: %" PRIu64
+	    "\ngranted: %" PRIu64 "\nrecalled: %" PRIu64,
+	    u->early, u->nflights, u->failed, u->asked, u->granted, u->recalled);
+	pthread_mutex_unlock(&u->lock);
+	return w->rc;
+}
+
 struct row {
 	const char *name;
 	param_get_fn *get;
@@ -267,8 +290,12 @@ static int add_tunables(struct fs *fs)
 		{"max_read_ahead_mb", &fs->max_read_ahead_mb, 0, UINT32_MAX},
 		{"max_read_ahead_per_file_mb", &fs->max_read_ahead_per_file_mb, 0, UINT32_MAX},
 		{"xattr_cache", &fs->xattr_cache, 0, 1},
+		{"set_later", &fs->set_later, 0, 1},
 		{"intent_open", &fs->intents.mode, INTENT_NEVER, INTENT_ALWAYS},
 		{"scan_after", &fs->intents.scan_after, 0, UINT32_MAX},
+		{"unlinks_in_flight", &fs->unlinks.max, 0, UNLINKS_MAX},
+		{"unlinks_in_row", &fs->unlinks.in_row, 1, UINT32_MAX},
+		{"unlinks_retry_ms", &fs->unlinks.retry_ms, 0, UINT32_MAX},
 	};
 	char name[MAX_PARAM_NAME];
 	uint32_t i;
@@ -293,6 +320,7 @@ int param_add_fs(struct fs *fs)
 		{"lease_stats", get_lease_stats, NULL},
 		{"data_stats", get_data_stats, NULL},
 		{"read_ahead_stats", get_read_ahead_stats, NULL},
+		{"unlink_stats", get_unlink_stats, NULL},
 	};
 	char dev[MAX_PARAM_NAME - 32], name[MAX_PARAM_NAME];
 	int rc;
@@ -403,7 +431,6 @@ static int get_import(void *arg, struct wbuf *w)
 	struct ost *o = arg;
 	const struct target *t;
 	const char *kind = o->type == TARGET_MDT ? "mdc" : "osc";
-	char nids[512];
 	uint32_t lane = 0, inflight = 0, l2;
 
 	fs_lock(o->fs);
@@ -413,11 +440,10 @@ static int get_import(void *arg, struct wbuf *w)
 
 		inflight += each ? each->inflight : 0;
 	}
-	nid_list_str(&o->nids, 0, nids, sizeof(nids));
 	put(w, "import:\n    name: %s-%s-%s\n    target: %s_UUID\n    state: %s\n", o->name, kind,
 	    o->fs->instance, o->name, state_text(o, t));
 	put(w, "    connect_flags: [ bulk_crc32c ]\n    connection:\n");
-	put(w, "       failover_nids: [ \"%s\" ]\n", nids);
+	put_nids(w, &o->nids, 0);
 	put(w, "       current_connection: \"%s\"\n", t ? t->peer : "");
 	put(w, "       connection_attempts: %u\n       generation: %u\n", t ? t->attempts : 0,
 	    o->generation);

@@ -14,6 +14,7 @@ ssize_t fs_co_fid2path(struct lane *ln, const struct fid *fid, uint32_t linkno, 
 	RPC_CALL(call);
 	int rc;
 
+	unlinks_co_wait(ln, fid);
 	rc = mds_co_fid2path(ln->mdt->imp, &call, &q, &p);
 	if (rc)
 		return rc;

@@ -300,6 +300,22 @@ void rahead_write_end(struct data *d)
 	pthread_mutex_unlock(&d->lock);
 }
 
+/* ---- files that are read one after another ---- */
+
+void rahead_whole(struct lane *ln, struct data *d, struct file *f)
+{
+	bool mine;
+
+	pthread_mutex_lock(&d->lock);
+	fs_lock(d->fs);
+	mine = d->kept == f; /* else it may be gone; and now it cannot go before its fetches */
+	fs_unlock(d->fs);
+	if (mine && !d->pages.n && may_fetch(d) && data_is_valid(ln, d) &&
+	    file_size_seen(f) <= RAHEAD_WHOLE)
+		(void)fetch_range(ln, f, 0, RAHEAD_WHOLE);
+	pthread_mutex_unlock(&d->lock);
+}
+
 /* ---- advice ---- */
 
 /* d->lock is held. All of the range that is on its way has come. */

@@ -52,7 +52,7 @@ static void inval_co_run(struct lane *ln, struct inval *v)
 	free(v->at);
 }
 
-void recall_co_lose_all(struct lane *ln, uint64_t session)
+void recall_co_lose_all(struct lane *ln, uint64_t session, bool evicted)
 {
 	struct inval v = {.names = true};
 
@@ -61,15 +61,19 @@ void recall_co_lose_all(struct lane *ln, uint64_t session)
 		inval_co_run(ln, &v);
 	}
 	kept_drop_all(ln);
-	data_co_lose_all(ln, session);
+	data_lose_all(ln, session, evicted);
 }
 
 /* ---- the channel ---- */
 
 static void obey_one(struct lane *ln, const struct mds_recall *m, struct inval *v)
 {
-	if (m->bits & (LEASE_LOOKUP | LEASE_UPDATE | LEASE_XATTR))
-		inval_add(v, &m->fid, leases_obey(ln->fs->leases, &m->fid, m->bits, m->seq));
+	uint64_t told;
+
+	if (m->bits & (LEASE_LOOKUP | LEASE_UPDATE | LEASE_XATTR | LEASE_OWN)) {
+		told = leases_obey(ln->fs->leases, &m->fid, m->bits, m->seq);
+		inval_add(v, &m->fid, told || !ln->fs->last.inherited ? told : 1);
+	}
 	v->names |= m->bits & LEASE_LOOKUP;
 	if (m->bits & LEASE_DATA)
 		data_note_recall(ln->fs, &m->fid, m->seq);
@@ -96,6 +100,8 @@ static int obey(struct lane *ln, struct span recalls, uint64_t *returned)
 		rc = dec_mds_recall(&r, &m);
 		if (rc == 0 && (m.bits & LEASE_DATA))
 			data_recall(ln, &m);
+		else if (rc == 0 && (m.bits & LEASE_OWN))
+			unlinks_recall(ln, &m);
 		if (rc == 0 && m.seq > *returned)
 			*returned = m.seq;
 	}
@@ -115,7 +121,7 @@ static bool ask(struct lane *ln, uint64_t *returned, bool wait)
 	rc = mds_co_recalls(ln->recalls, &call, &q, &p);
 	if (rc == 0 && known && call.hdr.session != known) {
 		/* The server has forgotten what it gave us. */
-		recall_co_lose_all(ln, call.hdr.session);
+		recall_co_lose_all(ln, call.hdr.session, false);
 		*returned = 0;
 	}
 	if (rc == 0)
@@ -149,8 +155,7 @@ static void channel_fiber(void *arg)
 
 static void on_restart(void *arg, struct rpc_import *imp, bool evicted)
 {
-	(void)evicted;
-	recall_co_lose_all(arg, rpc_import_session(imp));
+	recall_co_lose_all(arg, rpc_import_session(imp), evicted);
 }
 
 int recall_start(struct lane *ln, const struct ost *mdt)

@@ -11,9 +11,13 @@ int seq_co_fid(struct lane *ln, struct fid *out)
 	if (!ln->next_fid.seq || ln->next_fid.oid > FID_OID_MAX) {
 		struct mds_alloc_seq_req q = {};
 		struct mds_alloc_seq_rep p;
+		uint64_t tag = fiber_tag();
 		RPC_CALL(call);
 
+		/* A sequence is for others as well: it is never asked for again. */
+		fiber_set_tag(0);
 		rc = mds_co_alloc_seq(ln->mdt->imp, &call, &q, &p);
+		fiber_set_tag(tag);
 		if (rc == 0)
 			ln->next_fid = (struct fid){p.seq, 1, 0};
 	}

@@ -15,7 +15,6 @@ struct fan_objs {
 	struct file *f;
 	const struct layout *l;
 	uint32_t n; /* objects */
-	bool datasync;
 	int mode;
 	uint64_t off, end;
 	uint32_t trunc_gen;
@@ -33,47 +32,114 @@ static int object_at(const struct fan_objs *a, uint32_t i, const struct layout_c
 
 /* ---- fsync ---- */
 
-static int sync_one(void *arg, uint32_t i)
+/* What is still here goes first, so that it is not left out when another part fails. */
+struct sync {
+	struct fan_objs o;
+	struct dirty_extent *e; /* the only one, taken; or NULL */
+	uint32_t nsent, sent[GRANT_OSTS]; /* objects that it goes to */
+};
+
+static int sync_object(struct fan_objs *a, uint32_t i)
 {
-	struct fan_objs *a = arg;
 	struct oss_sync_req q = {.fid = a->f->fid};
+	struct data *d = a->f->data;
+	struct unstable_obj before;
 	struct oss_sync_rep p;
+	bool there;
 	const struct layout_comp *c;
 	struct target *t;
 	uint32_t comp;
 	RPC_CALL(call);
 	int rc;
 
-	if (i == a->n) {
-		struct mds_sync_req mq = {.fid = a->f->fid};
-		struct mds_sync_rep mp;
-
-		return mds_co_sync(a->ln->mdt->imp, &call, &mq, &mp);
-	}
 	rc = object_at(a, i, &c, &comp, &q.stripe, &t);
 	if (rc)
 		return rc;
 	q.comp = c->id;
-	return oss_co_sync(t->imp, &call, &q, &p);
+	pthread_mutex_lock(&d->lock);
+	before = unstable_get(&d->unstable, i);
+	pthread_mutex_unlock(&d->lock);
+	rc = oss_co_sync(t->imp, &call, &q, &p);
+	if (rc)
+		return rc;
+	pthread_mutex_lock(&d->lock);
+	there = unstable_synced(&d->unstable, i, &before, p.power, &t->heard);
+	pthread_mutex_unlock(&d->lock);
+	if (!there)
+		wback_lost(d, t->ost->name);
+	return 0; /* wback_error() tells */
 }
 
-/* Every object, not only those that were written through this descriptor: fsync is about the
- * file. */
+static int sync_one(void *arg, uint32_t i)
+{
+	struct sync *s = arg;
+
+	if (s->nsent && i == 0) {
+		wback_co_send_stable(s->o.ln, s->o.f->data, s->e);
+		return 0; /* wback_error() tells */
+	}
+	i -= s->nsent ? 1 : 0;
+	for (uint32_t k = 0; k < s->nsent; k++)
+		if (s->sent[k] == i)
+			return 0;
+	return sync_object(&s->o, i);
+}
+
+/* Which objects the extent goes to; 0: it is to be sent before the objects are synced. */
+static uint32_t sent_to(struct sync *s)
+{
+	struct layout_run run[GRANT_OSTS];
+	int i, n;
+
+	n = s->o.l ? layout_map(s->o.l, s->e->off, s->e->len, run, GRANT_OSTS) : 0;
+	for (i = 0; i < n; i++)
+		s->sent[i] = objs_index(s->o.l, run[i].comp, run[i].stripe);
+	return n > 0 ? (uint32_t)n : 0;
+}
+
+/* Every object, not only those that were written through this descriptor: fsync is about the file.
+ * What is on the disk already an OST answers at once. */
+static int sync_data(struct sync *s)
+{
+	int rc = file_co_layout(s->o.ln, s->o.f, false, &s->o.l);
+
+	s->nsent = s->e && rc == 0 ? sent_to(s) : 0;
+	if (s->e && !s->nsent)
+		wback_co_send_stable(s->o.ln, s->o.f->data, s->e);
+	s->o.n = rc == 0 && s->o.l ? objs_count(s->o.l) : 0;
+	if (s->nsent && s->nsent == s->o.n)
+		return sync_one(s, 0);
+	if (s->o.n)
+		rc = lane_co_fan(s->o.ln, s->o.n + (s->nsent ? 1 : 0), sync_one, s);
+	return rc;
+}
+
+/* Both sides at once: neither builds on the other's being stable. The MDS has the file's names,
+ * layout and attributes; if its size is not there, the objects are measured. */
+static int sync_part(void *arg, uint32_t i)
+{
+	struct sync *s = arg;
+	struct mds_sync_req q = {.fid = s->o.f->fid};
+	struct mds_sync_rep p;
+	RPC_CALL(call);
+
+	return i == 0 ? sync_data(s) : mds_co_sync(s->o.ln->mdt->imp, &call, &q, &p);
+}
+
+/* The MDS too for fsync: names and attributes; sizes can be had from the objects. */
 int fs_co_fsync(struct lane *ln, struct file *f, bool datasync)
 {
-	struct fan_objs a = {.ln = ln, .f = f, .datasync = datasync};
+	struct sync s = {.o = {.ln = ln, .f = f}};
 	int rc, failed;
 	OP_TIMER(ln, fsync);
 
-	wback_co_flush(ln, f->data);
+	s.e = wback_take_only(f->data);
+	if (!s.e) {
+		wback_co_flush(ln, f->data);
+		(void)later_co_flush(ln, f->data);
+	}
+	rc = lane_co_fan(ln, datasync ? 1 : 2, sync_part, &s);
 	failed = wback_error(f, true);
-	rc = file_co_layout(ln, f, false, &a.l);
-	if (rc)
-		return rc;
-	a.n = a.l ? objs_count(a.l) : 0;
-	/* The MDS too for fsync: names and attributes; sizes can be had from the objects. */
-	if (a.n + !datasync)
-		rc = lane_co_fan(ln, a.n + !datasync, sync_one, &a);
 	return failed ? failed : rc;
 }
 
@@ -101,6 +167,9 @@ static int falloc_one(void *arg, uint32_t i)
 	if (!objs_range(c, q.stripe, a->off, a->end, &q.off, &q.len))
 		return 0;
 	q.comp = c->id;
+	q.stripe_size = c->stripe_size;
+	q.stripe_count = (uint32_t)c->stripe_count;
+	q.layout_gen = a->l->gen;
 	rc = oss_co_fallocate(t->imp, &call, &q, &p);
 	if (rc)
 		return rc;
@@ -127,6 +196,7 @@ static int falloc_under_lease(struct fan_objs *a)
 	rc = data_co_enter(a->ln, d, DATA_WRITE, &how);
 	if (rc)
 		return rc;
+	later_co_write(a->ln, d);
 	rahead_write_begin(d, a->off, a->end - a->off);
 	wback_co_flush(a->ln, d);
 	rc = lane_co_fan(a->ln, objs_count(a->l), falloc_one, a);

@@ -34,6 +34,7 @@ static struct ost *ost_create(struct fs *fs, const struct mgs_node *n)
 	memcpy(o->name, n->name, sizeof(o->name));
 	memcpy(o->uuid, n->uuid, sizeof(o->uuid));
 	o->nids = n->nids;
+	o->boot = n->boot;
 	o->max_rpcs = 8;
 	o->checksums = 1;
 	o->active = 1;
@@ -55,18 +56,6 @@ static void ost_insert(struct fs *fs, struct ost *fresh)
 		TAILQ_INSERT_TAIL(&fs->osts, fresh, link);
 }
 
-static bool nids_same(const struct nid_list *a, const struct nid_list *b)
-{
-	uint32_t i;
-
-	if (a->n != b->n)
-		return false;
-	for (i = 0; i < a->n; i++)
-		if (!nid_eq(&a->nid[i], &b->nid[i]) || nid_port(&a->nid[i]) != nid_port(&b->nid[i]))
-			return false;
-	return true;
-}
-
 static void apply_node(struct fs *fs, const struct mgs_node *n)
 {
 	struct ost *o, *fresh = NULL;
@@ -77,8 +66,9 @@ static void apply_node(struct fs *fs, const struct mgs_node *n)
 		o = fresh = ost_create(fs, n);
 		if (fresh)
 			ost_insert(fs, fresh);
-	} else if (!nids_same(&o->nids, &n->nids)) {
+	} else if (!nid_list_eq(&o->nids, &n->nids) || o->boot != n->boot) {
 		o->nids = n->nids;
+		o->boot = n->boot;
 		o->generation++;
 	}
 	fs_unlock(fs);
@@ -115,11 +105,20 @@ void target_refresh_all(struct fs *fs)
 
 /* ---- a lane's side ---- */
 
+/* For the next process. */
+static void note_session(const struct rpc_import *imp, struct book_head *h)
+{
+	h->session = rpc_import_session(imp);
+	h->boot_id = rpc_import_boot(imp);
+}
+
 static void on_state(void *arg, struct rpc_import *imp, enum import_state s)
 {
 	struct target *t = arg;
 	struct fs *fs = t->ost->fs;
 
+	if (s == IMP_FULL && t->ost->type == TARGET_MDT && fs->cfg.book)
+		note_session(imp, book_head(fs->cfg.book));
 	fs_lock(fs);
 	t->state = s;
 	t->error = rpc_import_error(imp);
@@ -127,14 +126,33 @@ static void on_state(void *arg, struct rpc_import *imp, enum import_state s)
 		t->attempts++;
 	if (s == IMP_FULL)
 		snprintf(t->peer, sizeof(t->peer), "%s", rpc_import_peer(imp));
+	t->life = rpc_import_boot(imp);
 	t->since = loop_realtime(t->lane->loop);
 	fs_unlock(fs);
+	replay_state(t, s);
 }
 
-/* The MDS waits for this of every client before it gives locks to anybody. */
-static void reclaim_done(struct lane *ln)
+static void on_reply(void *arg, const struct msg *req, const struct msg *rep)
 {
-	struct mds_reclaimed_req q = {.lane = ln->index};
+	struct target *t = arg;
+
+	replay_heard(&t->ost->fs->replay, req, rep);
+}
+
+static void on_ost_reply(void *arg, const struct msg *req, const struct msg *rep)
+{
+	struct target *t = arg;
+
+	(void)req;
+	t->heard = (struct unstable_heard){rep->h.boot_id, rep->h.last_committed};
+}
+
+/* The MDS waits for this of every client before it gives locks to anybody. opens_only: the first
+ * part. */
+static void reclaim_done(struct lane *ln, bool opens_only, uint64_t session)
+{
+	struct mds_reclaimed_req q = {
+		.lane = ln->index, .opens_only = opens_only, .session = session};
 	struct mds_reclaimed_rep p;
 	RPC_CALL(call);
 	uint32_t i;
@@ -153,15 +171,18 @@ static void reclaim_done(struct lane *ln)
  * may need the MDS, which answers again when on_restart() returns. */
 static void back_fiber(void *arg)
 {
-	data_co_settle_all(arg);
-	reclaim_done(arg);
+	struct lane *ln = arg;
+	uint64_t session = rpc_import_session(ln->mdt->imp);
+
+	reclaim_done(ln, true, session);
+	data_co_settle_all(ln);
+	reclaim_done(ln, false, session);
 }
 
 static void on_restart(void *arg, struct rpc_import *imp, bool evicted)
 {
 	struct target *t = arg;
 
-	(void)imp;
 	if (evicted)
 		log_err("%s has evicted this client: its locks are lost, files are opened again",
 			t->ost->name);
@@ -169,10 +190,13 @@ static void on_restart(void *arg, struct rpc_import *imp, bool evicted)
 		grant_lost(t); /* an OST keeps nothing else for a client */
 		return;
 	}
-	recall_co_lose_all(t->lane, rpc_import_session(imp));
+	recall_co_lose_all(t->lane, rpc_import_session(imp), evicted);
+	replay_co_lane(t->lane, imp);
 	file_co_reopen_all(t->lane);
-	if (!evicted)
+	if (!evicted) {
 		lock_co_reclaim(t->lane);
+		unlinks_co_again(t->lane);
+	}
 	lane_background(t->lane, back_fiber, t->lane);
 }
 
@@ -215,6 +239,19 @@ static int target_add(struct lane *ln, struct ost *o)
 
 	if (!t)
 		return -ENOMEM;
+	if (o->type == TARGET_MDT) {
+		cfg.on_reply = on_reply;
+		cfg.co_room = replay_co_room;
+	} else {
+		cfg.on_reply = on_ost_reply;
+	}
+	if (o->type == TARGET_MDT && ln->fs->cfg.book) {
+		cfg.notes = book_notes(ln->fs->cfg.book);
+		cfg.claims = ln->fs->last.claims;
+		cfg.nclaims = ln->fs->last.nclaims;
+		cfg.session = ln->fs->last.inherited ? book_head(ln->fs->cfg.book)->session : 0;
+		cfg.boot_id = ln->fs->last.inherited ? book_head(ln->fs->cfg.book)->boot_id : 0;
+	}
 	t->ost = o;
 	t->lane = ln;
 	t->set_active = true;
@@ -246,6 +283,7 @@ static void target_sync(struct lane *ln, struct ost *o)
 	struct target *t = lane_target(ln, o);
 	struct nid_list nids;
 	bool changed, active;
+	uint64_t boot;
 
 	if (!t) {
 		int rc = target_add(ln, o);
@@ -259,13 +297,16 @@ static void target_sync(struct lane *ln, struct ost *o)
 	fs_lock(ln->fs);
 	changed = t->generation != o->generation;
 	nids = o->nids;
+	boot = o->boot;
 	t->generation = o->generation;
 	active = o->active;
 	fs_unlock(ln->fs);
 	if (changed)
-		rpc_import_set_nids(t->imp, &nids);
+		rpc_import_set_nids(t->imp, &nids, boot);
 	if (changed && o->type == TARGET_MDT && ln->recalls)
-		rpc_import_set_nids(ln->recalls, &nids);
+		rpc_import_set_nids(ln->recalls, &nids, boot);
+	if (replay_is_behind(t))
+		rpc_import_reconnect(t->imp);
 	if (active != t->set_active)
 		rpc_import_set_active(t->imp, active);
 	t->set_active = active;

@@ -19,9 +19,10 @@
 
 /* ---- how much there is ---- */
 
-/* d->lock is held. */
-static void count(struct data *d)
+void wback_count(struct data *d)
 {
+	bool any = d->dirty.n || d->later.valid || d->later.flying;
+
 	struct fs *fs = d->fs;
 
 	fs_lock(fs);
@@ -29,12 +30,16 @@ static void count(struct data *d)
 	if (d->dirty.bytes < d->counted)
 		xwait_wake(&fs->data.room);
 	d->counted = d->dirty.bytes;
-	if (d->dirty.n && !d->on_dirty_list)
+	if (any && !d->on_dirty_list)
 		TAILQ_INSERT_TAIL(&fs->data.dirty, d, dirty_link);
-	else if (!d->dirty.n && d->on_dirty_list)
+	else if (!any && d->on_dirty_list)
 		TAILQ_REMOVE(&fs->data.dirty, d, dirty_link);
-	d->on_dirty_list = d->dirty.n != 0;
+	d->on_dirty_list = any;
 	fs_unlock(fs);
+	if (!any && d->marked) {
+		book_file_clear(d->marked, BOOK_DIRTY);
+		d->marked = NULL;
+	}
 }
 
 /* ---- sending ---- */
@@ -68,7 +73,7 @@ static void send_one(struct send *s)
 	if (n != (ssize_t)e->len)
 		failed(s, n < 0 ? (int)n : -EIO);
 	dirty_drop(&d->dirty, e);
-	count(d);
+	wback_count(d);
 	xwait_wake(&d->q);
 	pthread_mutex_unlock(&d->lock);
 }
@@ -112,6 +117,27 @@ static void send_all(struct lane *ln, struct data *d, uint64_t id)
 	}
 }
 
+struct dirty_extent *wback_take_only(struct data *d)
+{
+	struct dirty_extent *e;
+
+	pthread_mutex_lock(&d->lock);
+	e = dirty_oldest(&d->dirty);
+	if (e && (d->dirty.n > 1 || d->later.valid || d->later.flying))
+		e = NULL;
+	if (e) {
+		dirty_send(&d->dirty, e);
+		e->stable = true;
+	}
+	pthread_mutex_unlock(&d->lock);
+	return e;
+}
+
+void wback_co_send_stable(struct lane *ln, struct data *d, struct dirty_extent *e)
+{
+	send_one(&(struct send){ln, d, e});
+}
+
 static bool older_than(const struct dirty *d, uint64_t id)
 {
 	const struct dirty_extent *e = TAILQ_FIRST(&d->extents);
@@ -144,16 +170,6 @@ void wback_co_flush_range(struct lane *ln, struct data *d, uint64_t off, uint64_
 		wback_co_flush(ln, d);
 }
 
-void wback_co_flush_fid(struct lane *ln, const struct fid *fid)
-{
-	struct data *d = data_find(ln->fs, fid);
-
-	if (!d)
-		return;
-	wback_co_flush(ln, d);
-	data_put(ln, d);
-}
-
 void wback_co_flush_all(struct lane *ln)
 {
 	struct data *d;
@@ -176,26 +192,34 @@ void wback_co_flush_all(struct lane *ln)
 		if (!d)
 			return;
 		wback_co_flush(ln, d);
+		(void)later_co_flush(ln, d);
 		data_put(ln, d);
 	}
 }
 
 /* ---- what gets old ---- */
 
-/* The first file with an extent that began before `limit`, with a reference. */
+/* d->lock is held. *later: not an extent, but what was set. */
+static bool is_old(const struct data *d, uint64_t limit, bool *later)
+{
+	const struct dirty_extent *e = dirty_oldest(&d->dirty);
+
+	*later = !(e && e->since_ns < limit);
+	return !*later || (d->later.valid && !d->later.due && d->later.since_ns < limit);
+}
+
+/* The first file with something that began before `limit`, with a reference. */
 static struct data *first_old(struct fs *fs, uint64_t limit)
 {
 	struct data *d;
-	const struct dirty_extent *e;
-	bool old = false;
+	bool old = false, later;
 
 	fs_lock(fs);
 	TAILQ_FOREACH(d, &fs->data.dirty, dirty_link)
 	{
 		if (pthread_mutex_trylock(&d->lock))
 			continue; /* whoever has it may want fs->lock */
-		e = dirty_oldest(&d->dirty);
-		old = e && e->since_ns < limit;
+		old = is_old(d, limit, &later);
 		pthread_mutex_unlock(&d->lock);
 		if (old)
 			break;
@@ -209,16 +233,17 @@ static struct data *first_old(struct fs *fs, uint64_t limit)
 /* Sends, without waiting, what began before `limit`. */
 static void send_old(struct lane *ln, uint64_t limit)
 {
-	struct dirty_extent *e;
+	bool sent = true, old, later;
 	struct data *d;
-	bool sent = true;
 
 	while (sent && (d = first_old(ln->fs, limit))) {
 		pthread_mutex_lock(&d->lock);
-		e = dirty_oldest(&d->dirty);
-		if (e && e->since_ns < limit)
-			sent = send_behind(ln, d, e);
+		old = is_old(d, limit, &later);
+		if (old && !later)
+			sent = send_behind(ln, d, dirty_oldest(&d->dirty));
 		pthread_mutex_unlock(&d->lock);
+		if (old && later)
+			sent = later_tell(ln, d);
 		data_put(ln, d);
 	}
 }
@@ -253,7 +278,7 @@ static void flusher_fiber(void *arg)
 	}
 }
 
-static void flusher_start(struct lane *ln)
+void wback_start(struct lane *ln)
 {
 	bool start;
 
@@ -345,6 +370,10 @@ static int put_piece(struct lane *ln, struct piece *p)
 		return -ENOMEM;
 	}
 	d->size = max_u64(d->size, p->off + p->len);
+	if (!d->marked && p->f->place) {
+		d->marked = p->f->place;
+		book_file_set(d->marked, BOOK_DIRTY);
+	}
 	if (dirty_full(e))
 		(void)!send_behind(ln, d, e); /* else when it is old */
 	return 1;
@@ -360,7 +389,7 @@ static int co_put(struct lane *ln, struct piece *p)
 		co_wait_for_room(ln);
 		pthread_mutex_lock(&d->lock);
 		rc = put_piece(ln, p);
-		count(d);
+		wback_count(d);
 		pthread_mutex_unlock(&d->lock);
 		if (p->short_ && !grant_co_ask(ln, p->short_))
 			return 0;
@@ -407,12 +436,24 @@ ssize_t wback_co_put(struct lane *ln, struct file *f, const uint8_t *buf, size_t
 	}
 	if (done) {
 		file_wrote(f);
-		flusher_start(ln);
+		wback_start(ln);
 	}
 	if (done < len && rc == 0)
 		n = write_now(ln, f, buf + done, len - done, off + done, trunc_gen);
 	done += n > 0 ? (size_t)n : 0;
 	return done ? (ssize_t)done : rc ? rc : n;
+}
+
+void wback_lost(struct data *d, const char *ost)
+{
+	char text[FID_STRLEN];
+
+	log_err("%s: %s has lost its power, and maybe what was written before it was synced",
+		fid_str(&d->fid, text), ost);
+	pthread_mutex_lock(&d->lock);
+	d->error = -EIO;
+	d->nerrors++;
+	pthread_mutex_unlock(&d->lock);
 }
 
 int wback_error(struct file *f, bool told)

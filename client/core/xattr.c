@@ -42,8 +42,10 @@ static ssize_t ask(struct lane *ln, const struct mds_getxattr_req *q, void *buf,
 {
 	struct mds_getxattr_rep p;
 	RPC_CALL(call);
-	int rc = mds_co_getxattr(ln->mdt->imp, &call, q, &p);
+	int rc;
 
+	unlinks_co_wait(ln, &q->fid);
+	rc = mds_co_getxattr(ln->mdt->imp, &call, q, &p);
 	if (rc)
 		return rc;
 	rc = p.none ? -ENODATA : 0;
@@ -85,6 +87,7 @@ ssize_t fs_co_listxattr(struct lane *ln, const struct fid *fid, char *buf, size_
 	n = known(ln, fid, SPAN_NONE, buf, len);
 	if (n != -EAGAIN)
 		return n;
+	unlinks_co_wait(ln, fid);
 	rc = mds_co_listxattr(ln->mdt->imp, &call, &q, &p);
 	if (rc)
 		return rc;
@@ -114,6 +117,7 @@ int fs_co_setxattr(struct lane *ln, const struct fid *fid, const char *name, str
 	if (value.len > MAX_XATTR_VALUE)
 		return -E2BIG;
 	leases_change_begin(ln->fs->leases, fid, LEASE_UPDATE | LEASE_XATTR);
+	unlinks_co_wait(ln, fid);
 	rc = mds_co_setxattr(ln->mdt->imp, &call, &q, &p);
 	leases_change_end(ln->fs->leases, fid, LEASE_UPDATE | LEASE_XATTR, rc ? 0 : p.seq,
 			  loop_clock(ln->loop));
@@ -133,6 +137,7 @@ int fs_co_removexattr(struct lane *ln, const struct fid *fid, const char *name)
 	if (q.name.len > MAX_XATTR_NAME)
 		return -ERANGE;
 	leases_change_begin(ln->fs->leases, fid, LEASE_UPDATE | LEASE_XATTR);
+	unlinks_co_wait(ln, fid);
 	rc = mds_co_removexattr(ln->mdt->imp, &call, &q, &p);
 	leases_change_end(ln->fs->leases, fid, LEASE_UPDATE | LEASE_XATTR, rc ? 0 : p.seq,
 			  loop_clock(ln->loop));

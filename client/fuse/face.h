@@ -9,6 +9,7 @@
  */
 #pragma once
 #define FUSE_USE_VERSION 314
+#include "client/core/book.h"
 #include "client/core/fs.h"
 #include "client/fuse/options.h"
 #include "client/fuse/uring.h"
@@ -31,11 +32,16 @@
 struct face {
 	struct options opt;
 	struct fs *fs;
+	struct book *book; /* see client/core/book.h */
+	bool inherited;	   /* another process has served the mount before */
+	struct agains *agains;
 	struct fuse_session *se;
 	int fd;	      /* /dev/fuse */
 	int end_fd;   /* eventfd: the session is over */
 	uint32_t max_req; /* bytes of a READ or WRITE */
 	atomic_bool ended;
+	atomic_bool serving; /* requests are taken from the kernel */
+	atomic_bool leaving; /* another process will take over: no new requests */
 	atomic_uint acl_gen; /* counts own changes of xattrs */
 	struct glance *glance;
 	struct notifier *notifier;
@@ -64,7 +70,10 @@ struct serve {
 	uint8_t *data; /* fuse_in_header and what follows */
 	struct uring_ent *ent; /* it came over io_uring, and is not answered */
 	uint32_t slot;	       /* besides 1: a slot of the ring's memory that is its own */
+	bool again;	       /* the last process had it and did not answer */
 	bool looked;	       /* see interrupt_look() */
+	uint64_t kill_ns;      /* since then its caller is being killed; 0: it is not */
+	bool given_up;	       /* nobody waits for the answer any more */
 };
 
 struct acl_seen { /* an inode that had no ACL a moment ago */
@@ -89,13 +98,14 @@ struct flane {
 	struct buf_pool *pool; /* for replies to READ */
 	struct co_waitq mem_q, idle_q;
 	struct acl_seen acl[ACL_CACHE];
-	struct loop_work serve_work, stop_work, uring_work;
+	struct loop_work serve_work, stop_work, uring_work, leave_work;
 	struct uring *uring; /* NULL: there is only /dev/fuse */
+	struct loop_timer settle; /* see fs_settle() */
 	struct loop_timer look; /* armed while requests of the ring are served */
 	/* how starting went, told to the main thread */
 	pthread_mutex_t lock;
 	pthread_cond_t cond;
-	bool started, stopped;
+	bool started, stopped, left;
 	int rc;
 	char why[512];
 };
@@ -107,6 +117,9 @@ must_check int flane_start(struct flane *fl, char *why, size_t why_len);
 /* Waits for requests in flight, stops the lane, ends the thread. -ETIMEDOUT: it hangs. */
 must_check int flane_stop(struct flane *fl, uint32_t timeout_s);
 void flane_destroy(struct flane *fl);
+/* Requests in flight end, for a while; what is kept back is sent off. */
+void flane_leave(struct flane *fl);
+bool flane_has_left(struct flane *fl, uint32_t timeout_s);
 struct flane *flane_here(void);
 uint64_t asked_here(void); /* when the request was read */
 struct serve *serve_here(void);
@@ -125,6 +138,7 @@ uint8_t *flane_co_read_mem(struct flane *fl, struct serve *s, uint32_t len, stru
 struct serve *flane_serve_get(struct flane *fl);
 void flane_serve_put(struct serve *s);
 void flane_serve(struct flane *fl, struct serve *s);
+void flane_look(struct flane *fl); /* interrupt_look() soon */
 
 /* ---- transport.c ---- /dev/fuse or io_uring */
 /* Main thread, in this order: before lanes are created; how many; the parameter that tells. */
@@ -197,14 +211,23 @@ void balance_stop(struct flane *fl);
 must_check int kicker_create(struct face *f, struct kicker **out);
 void kicker_destroy(struct kicker *k); /* when the mount is over */
 void kicker_kick(struct kicker *k, uint32_t queue); /* any thread */
+/* Nothing is served any more: fills the ring, so that the kernel hands nothing to this process
+ * while it ends. False: it may still do so. */
+bool kicker_fill(const struct face *f, uint32_t timeout_ms);
 
 /* ---- interrupt.c ---- FUSE_INTERRUPT: the caller of a request got a signal */
 void interrupt_ask(struct face *f, const struct serve *s);
-/* Requests of the ring that came before then: whoever has a signal of which nobody told? Each is
- * looked at once; true: there are later ones. */
+/* Now and then: whoever has a signal of which nobody told, among requests of the ring that were
+ * asked before then? Each is looked at once. And who has waited long enough while he is being
+ * killed? True: look again. */
 bool interrupt_look(struct flane *fl, uint64_t before_ns);
+/* It was given up, and is over now: the kernel forgets what it may have changed. Suspends. */
+void interrupt_co_over(const struct serve *s);
 
 /* ---- session.c ---- */
+/* What was agreed with the kernel is agreed here as well, without its knowing. */
+void session_inherit(struct face *f);
+void session_note_init(struct face *f, const struct serve *s); /* for that */
 must_check int session_create(struct face *f);
 void session_destroy(struct face *f);
 /* No more requests will come; wakes main. Any thread. */
@@ -238,9 +261,10 @@ void reply_attr_out(const struct fid *fid, const struct attr *a, struct fuse_att
 uint64_t reply_keep_ns(struct flane *fl, uint64_t asked, const struct fid *fid,
 		       const struct attr *a, bool name);
 struct cred reply_cred(fuse_req_t req);
+/* Before the handler suspends. */
 static inline struct file *fi_file(const struct fuse_file_info *fi)
 {
-	return (struct file *)(uintptr_t)fi->fh;
+	return fs_file(flane_here()->face->fs, fi->fh);
 }
 /* In every handler that may suspend: its caller can be killed meanwhile, and close the file. */
 static inline void file_dropp(struct file **f)

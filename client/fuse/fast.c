@@ -31,15 +31,16 @@ int raw_reply(struct face *f, uint64_t unique, int rc, const void *body, size_t 
 static bool fast_flush(struct flane *fl, const struct serve *s)
 {
 	const struct fuse_flush_in *in = serve_body(s, sizeof(*in));
+	struct file *file = in ? fs_file(fl->face->fs, in->fh) : NULL;
 	struct fid fid;
 
-	if (!in || face_fid(fl->face, serve_head(s)->nodeid, &fid))
+	if (!file || face_fid(fl->face, serve_head(s)->nodeid, &fid))
 		return false;
 	if (fs_holds_locks(fl->face->fs, &fid, in->lock_owner))
 		return false;
 	/* close(2) tells of failures of write-behind that are known by now. */
 	raw_reply(fl->face, serve_head(s)->unique,
-		  fs_pending_error((struct file *)(uintptr_t)in->fh), NULL, 0);
+		  fs_pending_error(file), NULL, 0);
 	return true;
 }
 

@@ -13,6 +13,7 @@
  * Back-pressure: with LANE_INFLIGHT requests or LANE_BIG large writes in flight the lane stops
  * reading the device, and the kernel's queue fills up.
  */
+#include "client/fuse/again.h"
 #include "client/fuse/face.h"
 #include "common/log.h"
 #include "common/rpc_msg.h"
@@ -22,6 +23,8 @@
 
 enum { PAGE = 4096, DRAIN = 64, LOOK_AGAIN = 8, TMPFILE_OPCODE = 51 };
 #define LOOK_NS ((uint64_t)NSEC_PER_SEC)
+#define SETTLE_NS (2 * (uint64_t)NSEC_PER_SEC)
+#define LEAVE_NS  (2 * (uint64_t)NSEC_PER_SEC)
 #define BIG_CAP (REQ_HEAD + REQ_MAX_WRITE + PAGE) /* a WRITE with extensions behind it */
 
 static __thread struct serve *here;
@@ -105,6 +108,9 @@ static void serve_put(struct serve *s)
 	struct serve **list = s->big ? &s->fl->free_big : &s->fl->free_small;
 
 	uring_serve_end(s);
+	if (s->again)
+		again_end(s->fl->face->agains, serve_tag(s));
+	s->again = false;
 	if (!s->big)
 		s->data = (uint8_t *)(s + 1);
 	s->next = *list;
@@ -171,10 +177,13 @@ static void serve_fiber(void *arg)
 	struct fuse_buf fb = {.size = s->len, .mem = s->data};
 
 	here = s;
+	fiber_set_tag(serve_tag(s));
 	if (serve_head(s)->opcode == TMPFILE_OPCODE)
 		tmpfile_co_serve(s->fl, s);
 	else
 		fuse_session_process_buf(s->fl->face->se, &fb);
+	if (s->given_up)
+		interrupt_co_over(s);
 	serve_end(s);
 }
 
@@ -190,8 +199,10 @@ static bool serve_inline(struct flane *fl, const struct serve *s)
 		interrupt_ask(fl->face, s);
 		return true;
 	}
-	if (h->opcode == FUSE_INIT)
+	if (h->opcode == FUSE_INIT) {
+		session_note_init(fl->face, s);
 		transport_init_in(fl->face, serve_body(s, sizeof(struct fuse_init_in)));
+	}
 	fuse_session_process_buf(fl->face->se, &fb);
 	return true;
 }
@@ -204,13 +215,20 @@ static void look(void *arg)
 		loop_timer_start(fl->loop, &fl->look, LOOK_NS);
 }
 
+void flane_look(struct flane *fl)
+{
+	if (!fl->look.due_ns)
+		loop_timer_start(fl->loop, &fl->look, LOOK_NS);
+}
+
 static void serve_start(struct flane *fl, struct serve *s)
 {
 	fl->inflight++;
 	TAILQ_INSERT_TAIL(&fl->serving, s, link);
-	s->looked = false;
-	if (s->ent && !fl->look.due_ns)
-		loop_timer_start(fl->loop, &fl->look, LOOK_NS);
+	s->looked = s->given_up = false;
+	s->kill_ns = 0;
+	if (s->ent)
+		flane_look(fl);
 	if (fiber_spawn(fl->loop, serve_fiber, s)) {
 		log_err("out of memory: a request is refused");
 		raw_reply(fl->face, serve_head(s)->unique, -ENOMEM, NULL, 0);
@@ -246,6 +264,8 @@ static void dispatch(struct flane *fl, struct serve *big)
 			s->len = big->len;
 			s->asked_ns = big->asked_ns;
 			memcpy(s->data, big->data, big->len);
+			s->again = big->again;
+			big->again = false;
 			serve_put(big);
 		} else {
 			s = big;
@@ -270,6 +290,9 @@ static bool read_one(struct flane *fl)
 	if (n >= (ssize_t)sizeof(struct fuse_in_header)) {
 		s->len = (uint32_t)n;
 		s->asked_ns = loop_clock(fl->loop);
+		s->again = serve_head(s)->unique & AGAIN_BIT;
+		if (s->again)
+			again_begin(fl->face->agains, serve_tag(s));
 		dispatch(fl, s);
 		return true;
 	}
@@ -293,7 +316,9 @@ static void dev_ready(void *arg, int events)
 
 	(void)events;
 	balance_check(fl);
-	for (i = 0; i < (look ? DRAIN : 1) && !atomic_load(&fl->face->ended); i++)
+	for (i = 0; i < (look ? DRAIN : 1) && !atomic_load(&fl->face->ended) &&
+		    !atomic_load(&fl->face->leaving);
+	     i++)
 		if (!read_one(fl))
 			break;
 	fl->many = look && i > 1;
@@ -326,7 +351,50 @@ static void start_fiber(void *arg)
 			break;
 		co_sleep(NSEC_PER_SEC);
 	}
+	if (fl->rc == 0 && fl->face->inherited) {
+		if (fl->index == 0)
+			fs_co_take_over(fl->ln);
+		loop_timer_start(fl->loop, &fl->settle, SETTLE_NS);
+	}
 	tell(fl, &fl->started);
+}
+
+/* What the last process had begun comes again at once, if it does. */
+static void settle(void *arg)
+{
+	struct flane *fl = arg;
+
+	if (fl->ln && atomic_load(&fl->face->serving))
+		fs_settle(fl->ln, again_is_open, fl->face->agains);
+	else
+		loop_timer_start(fl->loop, &fl->settle, SETTLE_NS);
+}
+
+static void leave_fiber(void *arg)
+{
+	struct flane *fl = arg;
+	uint64_t until = loop_now(fl->loop) + LEAVE_NS;
+
+	balance_stop(fl);
+	while (fl->inflight && co_wait(&fl->idle_q, until) == 0)
+		continue;
+	if (fl->ln)
+		fs_co_settle_down(fl->ln);
+	tell(fl, &fl->left);
+}
+
+static void on_leave(void *arg)
+{
+	struct flane *fl = arg;
+
+	if (fiber_spawn(fl->loop, leave_fiber, fl))
+		tell(fl, &fl->left);
+}
+
+void flane_leave(struct flane *fl)
+{
+	fl->leave_work = (struct loop_work){.fn = on_leave, .arg = fl};
+	loop_post(fl->loop, &fl->leave_work);
 }
 
 static void stop_fiber(void *arg)
@@ -341,6 +409,7 @@ static void stop_fiber(void *arg)
 		lane_co_stop(fl->ln);
 	fl->ln = NULL;
 	loop_timer_stop(fl->loop, &fl->look);
+	loop_timer_stop(fl->loop, &fl->settle);
 	loop_stop(fl->loop);
 }
 
@@ -392,6 +461,7 @@ int flane_create(struct face *f, uint32_t index, struct flane **out)
 	co_waitq_init(&fl->idle_q);
 	fl->serve_work = (struct loop_work){.fn = on_serve, .arg = fl};
 	fl->look = (struct loop_timer){.fn = look, .arg = fl};
+	fl->settle = (struct loop_timer){.fn = settle, .arg = fl};
 	fl->stop_work = (struct loop_work){.fn = on_stop, .arg = fl};
 	pthread_mutex_init(&fl->lock, NULL);
 	pthread_condattr_init(&ca);
@@ -441,6 +511,11 @@ static int wait_for(struct flane *fl, const bool *what, uint32_t timeout_s)
 			       : pthread_cond_wait(&fl->cond, &fl->lock);
 	pthread_mutex_unlock(&fl->lock);
 	return -rc;
+}
+
+bool flane_has_left(struct flane *fl, uint32_t timeout_s)
+{
+	return wait_for(fl, &fl->left, timeout_s) == 0;
 }
 
 int flane_start(struct flane *fl, char *why, size_t why_len)

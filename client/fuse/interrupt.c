@@ -3,9 +3,10 @@
  *
  * FUSE_INTERRUPT says that the caller of some request got a signal, not which. Only when the
  * caller is being killed nobody will miss the result, so only then the request is answered with
- * EINTR at once; the operation itself runs to its end and its late answer is dropped by the
- * kernel. Waits for file locks are different: they can be taken back, which libfuse tells
- * ops_lock.c to do.
+ * EINTR, and not before it has had a second: whoever has seen a process die expects that it does
+ * nothing any more. The operation itself runs to its end, its late answer is dropped by the
+ * kernel, and as that did not learn what was changed it is told to forget what it knew. Waits for
+ * file locks are different: they can be taken back, which libfuse tells ops_lock.c to do.
  * The request may be served by any lane, so all are asked, each on its own thread; one that has
  * it in its ring looks there first, as INTERRUPT does not come by that way.
  *
@@ -19,6 +20,8 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+#define PATIENCE_NS NSEC_PER_SEC
 
 struct question {
 	struct flane *fl;
@@ -61,8 +64,53 @@ static void interrupted(struct serve *s, struct question *q)
 
 	if (h->opcode == FUSE_SETLKW)
 		fuse_session_process_buf(s->fl->face->se, &fb);
-	else if (being_killed(h->pid) && uring_abandon(s) == 0)
-		raw_reply(s->fl->face, h->unique, -EINTR, NULL, 0);
+	else if (!s->kill_ns && being_killed(h->pid)) {
+		s->kill_ns = loop_clock(s->fl->loop);
+		flane_look(s->fl);
+	}
+}
+
+/* True: later. */
+static bool give_up(struct serve *s, uint64_t now)
+{
+	if (!s->kill_ns || s->given_up)
+		return false;
+	if (now < s->kill_ns + PATIENCE_NS)
+		return true;
+	if (uring_abandon(s))
+		return true;
+	s->given_up = true;
+	raw_reply(s->fl->face, serve_head(s)->unique, -EINTR, NULL, 0);
+	return false;
+}
+
+/* The other inode or directory that it names; 0: none. */
+static fuse_ino_t second_node(const struct serve *s)
+{
+	const struct fuse_rename_in *rename = serve_body(s, sizeof(*rename));
+	const struct fuse_link_in *link = serve_body(s, sizeof(*link));
+
+	switch (serve_head(s)->opcode) {
+	case FUSE_RENAME:
+	case FUSE_RENAME2: /* begins in the same way */
+		return rename ? rename->newdir : 0;
+	case FUSE_LINK:
+		return link ? link->oldnodeid : 0;
+	default:
+		return 0;
+	}
+}
+
+void interrupt_co_over(const struct serve *s)
+{
+	const fuse_ino_t node[2] = {serve_head(s)->nodeid, second_node(s)};
+	struct fs_inval v[2] = {0};
+	uint32_t i, n = 0;
+
+	for (i = 0; i < ARRAY_SIZE(node); i++)
+		if (node[i] && face_fid(s->fl->face, node[i], &v[n].fid) == 0)
+			n++;
+	notifier_co_invalidate(s->fl->face, s->fl->ln, v, n, true);
 }
 
 static void ask_lane(void *arg)
@@ -107,6 +155,7 @@ void interrupt_ask(struct face *f, const struct serve *s)
 bool interrupt_look(struct flane *fl, uint64_t before_ns)
 {
 	struct serve *s;
+	uint64_t now = loop_clock(fl->loop);
 	bool more = false;
 
 	TAILQ_FOREACH(s, &fl->serving, link)
@@ -117,6 +166,7 @@ bool interrupt_look(struct flane *fl, uint64_t before_ns)
 			.in = {.unique = h->unique},
 		};
 
+		more |= give_up(s, now);
 		if (!s->ent || s->looked)
 			continue;
 		if (s->asked_ns > before_ns) {
@@ -129,6 +179,7 @@ bool interrupt_look(struct flane *fl, uint64_t before_ns)
 		q.h.unique |= 1;
 		if (pending_signals(h->pid))
 			interrupted(s, &q);
+		more |= s->kill_ns && !s->given_up;
 	}
 	return more;
 }

@@ -7,7 +7,9 @@
  * anything is mounted, then mount(2), then the device. It ends when the kernel says so (umount)
  * or on SIGTERM.
  */
+#include "client/fuse/again.h"
 #include "client/fuse/face.h"
+#include "client/fuse/keeper.h"
 #include "client/fuse/mount.h"
 #include "common/daemon.h"
 #include "common/log.h"
@@ -22,12 +24,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { EXIT_USAGE = 1, EXIT_MOUNT = 32, STOP_TIMEOUT_S = 10 };
+enum { EXIT_USAGE = 1, EXIT_MOUNT = 32 };
+enum { STOP_TIMEOUT_S = 10, LEAVE_TIMEOUT_S = 30, FILL_TIMEOUT_MS = 2000 };
 
 struct mounted {
 	struct face face;
 	char path[PATH_MAX], name[160], why[1024];
 	int status_fd; /* the starter's pipe, or -1 */
+	struct kept_mount keep;
 	bool asked; /* servers have been asked: an error may be theirs */
 };
 
@@ -122,6 +126,7 @@ static int start_lanes(struct mounted *m)
 	uint32_t i, n = transport_lanes(f);
 	int rc = 0;
 
+	book_head(f->book)->nlanes = n;
 	for (i = 0; i < n && rc == 0; i++) {
 		rc = flane_create(f, i, &f->lane[i]);
 		if (rc) {
@@ -156,6 +161,17 @@ static int apply_params(struct mounted *m)
 	return rc;
 }
 
+/* Requests that wait in the ring of the last process cannot come by another way. */
+static int check_transport(struct mounted *m)
+{
+	struct face *f = &m->face;
+
+	if (!f->inherited || f->uring_want == (book_head(f->book)->uring != 0))
+		return 0;
+	snprintf(m->why, sizeof(m->why), "requests come over io_uring, which cannot be used");
+	return -EOPNOTSUPP;
+}
+
 static int start_core(struct mounted *m)
 {
 	const struct options *o = &m->face.opt;
@@ -170,6 +186,7 @@ static int start_core(struct mounted *m)
 		.name = m->name,
 		.co_invalidate = notifier_co_invalidate,
 		.co_invalidate_arg = &m->face,
+		.book = m->face.book,
 	};
 	int rc;
 
@@ -181,6 +198,8 @@ static int start_core(struct mounted *m)
 	rc = session_create(&m->face);
 	transport_plan(&m->face);
 	if (rc == 0)
+		rc = check_transport(m);
+	if (rc == 0)
 		rc = start_lanes(m);
 	if (rc == 0)
 		rc = transport_param(&m->face);
@@ -189,17 +208,67 @@ static int start_core(struct mounted *m)
 	return rc;
 }
 
+/* From now on another process could take over. */
+static void note_mount(struct mounted *m)
+{
+	struct book_head *h = book_head(m->face.book);
+
+	snprintf(h->path, sizeof(h->path), "%s", m->path);
+	h->mount_id = mount_number();
+	h->max_req = m->face.max_req;
+	h->served = h->generation;
+	__atomic_store_n(&h->mounted, 1, __ATOMIC_RELEASE);
+}
+
+/* Servers may be down: then everybody waits, as if this were still the last process. */
+static int take_over(struct mounted *m)
+{
+	struct face *f = &m->face;
+	struct book_head *h = book_head(f->book);
+	int rc;
+
+	if (!book_is_inherited(f->book))
+		return -EPROTO;
+	f->inherited = f->attached = true;
+	f->fd = m->keep.fuse_fd;
+	f->max_req = h->max_req;
+	f->opt.retry = UINT32_MAX;
+	snprintf(m->path, sizeof(m->path), "%s", h->path);
+	f->path = m->path;
+	mount_adopt(h->mount_id);
+	mount_guard("");
+	rc = start_core(m);
+	if (rc)
+		return rc;
+	session_inherit(f);
+	h->served = h->generation;
+	atomic_store(&f->serving, true);
+	transport_start(f);
+	again_ask(f);
+	balance_more(f);
+	return 0;
+}
+
 static int start(struct mounted *m)
 {
 	struct face *f = &m->face;
 	int rc;
 
+	rc = book_open(m->keep.book_fd, &f->book);
+	if (rc) {
+		snprintf(m->why, sizeof(m->why), "memory: %s", err_str(rc));
+		return rc;
+	}
+	if (m->keep.takeover)
+		return take_over(m);
 	rc = mount_point_check(f->opt.mountpoint, f->opt.source_text, m->path, sizeof(m->path),
 			       m->why, sizeof(m->why));
 	if (rc)
 		return rc;
 	f->path = m->path;
-	f->fd = mount_device_open(m->why, sizeof(m->why));
+	f->fd = m->keep.fuse_fd;
+	if (f->fd < 0)
+		f->fd = mount_device_open(m->why, sizeof(m->why));
 	if (f->fd < 0)
 		return f->fd;
 	f->max_req = mount_max_request(REQ_MAX_WRITE);
@@ -210,9 +279,13 @@ static int start(struct mounted *m)
 	if (rc)
 		return rc;
 	m->face.attached = true;
-	mount_guard(m->path);
+	mount_guard(m->keep.book_fd < 0 ? m->path : "");
+	atomic_store(&f->serving, true);
 	balance_more(f); /* the first; it calls the others when there is enough to do */
-	return mount_verify(&f->opt, m->path, m->why, sizeof(m->why));
+	rc = mount_verify(&f->opt, m->path, m->why, sizeof(m->why));
+	if (rc == 0)
+		note_mount(m);
+	return rc;
 }
 
 /* ---- stop ---- */
@@ -222,6 +295,8 @@ static void stop(struct mounted *m)
 	struct face *f = &m->face;
 	uint32_t i;
 
+	if (f->book)
+		book_head(f->book)->mounted = 0;
 	if (m->face.attached)
 		mount_detach(m->path);
 	atomic_store(&f->ended, true);
@@ -236,6 +311,25 @@ static void stop(struct mounted *m)
 	for (i = 0; i < f->nlanes; i++)
 		flane_destroy(f->lane[i]);
 	fs_destroy(f->fs);
+	book_close(f->book);
+}
+
+/* Another process takes over: what this one keeps back is sent off first. */
+static void leave(struct mounted *m)
+{
+	struct face *f = &m->face;
+	uint32_t i;
+
+	log_info("%s: making way for another process", m->path);
+	atomic_store(&f->leaving, true);
+	for (i = 0; i < f->nlanes; i++)
+		flane_leave(f->lane[i]);
+	for (i = 0; i < f->nlanes; i++)
+		if (!flane_has_left(f->lane[i], LEAVE_TIMEOUT_S))
+			log_warn("servers do not answer: what is kept back may be lost");
+	if (atomic_load(&f->uring_on) && !kicker_fill(f, FILL_TIMEOUT_MS))
+		log_warn("%s: requests of this moment may fail", m->path);
+	_exit(0);
 }
 
 static int block_signals(void)
@@ -246,9 +340,20 @@ static int block_signals(void)
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGUSR1);
+	sigaddset(&set, SIGUSR2);
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
 	return signalfd(-1, &set, SFD_CLOEXEC);
+}
+
+static void lost_keeper(struct mounted *m)
+{
+	if (m->keep.book_fd < 0)
+		return;
+	log_warn("%s: the keeper is gone: the mount ends with this process", m->path);
+	m->keep.book_fd = -1;
+	mount_guard(m->path);
 }
 
 /* Until the session is over. The first SIGTERM unmounts, a second one does not wait for users. */
@@ -266,6 +371,16 @@ static void serve(struct mounted *m, int sig_fd)
 			continue;
 		if (si.ssi_signo == SIGHUP)
 			continue; /* nothing to read again: the configuration is live */
+		if (si.ssi_signo == SIGUSR1) {
+			lost_keeper(m);
+			continue;
+		}
+		if (si.ssi_signo == SIGUSR2) {
+			if (m->keep.book_fd >= 0)
+				leave(m);
+			log_warn("there is no keeper to give %s to", m->path);
+			continue;
+		}
 		if (terms++)
 			return;
 		log_info("unmounting %s", m->path);
@@ -277,15 +392,24 @@ static int run(struct mounted *m)
 {
 	struct options *o = &m->face.opt;
 	int sig_fd = block_signals();
-	int rc = start(m);
+	int rc;
 
+	if (m->keep.book_fd >= 0)
+		keeper_watch();
+	rc = start(m);
+
+	if (rc && m->keep.takeover) {
+		log_err("cannot take %s over: %s (%s)", o->source_text, m->why, err_str(rc));
+		_exit(EXIT_MOUNT); /* the keeper tries again */
+	}
 	if (rc) {
 		say_failed(m, rc);
 		stop(m);
 		tell_starter(m, EXIT_MOUNT);
 		return EXIT_MOUNT;
 	}
-	log_info("%s mounted on %s by %u lanes", o->source_text, m->path, m->face.nlanes);
+	log_info("%s %s on %s by %u lanes", o->source_text,
+		 m->keep.takeover ? "taken over" : "mounted", m->path, m->face.nlanes);
 	tell_starter(m, 0);
 	if (!o->foreground)
 		to_background();
@@ -297,7 +421,8 @@ static int run(struct mounted *m)
 
 int main(int argc, char **argv)
 {
-	static struct mounted m = {.status_fd = -1, .face = {.fd = -1, .end_fd = -1}};
+	static struct mounted m = {
+		.status_fd = -1, .face = {.fd = -1, .end_fd = -1}, .keep = {-1, -1, 0}};
 	struct options *o = &m.face.opt;
 	int rc;
 
@@ -315,9 +440,23 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	log_set_level((enum log_level)o->debug);
+	if (o->take_over) {
+		if (keeper_parse(o->take_over, &m.keep))
+			return EXIT_USAGE;
+		log_init("sheen", true);
+		return run(&m);
+	}
 	if (!o->foreground) {
 		m.status_fd = fork_child();
 		log_init("sheen", true);
+	}
+	if (o->keeper) {
+		rc = keeper_start(argv, m.status_fd, &m.keep, m.why, sizeof(m.why));
+		if (rc) {
+			say_failed(&m, rc);
+			tell_starter(&m, EXIT_MOUNT);
+			return EXIT_MOUNT;
+		}
 	}
 	return run(&m);
 }

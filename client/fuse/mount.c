@@ -34,6 +34,16 @@ static uint64_t mount_id(const char *path)
 	return stx.stx_mask & (STATX_MNT_ID | STATX_MNT_ID_UNIQUE) ? stx.stx_mnt_id : 0;
 }
 
+void mount_adopt(uint64_t id)
+{
+	attached_id = id;
+}
+
+uint64_t mount_number(void)
+{
+	return attached_id;
+}
+
 /* What is mounted there now may be another client's, if somebody unmounted ours and was quick. */
 static bool is_ours(const char *path)
 {
@@ -66,7 +76,7 @@ static bool mounted_source(const char *path, char *source, size_t len)
 	return found;
 }
 
-/* The client behind it is gone: every access says ENOTCONN. */
+/* The client behind it is gone: every access says ENOTCONN, or ECONNABORTED while its ring goes. */
 static bool drop_dead_mount(const char *dir)
 {
 	char source[512];
@@ -84,7 +94,7 @@ int mount_point_check(const char *dir, const char *source, char *path, size_t pa
 	struct stat st;
 	int rc = stat(dir, &st) ? -errno : 0;
 
-	if (rc == -ENOTCONN && drop_dead_mount(dir))
+	if ((rc == -ENOTCONN || rc == -ECONNABORTED) && drop_dead_mount(dir))
 		rc = stat(dir, &st) ? -errno : 0;
 	if (rc == 0 && !S_ISDIR(st.st_mode))
 		rc = -ENOTDIR;

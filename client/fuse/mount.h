@@ -20,5 +20,8 @@ must_check int mount_verify(const struct options *o, const char *path, char *why
 /* Takes the mount away if it is still that of mount_attach(); a busy one is detached and ends with
  * its last user. */
 void mount_detach(const char *path);
+/* The mount is one that another process has made; its number. */
+void mount_adopt(uint64_t id);
+uint64_t mount_number(void);
 /* If the process dies by a signal of its own making, no dead mount stays behind. */
 void mount_guard(const char *path);

@@ -22,7 +22,8 @@ static void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	int rc;
 
 	rc = face_fid(fl->face, ino, &fid);
-	if (rc == 0)
+	file = fs_claim_file(fl->ln); /* which the last process has opened */
+	if (rc == 0 && !file)
 		rc = fs_co_open(fl->ln, &fid, fi->flags, &file, NULL);
 	if (rc) {
 		reply_rc(req, stale_rc(rc));
@@ -38,6 +39,13 @@ static void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	reply_open_out(fl->face, file, &out);
 	if (fuse_reply_buf(req, (const char *)&out, sizeof(out)))
 		fs_co_release(fl->ln, file);
+}
+
+/* A file that the last process has made for this request. */
+static int claimed(struct flane *fl, struct file *file, struct entry *e)
+{
+	e->fid = *file_fid(file);
+	return fs_co_getattr(fl->ln, &e->fid, &e->attr);
 }
 
 static void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
@@ -56,7 +64,10 @@ static void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_
 	int rc;
 
 	rc = face_fid(fl->face, parent, &dir);
-	if (rc == 0)
+	file = fs_claim_file(fl->ln);
+	if (rc == 0 && file)
+		rc = claimed(fl, file, &e);
+	else if (rc == 0)
 		rc = fs_co_create(fl->ln, &dir, SPAN_STR(name), fi->flags, mode, &cred, &e, &file);
 	glance_created(fl, cred.pid, rc ? NULL : &e);
 	if (rc) {
@@ -81,6 +92,7 @@ static void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
 	bool unlock = fi->flock_release;
 
 	(void)ino;
+	file_released(file);
 	/* Nobody waits for the answer, but the kernel counts it against its limit of requests. */
 	fuse_reply_err(req, 0);
 	if (unlock && fs_co_setlk(fl->ln, file_fid(file), &all, false, NULL))
@@ -90,6 +102,7 @@ static void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
 
 static void op_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
+	HOLD_FILE(fi);
 	struct flane *fl = flane_here();
 	struct fid fid;
 	int rc;
@@ -98,7 +111,7 @@ static void op_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	if (rc == 0)
 		rc = fs_co_flush(fl->ln, &fid, fi->lock_owner);
 	if (rc == 0)
-		rc = fs_pending_error(fi_file(fi));
+		rc = fs_pending_error(held_fi);
 	reply_rc(req, rc);
 }
 
@@ -158,7 +171,7 @@ static void op_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_f
 	struct flane *fl = flane_here();
 
 	(void)ino;
-	reply_rc(req, fs_co_fsync(fl->ln, fi_file(fi), datasync));
+	reply_rc(req, fs_co_fsync(fl->ln, held_fi, datasync));
 }
 
 static void op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off, off_t len,
@@ -171,9 +184,9 @@ static void op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off, of
 
 	(void)ino;
 	if (off >= 0 && len > 0)
-		rc = fs_co_fallocate(fl->ln, fi_file(fi), mode, (uint64_t)off, (uint64_t)len);
+		rc = fs_co_fallocate(fl->ln, held_fi, mode, (uint64_t)off, (uint64_t)len);
 	if (rc == 0 && kill)
-		rc = fs_co_kill_priv(fl->ln, fi_file(fi));
+		rc = fs_co_kill_priv(fl->ln, held_fi);
 	reply_rc(req, rc);
 }
 
@@ -185,7 +198,7 @@ static void op_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence,
 	int64_t at;
 
 	(void)ino;
-	at = off < 0 ? -ENXIO : fs_co_lseek(fl->ln, fi_file(fi), (uint64_t)off, whence);
+	at = off < 0 ? -ENXIO : fs_co_lseek(fl->ln, held_fi, (uint64_t)off, whence);
 	if (at < 0)
 		reply_rc(req, (int)at);
 	else
@@ -207,9 +220,9 @@ static void op_copy_file_range(fuse_req_t req, fuse_ino_t ino_in, off_t off_in,
 		reply_rc(req, -EINVAL);
 		return;
 	}
-	n = fs_co_copy_range(fl->ln, fi_file(fi_in), (uint64_t)off_in, fi_file(fi_out),
+	n = fs_co_copy_range(fl->ln, held_fi_in, (uint64_t)off_in, held_fi_out,
 			     (uint64_t)off_out, len);
-	if (n > 0 && fuse_req_ctx(req)->uid && fs_co_kill_priv(fl->ln, fi_file(fi_out)))
+	if (n > 0 && fuse_req_ctx(req)->uid && fs_co_kill_priv(fl->ln, held_fi_out))
 		n = -EIO;
 	if (n < 0)
 		reply_rc(req, (int)n);
@@ -252,7 +265,10 @@ void tmpfile_co_serve(struct flane *fl, const struct serve *s)
 	int rc;
 
 	rc = in ? face_fid(fl->face, h->nodeid, &dir) : -EINVAL;
-	if (rc == 0)
+	file = fs_claim_file(fl->ln);
+	if (rc == 0 && file)
+		rc = claimed(fl, file, &e);
+	else if (rc == 0)
 		rc = fs_co_tmpfile(fl->ln, &dir, (int)in->flags, in->mode, &cred, &e, &file);
 	if (rc) {
 		/* ENOSYS would switch it off for good. */

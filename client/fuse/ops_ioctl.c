@@ -155,7 +155,7 @@ static int ioc_ladvise(struct flane *fl, struct fuse_file_info *fi, const struct
 	uint32_t i;
 	int rc;
 
-	if (flags & FUSE_IOCTL_DIR || !fi_file(fi))
+	if (flags & FUSE_IOCTL_DIR || !held_fi)
 		return -ENOTTY;
 	rc = caller_read((pid_t)cred->pid, arg, &h, sizeof(h));
 	if (rc)
@@ -166,7 +166,7 @@ static int ioc_ladvise(struct flane *fl, struct fuse_file_info *fi, const struct
 	for (i = 0; i < h.count && rc == 0; i++) {
 		rc = caller_read((pid_t)cred->pid, arg + sizeof(h) + i * sizeof(a), &a, sizeof(a));
 		if (rc == 0)
-			rc = advise(fl, fi_file(fi), &a, !(h.flags & LADVISE_ASYNC));
+			rc = advise(fl, held_fi, &a, !(h.flags & LADVISE_ASYNC));
 	}
 	return rc;
 }

@@ -109,7 +109,7 @@ static void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *st, int to_s
 	a.mtime = ns_of(in->mtime, in->mtimensec);
 	rc = face_fid(fl->face, ino, &fid);
 	if (rc == 0)
-		rc = fs_co_setattr(fl->ln, &fid, fi ? fi_file(fi) : NULL, valid, &a, &got);
+		rc = fs_co_setattr(fl->ln, &fid, held_fi, valid, &a, &got);
 	reply_attr(fl, req, asked, stale_rc(rc), &fid, &got);
 }
 

@@ -189,6 +189,10 @@ static void apply_flag(struct options *o, int opt)
 	case OPT_noflock:
 		o->locks = LOCKS_NONE;
 		break;
+	case OPT_keeper:
+	case OPT_nokeeper:
+		o->keeper = opt == OPT_keeper;
+		break;
 	case OPT_uring:
 	case OPT_nouring:
 		o->uring = opt == OPT_uring ? URING_ON : URING_OFF;
@@ -285,6 +289,8 @@ static int parse_arg(struct options *o, char **argv, int argc, int *i, char *why
 		return debug_level(o, next, why, len);
 	} else if (strncmp(a, "--debug=", 8) == 0) {
 		return debug_level(o, a + 8, why, len);
+	} else if (strncmp(a, "--take-over=", 12) == 0) {
+		o->take_over = a + 12;
 	} else if (strcmp(a, "-s") == 0 || strcmp(a, "-n") == 0) {
 		/* mount(8): sloppy, no mtab */
 	} else if (is_arg(a, "-o", "--options")) {

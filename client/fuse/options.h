@@ -29,6 +29,8 @@ struct options {
 	uint32_t uring_depth; /* 0: the default */
 	char set_param[8][256]; /* param=NAME=VALUE */
 	uint32_t nset_param;
+	bool keeper;
+	const char *take_over; /* from the keeper; see keeper.h */
 };
 
 /* name, what it does (for --help and the manual). A name with '=' takes a value. */
@@ -63,6 +65,8 @@ struct options {
 	O(uring, "uring", "FUSE over io_uring (default: where the kernel has it switched on)") \
 	O(uring_depth, "uring=", "the same, with so many entries for each processor (default 16)") \
 	O(nouring, "nouring", "/dev/fuse, whatever the kernel offers") \
+	O(keeper, "keeper", "a process keeps the mount when the one that serves it dies") \
+	O(nokeeper, "nokeeper", "none does (default)") \
 	O(param, "param=", "NAME=VALUE: set a parameter as lctl set_param does") \
 	O(fsname, "fsname=", "ignored: mount.fuse3 gives it") \
 	O(subtype, "subtype=", "ignored: mount.fuse3 gives it")

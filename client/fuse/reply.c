@@ -126,8 +126,9 @@ void reply_rc(fuse_req_t req, int rc)
 
 void reply_open_out(const struct face *f, struct file *file, struct fuse_open_out *o)
 {
+	file_told(file);
 	*o = (struct fuse_open_out){
-		.fh = (uintptr_t)file,
+		.fh = file_number(file),
 		.open_flags = FOPEN_KEEP_CACHE, /* it is told to forget when it must */
 	};
 	if (!file_is_cached(file))

@@ -6,6 +6,7 @@
  * write), files that bypass the page cache may be mapped, and requests may be larger than 1 MiB.
  * All else goes through unchanged.
  */
+#include "client/fuse/again.h"
 #include "client/fuse/face.h"
 #include "client/fuse/uring_abi.h"
 #include "common/log.h"
@@ -56,15 +57,42 @@ static ssize_t hook_writev(int fd, struct iovec *iov, int count, void *userdata)
 {
 	struct face *f = init_of;
 	ssize_t n;
+	int i;
 
 	if (!f)
 		return transport_write(userdata, iov, count);
 	init_of = NULL;
 	change_init(f, iov, count);
+	if (f->inherited) {
+		for (i = 0, n = 0; i < count; i++)
+			n += (ssize_t)iov[i].iov_len;
+		return n;
+	}
+	book_head(f->book)->uring = f->uring_want;
 	n = writev(fd, iov, count);
 	if (n > 0)
 		transport_start(f);
 	return n;
+}
+
+void session_note_init(struct face *f, const struct serve *s)
+{
+	struct book_head *h = book_head(f->book);
+
+	if (s->len <= sizeof(h->init)) {
+		memcpy(h->init, s->data, s->len);
+		h->init_len = s->len;
+	}
+}
+
+void session_inherit(struct face *f)
+{
+	struct book_head *h = book_head(f->book);
+	const struct fuse_in_header *in = (const struct fuse_in_header *)h->init;
+	struct fuse_buf fb = {.size = h->init_len, .mem = h->init};
+
+	transport_init_in(f, (const struct fuse_init_in *)(in + 1));
+	fuse_session_process_buf(f->se, &fb);
 }
 
 static ssize_t hook_read(int fd, void *buf, size_t len, void *userdata)
@@ -112,7 +140,7 @@ int session_create(struct face *f)
 	ops_ioctl(&ops);
 	/* libfuse insists on hearing the same here and in op_init(). */
 	snprintf(max_read, sizeof(max_read), "max_read=%u", f->max_req);
-	if (glance_create(&f->glance) || known_create(&f->known) ||
+	if (agains_create(&f->agains) || glance_create(&f->glance) || known_create(&f->known) ||
 	    notifier_create(f, &f->notifier))
 		return -ENOMEM;
 	f->end_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -143,6 +171,8 @@ void session_destroy(struct face *f)
 	if (f->glance)
 		glance_destroy(f->glance);
 	f->glance = NULL;
+	agains_destroy(f->agains);
+	f->agains = NULL;
 	f->se = NULL;
 	f->fd = f->end_fd = -1;
 }

@@ -44,6 +44,22 @@ static bool read_line(const char *path, char *buf, size_t len)
 	return ok;
 }
 
+/* The switch is for the whole system, and off on a fresh one. It only bounds what file systems may
+ * ask for, as fs.fuse.max_pages_limit does, so a mount switches it on if it may. */
+static bool is_switched_on(void)
+{
+	char line[16];
+	FILE *f;
+
+	if (read_line(SWITCH, line, sizeof(line)) && line[0] == 'Y')
+		return true;
+	f = fopen(SWITCH, "we");
+	if (!f)
+		return false;
+	fputs("Y\n", f);
+	return fclose(f) == 0 && read_line(SWITCH, line, sizeof(line)) && line[0] == 'Y';
+}
+
 /* Somebody asked for it by name and does not get it. */
 static void refuse(struct face *f, const char *why)
 {
@@ -61,14 +77,18 @@ void transport_plan(struct face *f)
 {
 	char line[256];
 
-	if (f->opt.uring == URING_OFF)
+	/* Linux (6.18) fails requests with ECANCELED that it hands to the ring of a process while
+	 * that dies: who wants a keeper has to want this as well. */
+	if (f->opt.uring == URING_AUTO && f->opt.keeper)
 		return;
-	if (!read_line(SWITCH, line, sizeof(line))) {
+	if (f->opt.uring == URING_OFF || (f->inherited && !book_head(f->book)->uring))
+		return;
+	if (access(SWITCH, F_OK)) {
 		refuse(f, "this kernel has no FUSE over io_uring (Linux 6.14, "
 			  "CONFIG_FUSE_IO_URING)");
 		return;
 	}
-	if (line[0] != 'Y') {
+	if (!is_switched_on()) {
 		refuse(f, "FUSE over io_uring is switched off (as root: echo Y > " SWITCH ")");
 		return;
 	}
@@ -90,6 +110,8 @@ uint32_t transport_lanes(const struct face *f)
 	long n = sysconf(_SC_NPROCESSORS_ONLN);
 	long max = f->uring_want ? LANES_MAX : 4;
 
+	if (f->inherited) /* whose rings they have */
+		return book_head(f->book)->nlanes;
 	if (f->opt.lanes)
 		return f->opt.lanes;
 	return n < 1 ? 1 : n > max ? (uint32_t)max : (uint32_t)n;

@@ -17,6 +17,7 @@
  * descriptor wakes the loop for those that come in between.
  */
 #include "client/fuse/uring.h"
+#include "client/fuse/again.h"
 #include "client/fuse/face.h"
 #include "client/fuse/uring_abi.h"
 #include "client/fuse/uring_mem.h"
@@ -37,11 +38,12 @@ enum {
 };
 
 struct uring_ent {
-	struct uring_head head; /* the kernel writes and reads here */
+	struct uring_rec *rec; /* the kernel writes and reads here, and so may the next process */
 	struct uring *u;
 	uint32_t index, slot;
 	uint32_t queue;
 	bool registering;
+	bool adopting; /* the last process has answered it, perhaps in vain */
 	bool in_place;  /* the request is read where it lies: answer it when its handler is done */
 	bool reply_mem; /* the handler writes its answer into the slot */
 	bool answered;
@@ -67,6 +69,7 @@ struct uring {
 	struct loop_timer retry;
 	bool open;
 	uint32_t nents, ents_max, nplace, nwarm;
+	uint32_t next; /* no place before it is free */
 	struct uring_queue *queue;
 	struct uring_ent **ent; /* by index; they stay */
 	LIST_HEAD(, uring_ent) table[TABLE];
@@ -111,23 +114,48 @@ static bool command(struct uring_ent *e, uint32_t op)
 	return true;
 }
 
-static void ent_add(struct uring *u, uint32_t queue)
+static struct uring_ent *ent_new(struct uring *u, uint32_t i, uint32_t queue)
 {
-	uint32_t i = u->nents;
 	struct uring_ent *e = calloc(1, sizeof(*e));
 
 	if (!e)
-		return; /* with fewer it works as well */
-	*e = (struct uring_ent){.u = u, .index = i, .slot = i, .queue = queue, .registering = true};
-	e->iov[0] = (struct iovec){&e->head, sizeof(e->head)};
+		return NULL;
+	*e = (struct uring_ent){.u = u, .index = i, .queue = queue};
+	e->rec = uring_mem_rec(u->mem, i);
+	e->slot = e->rec->slot;
+	e->iov[0] = (struct iovec){&e->rec->head, sizeof(e->rec->head)};
 	e->iov[1] = (struct iovec){uring_mem_kernel(u->mem, i), u->cfg.payload};
-	if (!command(e, URING_CMD_REGISTER)) {
-		free(e);
-		return;
-	}
 	u->ent[i] = e;
 	u->nents++;
 	u->queue[queue].ents++;
+	return e;
+}
+
+static bool ent_register(struct uring_ent *e)
+{
+	e->registering = true;
+	e->adopting = false;
+	e->unique = 0;
+	e->rec->unique = e->rec->head.commit_id = 0;
+	e->rec->queue = e->queue;
+	atomic_store(&e->rec->state, REC_FETCH);
+	return command(e, URING_CMD_REGISTER);
+}
+
+static void ent_add(struct uring *u, uint32_t queue)
+{
+	struct uring_ent *e;
+
+	while (u->next < u->ents_max && u->ent[u->next])
+		u->next++;
+	e = u->next < u->ents_max ? ent_new(u, u->next, queue) : NULL;
+	if (!e || ent_register(e))
+		return; /* with fewer it works as well */
+	u->ent[e->index] = NULL;
+	u->nents--;
+	u->queue[queue].ents--;
+	atomic_store(&e->rec->state, REC_NONE);
+	free(e);
 }
 
 static uint32_t low_water(const struct uring *u)
@@ -195,7 +223,7 @@ static void warm_trim(struct uring_ent *e)
 {
 	if (!e->warm || e->u->nwarm <= e->u->cfg.keep)
 		return;
-	uring_mem_drop(e->u->mem, e->slot);
+	uring_mem_trim(e->u->mem, e->slot);
 	e->warm = false;
 	e->u->nwarm--;
 }
@@ -229,6 +257,21 @@ static void commit(struct uring_ent *e)
 		log_err("FUSE over io_uring: an answer cannot be submitted");
 }
 
+/* The answer goes where the request lies; if it does not get finished, that is needed again. */
+static void save(struct uring_ent *e, uint64_t len)
+{
+	struct uring_rec *r = e->rec;
+
+	if (r->saved)
+		return;
+	len = min_u64(len, r->payload);
+	if (len <= REC_SAVED)
+		memcpy(r->save, uring_mem_slot(e->u->mem, e->slot), len);
+	atomic_signal_fence(memory_order_seq_cst);
+	r->saved = (uint32_t)len;
+	atomic_signal_fence(memory_order_seq_cst);
+}
+
 static void fill(struct uring_ent *e, const struct iovec *iov, int n)
 {
 	uint8_t *at = uring_mem_slot(e->u->mem, e->slot);
@@ -239,6 +282,8 @@ static void fill(struct uring_ent *e, const struct iovec *iov, int n)
 	memcpy(&h, iov[0].iov_base, sizeof(h));
 	for (i = 1; i < n; i++)
 		len += iov[i].iov_len;
+	save(e, len);
+	atomic_store_explicit(&e->rec->state, REC_ANSWERING, memory_order_release);
 	if (len > e->u->cfg.payload) {
 		log_err("FUSE over io_uring: an answer of %llu bytes", (unsigned long long)len);
 		h.error = -EIO;
@@ -252,8 +297,9 @@ static void fill(struct uring_ent *e, const struct iovec *iov, int n)
 	if (len > REQ_SMALL)
 		warm_set(e);
 	h.len = (uint32_t)(sizeof(h) + len);
-	memcpy(e->head.in_out, &h, sizeof(h));
-	e->head.payload_len = (uint32_t)len;
+	memcpy(e->rec->head.in_out, &h, sizeof(h));
+	e->rec->head.payload_len = (uint32_t)len;
+	atomic_store_explicit(&e->rec->state, REC_ANSWERED, memory_order_release);
 }
 
 static void answer(struct uring_ent *e, const struct iovec *iov, int n)
@@ -291,6 +337,7 @@ uint8_t *uring_reply_mem(struct serve *s, uint32_t len)
 		return NULL;
 	if (len > REQ_SMALL)
 		warm_set(e);
+	save(e, len);
 	e->reply_mem = true;
 	return uring_mem_slot(e->u->mem, e->slot);
 }
@@ -340,7 +387,7 @@ void uring_serve_end(struct serve *s)
  * does not fit is refused. */
 static int gather(struct uring_ent *e, struct serve *s)
 {
-	const struct uring_head *head = &e->head;
+	const struct uring_head *head = &e->rec->head;
 	uint8_t *payload = uring_mem_slot(e->u->mem, e->slot);
 	struct fuse_in_header h;
 	uint32_t op;
@@ -358,7 +405,7 @@ static int gather(struct uring_ent *e, struct serve *s)
 		warm_set(e);
 	} else {
 		memcpy(s->data + sizeof(h) + op, payload, head->payload_len);
-		warm_trim(e);
+		warm_trim(e); /* not of the request: it may be needed again */
 	}
 	memcpy(s->data, &h, sizeof(h));
 	memcpy(s->data + sizeof(h), head->op_in, op);
@@ -366,20 +413,20 @@ static int gather(struct uring_ent *e, struct serve *s)
 	return 0;
 }
 
-static void take(struct uring_ent *e)
+/* The request is in the entry. again: the last process had it. */
+static void serve_taken(struct uring_ent *e, bool again)
 {
 	struct uring *u = e->u;
 	struct uring_queue *q = &u->queue[e->queue];
 	struct serve *s = flane_serve_get(u->fl);
 	int rc = s ? 0 : -ENOMEM;
 
-	e->registering = false;
-	e->unique = e->head.commit_id;
 	q->held++;
 	q->dry |= q->held == q->ents;
 	LIST_INSERT_HEAD(&u->table[e->unique / 2 % TABLE], e, link);
 	if (s) {
 		s->ent = e;
+		s->again = again;
 		e->serve = s;
 		rc = gather(e, s);
 	}
@@ -395,12 +442,27 @@ static void take(struct uring_ent *e)
 	flane_serve(u->fl, s);
 }
 
+static void take(struct uring_ent *e)
+{
+	e->registering = e->adopting = false;
+	e->unique = e->rec->head.commit_id;
+	e->rec->unique = e->unique;
+	e->rec->payload = e->rec->head.payload_len;
+	e->rec->saved = 0;
+	memcpy(&e->rec->in, e->rec->head.in_out, sizeof(e->rec->in));
+	atomic_store_explicit(&e->rec->state, REC_HELD, memory_order_release);
+	serve_taken(e, false);
+}
+
 /* It brings nothing any more. */
 static void lost(struct uring_ent *e, int rc)
 {
 	struct uring *u = e->u;
 	bool over = rc == -ENOTCONN || rc == -ECONNABORTED || rc == -ECANCELED || rc == -ENODEV;
 
+	if (e->adopting && rc == -ENOENT && ent_register(e))
+		return; /* the kernel had the answer: the entry died with the last process */
+	atomic_store(&e->rec->state, REC_NONE);
 	u->queue[e->queue].ents--;
 	if (e->registering && !over)
 		transport_refused(u->fl->face, rc);
@@ -413,7 +475,9 @@ void uring_reap(struct uring *u)
 	struct io_uring_cqe *cqe;
 	int i;
 
-	for (i = 0; i < REAP_MAX && u->open && !atomic_load(&u->fl->face->ended); i++) {
+	for (i = 0; i < REAP_MAX && u->open && !atomic_load(&u->fl->face->ended) &&
+		    !atomic_load(&u->fl->face->leaving);
+	     i++) {
 		struct uring_ent *e;
 		int rc;
 
@@ -454,6 +518,37 @@ static int ring_init(struct uring *u)
 	return io_uring_queue_init_params(SQ_ENTRIES, &u->ring, &p);
 }
 
+/* What the kernel has given to the last process, and was not answered or not surely. */
+static bool is_pending(const struct uring_rec *r)
+{
+	return r->state >= REC_HELD || (r->state == REC_FETCH && r->head.commit_id);
+}
+
+static int memory(struct uring *u)
+{
+	struct book *b = u->fl->face->book;
+	struct uring_place place = {
+		.fd = book_fd(b),
+		.off = book_size() + u->fl->index * URING_LANE_BYTES,
+		.ring = &book_head(b)->ring[u->fl->index],
+	};
+	int rc = uring_mem_create(u->cfg.payload, u->ents_max, SPARE, place.fd < 0 ? NULL : &place,
+				  &u->mem);
+	bool *used;
+	uint32_t i;
+
+	if (rc)
+		return rc;
+	used = calloc(u->ents_max, sizeof(*used));
+	if (!used)
+		return -ENOMEM;
+	for (i = 0; i < u->ents_max && uring_mem_is_inherited(u->mem); i++)
+		used[i] = is_pending(uring_mem_rec(u->mem, i));
+	rc = uring_mem_inherit(u->mem, used);
+	free(used);
+	return rc;
+}
+
 int uring_create(struct flane *fl, const struct uring_cfg *cfg, struct uring **out)
 {
 	struct uring *u = calloc(1, sizeof(*u));
@@ -471,7 +566,7 @@ int uring_create(struct flane *fl, const struct uring_cfg *cfg, struct uring **o
 	u->ent = calloc(u->ents_max, sizeof(struct uring_ent *));
 	rc = u->queue && u->ent ? 0 : -ENOMEM;
 	if (rc == 0)
-		rc = uring_mem_create(cfg->payload, u->ents_max, SPARE, &u->mem);
+		rc = memory(u);
 	if (rc == 0)
 		rc = ring_init(u);
 	if (rc) {
@@ -503,12 +598,74 @@ static void bind_thread(const struct uring *u)
 		log_dbg("lane %u is not bound to its processors: %s", u->fl->index, err_str(errno));
 }
 
+/* The request as it was, whatever has been put over it. */
+static void serve_again(struct uring_ent *e)
+{
+	struct uring_rec *r = e->rec;
+
+	e->unique = r->unique;
+	memcpy(r->head.in_out, &r->in, sizeof(r->in));
+	r->head.payload_len = r->payload;
+	if (r->saved > REC_SAVED) {
+		e->u->queue[e->queue].held++;
+		LIST_INSERT_HEAD(&e->u->table[e->unique / 2 % TABLE], e, link);
+		log_err("a request cannot be served again");
+		answer_error(e, -EIO);
+		return;
+	}
+	memcpy(uring_mem_slot(e->u->mem, e->slot), r->save, r->saved);
+	r->saved = 0;
+	atomic_store(&r->state, REC_HELD);
+	serve_taken(e, true);
+}
+
+/* The entries that the last process had; see enum rec_state. */
+static void adopt(struct uring *u)
+{
+	uint32_t i, n = 0;
+
+	for (i = 0; i < u->ents_max; i++) {
+		struct uring_rec *r = uring_mem_rec(u->mem, i);
+
+		if (!is_pending(r) || r->queue >= u->cfg.nqueues) {
+			atomic_store(&r->state, REC_NONE);
+			continue;
+		}
+		if (!ent_new(u, i, r->queue))
+			log_err("out of memory: a request is not answered");
+		else if (r->head.commit_id == r->unique && r->state != REC_ANSWERED)
+			again_begin(u->fl->face->agains, r->unique);
+	}
+	for (i = 0; i < u->ents_max; i++) {
+		struct uring_ent *e = u->ent[i];
+
+		if (!e)
+			continue;
+		n++;
+		if (e->rec->head.commit_id != e->rec->unique) {
+			take(e);
+		} else if (e->rec->state != REC_ANSWERED) {
+			serve_again(e);
+		} else {
+			e->adopting = true;
+			e->unique = e->rec->unique;
+			if (!command(e, URING_CMD_COMMIT_AND_FETCH))
+				log_err("FUSE over io_uring: an answer cannot be submitted");
+		}
+	}
+	log_dbg("lane %u took over %u requests", u->fl->index, n);
+	for (i = 0; i < u->cfg.nqueues; i++)
+		u->queue[i].dry = true; /* others wait in the kernel */
+}
+
 void uring_start(struct uring *u)
 {
 	uint32_t i, k;
 
 	mine = u;
 	bind_thread(u);
+	if (uring_mem_is_inherited(u->mem))
+		adopt(u);
 	for (i = 0; i < u->cfg.nqueues; i++)
 		for (k = 0; k < u->cfg.depth && u->nents < u->ents_max; k++)
 			if (k == 0 || u->nents + u->cfg.nqueues - i < u->ents_max)
@@ -537,12 +694,32 @@ void uring_destroy(struct uring *u)
 	if (!u)
 		return;
 	loop_fd_destroy(u->w);
-	for (i = 0; i < u->nents; i++)
+	for (i = 0; u->ent && i < u->ents_max; i++)
 		free(u->ent[i]);
 	uring_mem_destroy(u->mem);
 	free(u->ent);
 	free(u->queue);
 	free(u);
+}
+
+/* A request is in it as soon as the kernel has written its number. */
+uint32_t uring_free(const struct uring *u, uint32_t cpu)
+{
+	uint32_t i, n = 0;
+
+	for (i = 0; i < u->ents_max; i++) {
+		const struct uring_ent *e = u->ent[i];
+		uint64_t brought;
+
+		if (!e || u->cfg.first + e->queue != cpu)
+			continue;
+		brought = *(const volatile uint64_t *)&e->rec->head.commit_id;
+		if (e->rec->state == REC_FETCH)
+			n += brought == 0;
+		else if (e->rec->state == REC_ANSWERED)
+			n += brought == e->rec->unique;
+	}
+	return n;
 }
 
 uint32_t uring_entries(const struct uring *u)

@@ -43,6 +43,10 @@ void uring_destroy(struct uring *u);
 /* "3 of 32 entries of 2 queues": any thread, roughly. */
 uint32_t uring_entries(const struct uring *u);
 
+/* Entries of a CPU's queue that a request may still be put into; not of this lane: 0. Any thread,
+ * while nothing is served any more. */
+uint32_t uring_free(const struct uring *u, uint32_t cpu);
+
 /* Answers a request that this thread's ring holds; false: it holds no such request. */
 bool uring_reply(const struct iovec *iov, int n);
 /* Where the answer can be put without being copied; NULL: nowhere. */

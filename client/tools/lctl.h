@@ -12,6 +12,9 @@ int lctl_get_param(int argc, char **argv);
 int lctl_set_param(int argc, char **argv);
 int lctl_list_param(int argc, char **argv);
 int lctl_abort_recovery(int argc, char **argv);
+int lctl_lfsck_start(int argc, char **argv);
+int lctl_lfsck_stop(int argc, char **argv);
+int lctl_lfsck_query(int argc, char **argv);
 
 extern const char lctl_dl_usage[];
 extern const char lctl_list_nids_usage[];
@@ -21,6 +24,9 @@ extern const char lctl_get_param_usage[];
 extern const char lctl_set_param_usage[];
 extern const char lctl_list_param_usage[];
 extern const char lctl_abort_recovery_usage[];
+extern const char lctl_lfsck_start_usage[];
+extern const char lctl_lfsck_stop_usage[];
+extern const char lctl_lfsck_query_usage[];
 
 /* A process of Sheen that has parameters: the client of a mount or a server. */
 struct lctl_source {

@@ -15,6 +15,11 @@ static const struct tool_cmd cmds[] = {
 	{"list_param", lctl_list_param, "names of counters and tunables", lctl_list_param_usage},
 	{"abort_recovery", lctl_abort_recovery, "wait no longer for clients that are missing",
 	 lctl_abort_recovery_usage},
+	{"lfsck_start", lctl_lfsck_start, "check the file system while it runs",
+	 lctl_lfsck_start_usage},
+	{"lfsck_stop", lctl_lfsck_stop, "stop that", lctl_lfsck_stop_usage},
+	{"lfsck_query", lctl_lfsck_query, "how far it is, and what it has found",
+	 lctl_lfsck_query_usage},
 	{NULL, NULL, NULL, NULL},
 };
 

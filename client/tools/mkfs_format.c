@@ -3,6 +3,8 @@
  * label. It deletes nothing in a directory that is no target: a mistyped name must cost nothing.
  */
 #include "client/tools/mkfs.h"
+#include "common/guard_file.h"
+#include "common/log.h"
 #include <dirent.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -48,6 +50,8 @@ static void print_params(FILE *f, const struct target_label *l)
 		fprintf(f, " mgsnode=%s", l->mgsnode);
 	if (l->servicenode[0])
 		fprintf(f, " servicenode=%s", l->servicenode);
+	if (l->failnode[0])
+		fprintf(f, " failover.node=%s", l->failnode);
 	if (l->port)
 		fprintf(f, " port=%u", l->port);
 	for (; *p; p = *end ? end + 1 : end) {
@@ -94,7 +98,8 @@ static int look(const char *path, enum state *out)
 		if (!strcmp(d->d_name, LABEL_FILE))
 			label = true;
 		else if (strcmp(d->d_name, ".") && strcmp(d->d_name, "..") &&
-			 strcmp(d->d_name, "lost+found") && strcmp(d->d_name, LOCK_FILE))
+			 strcmp(d->d_name, "lost+found") && strcmp(d->d_name, LOCK_FILE) &&
+			 strcmp(d->d_name, GUARD_FILE))
 			other = true;
 	}
 	closedir(dir);
@@ -126,12 +131,14 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
 	(void)st;
 	if (ftw->level == 0)
 		return 0;
-	if (ftw->level == 1 && (!strcmp(name, LOCK_FILE) || !strcmp(name, "lost+found")))
+	if (ftw->level == 1 && (!strcmp(name, LOCK_FILE) || !strcmp(name, GUARD_FILE) ||
+				!strcmp(name, "lost+found")))
 		return 0;
 	return type == FTW_DP ? rmdir(path) : unlink(path);
 }
 
-/* Everything but the lock; the label goes first, so that a half-emptied directory is no target. */
+/* Everything but lock and guard; the label goes first, so that a half-emptied directory is no
+ * target. */
 static int empty(const char *dir)
 {
 	char path[4200];
@@ -187,18 +194,35 @@ static int check_state(const struct mkfs *m, enum state state)
 	return 0;
 }
 
+/* Nobody serves it, here or elsewhere. */
+static int take(const struct mkfs *m, int *fd, struct guard **guard)
+{
+	char why[1024];
+	int rc = target_lock(m->dir, fd, why, sizeof(why));
+
+	if (rc == 0) {
+		rc = guard_file_make(m->dir);
+		if (rc == 0 || rc == -EEXIST)
+			rc = guard_take(&m->dir, 1, guard, why, sizeof(why));
+		else
+			snprintf(why, sizeof(why), "%s/%s: %s", m->dir, GUARD_FILE, err_str(rc));
+		if (rc)
+			close(*fd);
+	}
+	if (rc)
+		fail(rc, "%s", why);
+	return rc == -EBUSY ? fail(rc, "%s is in use, exiting without any change", m->dir) : rc;
+}
+
 static int write_target(struct mkfs *m)
 {
+	struct guard *guard;
 	char why[1024];
 	int fd, rc;
 
-	rc = target_lock(m->dir, &fd, why, sizeof(why));
-	if (rc == -EBUSY) {
-		fail(rc, "%s", why);
-		return fail(rc, "%s is in use, exiting without any change", m->dir);
-	}
+	rc = take(m, &fd, &guard);
 	if (rc)
-		return fail(rc, "%s", why);
+		return rc;
 	rc = m->reformat ? empty(m->dir) : 0;
 	if (rc == 0)
 		rc = write_comment(m);
@@ -207,6 +231,7 @@ static int write_target(struct mkfs *m)
 		if (rc)
 			fail(rc, "%s", why);
 	}
+	guard_release(guard);
 	close(fd);
 	return rc;
 }

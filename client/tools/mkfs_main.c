@@ -24,7 +24,9 @@ static const char usage_text[] =
 	"      --index N            number of the target in its file system, from 0\n"
 	"      --mgsnode NID[,NID]  address of the MGS, ADDRESS@tcp[:PORT]; again for each MGS\n"
 	"                           that may take over\n"
-	"      --servicenode NIDS   addresses to announce; default: the one that reaches the MGS\n"
+	"      --servicenode NIDS   addresses of a machine that may serve the target; again for\n"
+	"                           each such machine; default: the one that reaches the MGS\n"
+	"      --failnode NIDS      the same for the others than the one that serves it first\n"
 	"      --port N             listen on this port\n"
 	"      --param KEY=VALUE    parameter of the server; may be repeated\n"
 	"      --comment TEXT       kept with the target\n"
@@ -120,16 +122,20 @@ static int add_mgsnode(struct mkfs *m, const char *text)
 	return 0;
 }
 
-static int set_servicenode(struct mkfs *m, const char *text)
+/* Machines are alternatives, too; max of their addresses all in all. */
+static int add_node(const char *opt, char *to, size_t cap, uint32_t max, const char *text)
 {
+	size_t at = strlen(to);
 	struct nid_list nids;
 	char why[256];
 
 	if (nid_list_parse(text, PORT_MGS, &nids, why, sizeof(why)))
-		return bad("--servicenode=%s: %s", text, why);
-	if (strlen(text) + 1 > sizeof(m->label.servicenode))
-		return bad("--servicenode is too long");
-	snprintf(m->label.servicenode, sizeof(m->label.servicenode), "%s", text);
+		return bad("--%s=%s: %s", opt, text, why);
+	if (at + strlen(text) + 2 > cap)
+		return bad("too many --%s", opt);
+	snprintf(to + at, cap - at, "%s%s", at ? ":" : "", text);
+	if (nid_list_parse(to, PORT_MGS, &nids, why, sizeof(why)) || nids.n > max)
+		return bad("--%s: more than %u addresses", opt, max);
 	return 0;
 }
 
@@ -190,7 +196,11 @@ static int one_option(struct mkfs *m, int opt, char **argv)
 	case OPT_MGSNODE:
 		return add_mgsnode(m, optarg);
 	case OPT_SERVICENODE:
-		return set_servicenode(m, optarg);
+		return add_node("servicenode", m->label.servicenode, sizeof(m->label.servicenode),
+				MAX_NIDS, optarg);
+	case OPT_FAILNODE: /* one more is that where it serves first */
+		return add_node("failnode", m->label.failnode, sizeof(m->label.failnode),
+				MAX_NIDS - 1, optarg);
 	case OPT_PORT:
 		return set_port(m, optarg);
 	case OPT_PARAM:
@@ -210,7 +220,6 @@ static int one_option(struct mkfs *m, int opt, char **argv)
 	case 'v':
 		m->verbose = true;
 		return 0;
-	case OPT_FAILNODE:
 	case OPT_DEVICE:
 		bad("option '%s' is not supported by Sheen", argv[optind - 1]);
 		return -EOPNOTSUPP;
@@ -232,6 +241,11 @@ int mkfs_check(struct mkfs *m)
 		bad("an MGS and an MDT in one directory are not supported: format two");
 		return -EOPNOTSUPP;
 	}
+	if (m->label.servicenode[0] && m->label.failnode[0])
+		return bad("--failnode and --servicenode exclude each other");
+	if (m->types == mgs && (m->label.servicenode[0] || m->label.failnode[0]))
+		return bad("--servicenode and --failnode are not for an MGS: its addresses are "
+			   "those of --mgsnode and of mount");
 	if (m->types == mgs) {
 		if (m->label.fsname[0] || m->has_index)
 			return bad("--fsname and --index are not for an MGS");

@@ -144,7 +144,7 @@ static int check_dir(const struct job *j)
 
 	if (stat(j->dir, &st)) {
 		/* A client that died leaves a mount that answers like this. */
-		if (errno == ENOTCONN)
+		if (errno == ENOTCONN || errno == ECONNABORTED)
 			return fail(j, strerror(errno),
 				    "The client of this mount point is gone: umount it first.");
 		return fail(j, strerror(errno), "Does the mount point exist?");

@@ -111,12 +111,44 @@ void ctl_state_free(struct ctl_state *s);
 must_check int ctl_wait_mgs(struct ctl_cluster *c, uint64_t deadline);
 must_check int ctl_wait_all(struct ctl_cluster *c, uint64_t deadline);
 
+/* ---- sheenctl_up.c ---- */
+struct ctl_wish {
+	const char *dir, *mount, *opts, *fsname, *address; /* NULL: not given */
+	int64_t oss, osts, port, timeout_s;		   /* -1: not given */
+};
+#define CTL_WISH ((struct ctl_wish){.oss = -1, .osts = -1, .port = -1, .timeout_s = 60})
+/* Formats what is new, starts what is missing, waits until all serves, mounts. Tells what it does
+ * on stdout. The lock of c->dir is held. 0 or -errno with a message. */
+must_check int ctl_bring_up(struct ctl_cluster *c, struct ctl_wish *u);
+/* Of an OSS, or with -1 of all. */
+uint32_t ctl_count_osts(const struct ctl_cluster *c, int64_t group);
+
+/* ---- sheenctl_down.c ---- */
+must_check int ctl_unmount_all(const struct ctl_cluster *c, bool force);
+must_check int ctl_stop_all(struct ctl_cluster *c, int timeout_ms);
+
 /* ---- the sub-commands ---- */
+int sheenctl_create(int argc, char **argv);
+int sheenctl_show(int argc, char **argv);
+int sheenctl_list(int argc, char **argv);
+int sheenctl_update(int argc, char **argv);
+int sheenctl_delete(int argc, char **argv);
 int sheenctl_up(int argc, char **argv);
 int sheenctl_status(int argc, char **argv);
 int sheenctl_down(int argc, char **argv);
+int sheenctl_check(int argc, char **argv);
+int sheenctl_backup(int argc, char **argv);
+int sheenctl_restore(int argc, char **argv);
+extern const char sheenctl_create_usage[];
+extern const char sheenctl_show_usage[];
+extern const char sheenctl_list_usage[];
+extern const char sheenctl_update_usage[];
+extern const char sheenctl_delete_usage[];
 extern const char sheenctl_up_usage[];
 extern const char sheenctl_status_usage[];
 extern const char sheenctl_down_usage[];
+extern const char sheenctl_check_usage[];
+extern const char sheenctl_backup_usage[];
+extern const char sheenctl_restore_usage[];
 /* Common: --dir into c, made absolute. CMD_HELP with a message when it is missing. */
 must_check int ctl_set_dir(struct ctl_cluster *c, const char *dir);

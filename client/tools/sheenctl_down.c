@@ -16,7 +16,7 @@ const char sheenctl_down_usage[] =
 	"  --force      detach mounts that are in use\n"
 	"  --timeout S  kill a server that has not stopped by then (20)\n";
 
-static int unmount_all(const struct ctl_cluster *c, bool force)
+int ctl_unmount_all(const struct ctl_cluster *c, bool force)
 {
 	struct ctl_mounts m;
 	uint32_t i;
@@ -33,7 +33,7 @@ static int unmount_all(const struct ctl_cluster *c, bool force)
 	return rc;
 }
 
-static int stop_all(struct ctl_cluster *c, int timeout_ms)
+int ctl_stop_all(struct ctl_cluster *c, int timeout_ms)
 {
 	struct ctl_proc *oss[CTL_MAX_PROCS], *p;
 	uint32_t i, n = 0, running = 0;
@@ -98,11 +98,11 @@ int sheenctl_down(int argc, char **argv)
 		rc = ctl_lock(&c, &lock);
 	if (rc)
 		return rc;
-	rc = unmount_all(&c, force);
+	rc = ctl_unmount_all(&c, force);
 	if (rc)
 		tool_say("the servers were left running: something is still mounted");
 	else
-		rc = stop_all(&c, (int)timeout_s * 1000);
+		rc = ctl_stop_all(&c, (int)timeout_s * 1000);
 	close(lock);
 	free(c.formatted);
 	return rc;

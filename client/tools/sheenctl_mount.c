@@ -82,7 +82,7 @@ static int look(const struct ctl_cluster *c, const char *dir)
 	/* Not stat(): the kernel may remember that answer. The client answers this by itself. */
 	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
-		return errno == ENOTCONN ? -1 : 1;
+		return errno == ENOTCONN || errno == ECONNABORTED ? -1 : 1; /* dead, dying */
 	close(fd);
 	return 1;
 }

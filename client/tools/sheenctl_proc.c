@@ -21,7 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { LOG_LINES = 15, STEP_MS = 20 };
+enum { LOG_LINES = 15, STEP_MS = 20, DYING_MS = 10000 };
 
 extern char **environ;
 
@@ -43,11 +43,13 @@ static void log_path(const struct ctl_cluster *c, const struct ctl_proc *p, char
 	snprintf(path, CTL_MAX_PATH, "%s/log/%s.log", c->dir, p->name);
 }
 
-/* Start time of a process that is not a zombie; 0: there is none. */
-static unsigned long long start_time(pid_t pid)
+/* Start time of a process that is not a zombie; 0: there is none. *dying: it has been killed, but a
+ * thread is still in the kernel, with all files and sockets (a write to a disk). */
+static unsigned long long look(pid_t pid, bool *dying)
 {
 	char path[64], text[1024], state, *p;
 	unsigned long long start = 0;
+	int threads;
 	ssize_t n;
 	int fd;
 
@@ -63,10 +65,26 @@ static unsigned long long start_time(pid_t pid)
 	p = strrchr(text, ')'); /* the name before it may hold anything */
 	if (!p || sscanf(p + 1,
 			 " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d"
-			 " %*d %*d %llu",
-			 &state, &start) != 2)
+			 " %d %*d %llu",
+			 &state, &threads, &start) != 3)
 		return 0;
+	*dying = state == 'Z' && threads > 1;
 	return state == 'Z' || state == 'X' ? 0 : start;
+}
+
+static unsigned long long start_time(pid_t pid)
+{
+	uint64_t end = ctl_now_ms() + DYING_MS;
+	unsigned long long start;
+	bool dying = false;
+
+	for (;;) {
+		start = look(pid, &dying);
+		if (!dying || ctl_now_ms() >= end)
+			return start;
+		nanosleep(&(struct timespec){0, 10 * NSEC_PER_MSEC}, NULL);
+		dying = false;
+	}
 }
 
 /* Does its command line name our directory? */

@@ -31,11 +31,6 @@ const char sheenctl_up_usage[] =
 
 enum { PORT_FIRST = 23700, PORT_STEP = 10, PORT_LAST = 32000 };
 
-struct up {
-	const char *dir, *mount, *opts, *fsname, *address;
-	int64_t oss, osts, port, timeout_s; /* -1: not given */
-};
-
 static const struct option long_opts[] = {
 	{"dir", required_argument, NULL, 'd'},	   {"mount", required_argument, NULL, 'm'},
 	{"options", required_argument, NULL, 'o'}, {"fsname", required_argument, NULL, 'f'},
@@ -53,7 +48,7 @@ static int number(const char *what, const char *text, int64_t min, int64_t max, 
 	return CMD_HELP;
 }
 
-static int one_option(struct up *u, int opt, char **argv)
+static int one_option(struct ctl_wish *u, int opt, char **argv)
 {
 	switch (opt) {
 	case 'd':
@@ -89,7 +84,7 @@ static int one_option(struct up *u, int opt, char **argv)
 	}
 }
 
-static int options(struct up *u, int argc, char **argv)
+static int options(struct ctl_wish *u, int argc, char **argv)
 {
 	int opt, rc;
 
@@ -140,7 +135,7 @@ static bool range_free(const char *address, uint32_t base, uint32_t n)
 	return true;
 }
 
-static int choose_base(const struct ctl_cluster *c, const struct up *u, uint32_t *base)
+static int choose_base(const struct ctl_cluster *c, const struct ctl_wish *u, uint32_t *base)
 {
 	uint32_t need = 2 + (uint32_t)u->oss;
 
@@ -177,7 +172,7 @@ static int add_server(struct ctl_cluster *c, const char *name, uint32_t *port)
 	return 0;
 }
 
-static uint32_t count_osts(const struct ctl_cluster *c, int64_t group)
+uint32_t ctl_count_osts(const struct ctl_cluster *c, int64_t group)
 {
 	uint32_t i, n = 0;
 
@@ -200,7 +195,7 @@ static uint32_t count_groups(const struct ctl_cluster *c)
 /* One more process for an OSS, with so many new OSTs. */
 static int add_oss(struct ctl_cluster *c, uint32_t group, uint32_t nost, uint32_t *port)
 {
-	uint32_t next = count_osts(c, -1), have = 0, i;
+	uint32_t next = ctl_count_osts(c, -1), have = 0, i;
 	char name[24];
 	int rc;
 
@@ -220,14 +215,14 @@ static int add_oss(struct ctl_cluster *c, uint32_t group, uint32_t nost, uint32_
 }
 
 /* Brings the list of OSSes up to the wish. */
-static int extend(struct ctl_cluster *c, const struct up *u, uint32_t port)
+static int extend(struct ctl_cluster *c, const struct ctl_wish *u, uint32_t port)
 {
 	uint32_t groups = count_groups(c), osts, have, g;
 	int rc = 0;
 
-	osts = u->osts > 0 ? (uint32_t)u->osts : count_osts(c, 0);
+	osts = u->osts > 0 ? (uint32_t)u->osts : ctl_count_osts(c, 0);
 	for (g = 0; rc == 0 && g < groups && u->osts > 0; g++) {
-		have = count_osts(c, g);
+		have = ctl_count_osts(c, g);
 		if (have < osts)
 			rc = add_oss(c, g, osts - have, &port);
 	}
@@ -237,7 +232,7 @@ static int extend(struct ctl_cluster *c, const struct up *u, uint32_t port)
 	return rc;
 }
 
-static int new_cluster(struct ctl_cluster *c, struct up *u)
+static int new_cluster(struct ctl_cluster *c, struct ctl_wish *u)
 {
 	uint32_t base;
 	int rc;
@@ -255,7 +250,7 @@ static int new_cluster(struct ctl_cluster *c, struct up *u)
 }
 
 /* What cannot be changed must fit. */
-static int check_wish(const struct ctl_cluster *c, const struct up *u)
+static int check_wish(const struct ctl_cluster *c, const struct ctl_wish *u)
 {
 	if (u->fsname && strcmp(u->fsname, c->fsname)) {
 		tool_say("the cluster in %s is file system '%s', not '%s'", c->dir, c->fsname,
@@ -275,7 +270,7 @@ static int check_wish(const struct ctl_cluster *c, const struct up *u)
 	return 0;
 }
 
-static int configure(struct ctl_cluster *c, struct up *u)
+static int configure(struct ctl_cluster *c, struct ctl_wish *u)
 {
 	uint32_t n, i, port = 0;
 	int rc;
@@ -404,7 +399,7 @@ static int start_all(struct ctl_cluster *c, uint64_t deadline)
 	return rc;
 }
 
-static int bring_up(struct ctl_cluster *c, struct up *u)
+int ctl_bring_up(struct ctl_cluster *c, struct ctl_wish *u)
 {
 	uint64_t deadline = ctl_now_ms() + (uint64_t)u->timeout_s * 1000;
 	char path[CTL_MAX_PATH], nid[NID_STRLEN];
@@ -425,7 +420,7 @@ static int bring_up(struct ctl_cluster *c, struct up *u)
 	if (rc)
 		return rc;
 	printf("ready    file system %s: 1 MDT, %u OSTs; mount source %s:/%s\n", c->fsname,
-	       count_osts(c, -1), ctl_nid(c, &c->proc[0], nid), c->fsname);
+	       ctl_count_osts(c, -1), ctl_nid(c, &c->proc[0], nid), c->fsname);
 	fflush(stdout);
 	return u->mount ? ctl_mount(c, u->mount, u->opts) : 0;
 }
@@ -433,7 +428,7 @@ static int bring_up(struct ctl_cluster *c, struct up *u)
 int sheenctl_up(int argc, char **argv)
 {
 	static struct ctl_cluster c;
-	struct up u = {.oss = -1, .osts = -1, .port = -1, .timeout_s = 60};
+	struct ctl_wish u = CTL_WISH;
 	int lock, rc;
 
 	rc = options(&u, argc, argv);
@@ -444,7 +439,7 @@ int sheenctl_up(int argc, char **argv)
 	rc = ctl_lock(&c, &lock);
 	if (rc)
 		return rc;
-	rc = bring_up(&c, &u);
+	rc = ctl_bring_up(&c, &u);
 	close(lock);
 	free(c.formatted);
 	return rc;

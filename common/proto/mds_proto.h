@@ -38,40 +38,48 @@
 	X(225, mds, reclaimed,   0,            "after a restart of the MDS: this lane has told all that it holds") \
 	X(226, mds, recalls,     RPC_LONG,     "leases to give back; renews the term of all leases, waits for news if asked to") \
 	X(227, mds, data,        0,            "a lease on the data of a file; waits until others have given theirs back") \
-	X(228, mds, give_back,   0,            "leases on data that were recalled, or are not wanted any more")
+	X(228, mds, give_back,   0,            "leases on data that were recalled, or are not wanted any more") \
+	X(229, mds, own,         0,            "a directory for this client alone, and which files in it only this client knows") \
+	X(230, mds, replay,      0,            "after a restart of the MDS: which changes of this client it has; the client has done the others again")
 
 /* target: of a symbolic link, so that whoever looks it up can follow it even if it is replaced meanwhile.
  * open_id: not 0: an open for reading is expected to follow; if it is a regular file, and that costs nobody else anything, the
- * MDS opens it under that id. opened: it has, `lease` has LEASE_SHARED, and the layout is there. */
+ * MDS opens it under that id. opened: it has, `lease` has LEASE_SHARED, and the layout is there. cookie: of the name, as in
+ * mds_readdir: what follows there is often looked up next. 0: it is in no listing. */
 #define REQ_mds_lookup(F)  F(fid, parent) F(name, name) F(u64, open_id)
 #define REP_mds_lookup(F)  F(fid, fid) F(attr, attr) F(blob, layout) F(u64, open_seq) F(u64, seq) F(u32, lease) \
-	F(str, target) F(u8, opened)
+	F(str, target) F(u8, opened) F(u64, cookie)
 /* under_lease: the caller works on the data under a lease, and only wants to know what the MDS knows; others that
  * keep data back are not asked. */
 #define REQ_mds_getattr(F) F(fid, fid) F(u32, under_lease)
 #define REP_mds_getattr(F) F(attr, attr) F(blob, layout) F(u64, open_seq) F(u64, seq) F(u32, lease)
-/* valid: SETATTR_*. ctime_floor: newest time this client saw on the file's objects. */
+/* valid: SETATTR_*. ctime_floor: newest time this client saw on the file's objects. age: not 0
+ * (SETATTR_LATER only): ns since the client answered it itself, under LEASE_EXCLUSIVE and LEASE_UPDATE, perhaps of the last life
+ * of the server: nobody else has any; answered: when that was by its clock. */
 #define REQ_mds_setattr(F) F(fid, fid) F(u32, valid) F(u32, mode) F(u32, uid) F(u32, gid) F(u64, size) \
-	F(i64, atime) F(i64, mtime) F(i64, ctime_floor) F(u64, open_id)
+	F(i64, atime) F(i64, mtime) F(i64, ctime_floor) F(u64, open_id) F(u64, age) F(i64, answered)
 #define REP_mds_setattr(F) F(attr, attr) F(blob, layout) F(u64, open_seq) F(u64, seq) F(u32, lease)
 /* mode with type. An empty name makes an inode without a name (O_TMPFILE); open_id 0 does not open.
  * open_flags: OPEN_*. target: of a symlink. layout: the wish of the client, or empty. data: as in mds_open. If the name exists
  * and OPEN_EXCL is not given, a regular file is opened instead (fid tells), which OPEN_TRUNC does not cut: the client does,
- * when what it keeps of that file is written. */
+ * when what it keeps of that file is written. next_cookie: of the directory, so that a name that is made again after a loss of
+ * power gets its place again; so for link and rename. */
 #define REQ_mds_create(F)  F(fid, parent) F(optname, name) F(fid, fid) F(u32, mode) F(u32, umask) F(u32, uid) \
 	F(u32, gid) F(u64, rdev) F(u32, open_flags) F(u64, open_id) F(str, target) F(blob, layout) F(u32, data)
 #define REP_mds_create(F)  F(fid, fid) F(attr, attr) F(blob, layout) F(u64, open_seq) F(u32, sole) \
-	F(attr, parent_attr) F(u64, seq) F(u32, lease) F(u32, parent_lease)
+	F(attr, parent_attr) F(u64, seq) F(u32, lease) F(u32, parent_lease) F(u64, next_cookie)
 #define REQ_mds_link(F)    F(fid, fid) F(fid, parent) F(name, name)
 #define REP_mds_link(F)    F(attr, attr) F(blob, layout) F(attr, parent_attr) F(u64, seq) F(u32, lease) \
-	F(u32, parent_lease)
-#define REQ_mds_unlink(F)  F(fid, parent) F(name, name) F(u32, rmdir)
+	F(u32, parent_lease) F(u64, next_cookie)
+/* child: not 0: the client has answered already, by LEASE_OWN of the parent: without that, or if the name leads elsewhere, -ESTALE.
+ * when: the time that the directory gets then. */
+#define REQ_mds_unlink(F)  F(fid, parent) F(name, name) F(u32, rmdir) F(fid, child) F(i64, when)
 #define REP_mds_unlink(F)  F(fid, fid) F(u32, nlink) F(attr, parent_attr) F(u64, seq) F(u32, parent_lease)
 /* flags: RENAME_NOREPLACE 1, RENAME_EXCHANGE 2 as in renameat2(2). replaced: what to_name led to before, if
  * anything; the same as fid: both are names of one inode, and nothing has changed. from_, to_: the directories afterwards. */
 #define REQ_mds_rename(F)  F(fid, from_parent) F(name, from_name) F(fid, to_parent) F(name, to_name) F(u32, flags)
 #define REP_mds_rename(F)  F(fid, fid) F(fid, replaced) F(u64, seq) F(attr, from_attr) F(u32, from_lease) \
-	F(attr, to_attr) F(u32, to_lease)
+	F(attr, to_attr) F(u32, to_lease) F(u64, next_cookie)
 #define REQ_mds_readlink(F) F(fid, fid)
 #define REP_mds_readlink(F) F(str, target)
 /* open_seq: counts openings and closings of writers of the file, and its truncations; close gives it back.
@@ -126,8 +134,10 @@
 #define REQ_mds_parent(F)  F(fid, fid)
 #define REP_mds_parent(F)  F(fid, parent) F(optname, name)
 
-/* lanes: how many the client has; when all of them have said so, it is back. */
-#define REQ_mds_reclaimed(F) F(u32, lane) F(u32, lanes)
+/* lanes: how many the client has; when all of them have said so, it is back. opens_only: they have
+ * told what is open, and not written yet what they kept. session: of which that is true; said to
+ * another life of the server it counts for nothing. */
+#define REQ_mds_reclaimed(F) F(u32, lane) F(u32, lanes) F(u32, opens_only) F(u64, session)
 #define REP_mds_reclaimed(F)
 
 /* Leases. seq in a reply: its place among all grants and recalls; what it says of an inode is not news if a
@@ -153,6 +163,18 @@
 #define REP_mds_data(F)    F(attr, attr) F(blob, layout) F(u64, open_seq) F(u64, seq) F(u32, lease)
 #define REQ_mds_give_back(F) F(blob, leases)
 #define REP_mds_give_back(F)
+
+/* done: all was sent that the MDS did not have. transno: what has this number or a lower one it has. known: it remembers the client;
+ * else what it does not have is lost. */
+#define REQ_mds_replay(F)  F(u8, done)
+#define REP_mds_replay(F)  F(u8, known) F(u64, transno)
+/* Asks for LEASE_OWN of a directory; it is given if nobody else has LEASE_UPDATE of it. files: mds_fid records, up to max, of files
+ * (no directories) behind the cookie that have one name, and that nobody else has open or leases of; next: where to go on,
+ * 0: there are no more. As long as the lease is not recalled nobody else gets any. now: the server's clock.
+ * again: after a restart of the MDS, before the client is back: requests are on their way that need the lease it had. */
+#define REQ_mds_own(F)     F(fid, fid) F(u64, cookie) F(u32, max) F(u8, again)
+#define REP_mds_own(F)     F(attr, attr) F(u64, seq) F(u32, lease) F(i64, now) F(blob, files) F(u64, next)
+#define STRUCT_mds_fid(F)  F(fid, fid)
 
 /* Records that follow each other in a blob. With READDIR_PLUS every record carries attr; a file of
  * unsure size has ATTR_SIZE_UNSURE in it and the client asks again. With READDIR_OPEN each is a mds_dirent_open: opened, if the

@@ -23,7 +23,7 @@
 #define ALL_STRUCTS(S)                                                                     \
 	S(mgs_target) S(mgs_param) S(mds_dirent) S(mds_dirent_plus) S(mds_dirent_open) \
 	S(mds_target_stat) \
-	S(mds_recall) S(mds_xattr) S(oss_object)
+	S(mds_recall) S(mds_fid) S(mds_xattr) S(oss_object)
 
 enum rpc_flags {
 	RPC_MODIFIES = 1,  /* takes a slot; executed exactly once however often it is sent */
@@ -55,6 +55,9 @@ enum setattr_valid {
 	SETATTR_ATIME_NOW = 64,
 	SETATTR_MTIME_NOW = 128,
 	SETATTR_KILL_PRIV = 256, /* clear set-id bits (and file capabilities) after a write */
+	/* What a client may answer itself, under LEASE_EXCLUSIVE and LEASE_UPDATE of a file that it
+	 * alone has open for writing. */
+	SETATTR_LATER = SETATTR_MODE | SETATTR_UID | SETATTR_GID | SETATTR_ATIME | SETATTR_MTIME,
 };
 enum lease_bits { /* D8; see mds/lease.h */
 	LEASE_LOOKUP = 1, /* names that lead to the inode */
@@ -65,6 +68,7 @@ enum lease_bits { /* D8; see mds/lease.h */
 	LEASE_CONTENDED = 16, /* all read and write at the objects, nobody caches */
 	LEASE_DATA = LEASE_SHARED | LEASE_EXCLUSIVE | LEASE_CONTENDED,
 	LEASE_XATTR = 32, /* extended attributes: ACLs, capabilities and the layout are such */
+	LEASE_OWN = 64,   /* of a directory: nobody else looks at it, or at the files in it */
 };
 enum open_flags {
 	OPEN_READ = 1,

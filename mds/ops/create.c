@@ -35,14 +35,20 @@ static int reply_open(struct rpc_op *op, const struct mds_create_req *q, bool in
 
 static int create_new(struct rpc_op *op, const struct mds_create_req *q, struct mds_create_rep *p)
 {
+	const struct mds_create_rep *was = op->replayed;
 	struct mds *m = op_mds(op);
 	struct ns_created c;
 	struct txn *t;
-	int rc = op_write_more(op, &t);
+	int rc = op->replayed ? op_write(op, &t) : op_write_more(op, &t);
 
 	if (rc)
 		return rc;
-	rc = ns_create(t, &m->env, q, loop_realtime(m->loop), &c);
+	rc = was && q->name.len ? replay_place(op, t, &q->parent, was->next_cookie) : 0;
+	if (rc)
+		return rc;
+	rc = ns_create(t, &m->env, q, op_now(op), &c);
+	if (was && q->name.len)
+		rc = replay_placed(op, t, &q->parent, rc);
 	if (rc == 0) {
 		p->fid = c.fid;
 		p->attr = c.attr;
@@ -50,19 +56,28 @@ static int create_new(struct rpc_op *op, const struct mds_create_req *q, struct 
 		rc = op_copy(op, &p->layout);
 	}
 	if (rc == 0 && q->name.len)
-		rc = op_dir_attr(t, &q->parent, &p->parent_attr);
+		rc = replay_dir(t, &q->parent, &p->parent_attr, &p->next_cookie);
 	wbuf_fini(&c.layout);
-	return rc == 0 && q->open_id ? reply_open(op, q, true, p) : rc;
+	/* What is done again is opened by mds_reopen, if it still is open. */
+	return rc == 0 && q->open_id && !op->replayed ? reply_open(op, q, true, p) : rc;
 }
 
 static int revoke_and_create(struct rpc_op *op, const struct mds_create_req *q,
 			     struct mds_create_rep *p)
 {
-	int rc = q->name.len ? op_co_revoke_one(op, &q->parent, LEASE_UPDATE) : 0;
+	const struct share_use use[] = {
+		{q->parent, SPAN_NONE, SHARE_ADD},
+		{q->parent, q->name, SHARE_CHANGE},
+		{q->fid, SPAN_NONE, SHARE_MAKE},
+	};
+	int rc = q->name.len ? op_co_revoke_one(op, &q->parent, LEASE_UPDATE | LEASE_OWN)
+			     : 0;
 
 	if (rc == 0)
+		rc = op_share(op, use, ARRAY_SIZE(use));
+	if (rc >= 0)
 		rc = create_new(op, q, p);
-	if (rc)
+	if (rc || op->replayed)
 		return rc;
 	p->seq = op_seq(op);
 	p->lease = op_lease(op, &p->fid, &p->attr, LEASE_LOOKUP | LEASE_UPDATE);
@@ -72,6 +87,21 @@ static int revoke_and_create(struct rpc_op *op, const struct mds_create_req *q,
 	if (q->name.len)
 		p->parent_lease = op_lease(op, &q->parent, &p->parent_attr, LEASE_UPDATE);
 	return 0;
+}
+
+/* It was made, or it was there already and was opened. */
+static int create_again(struct rpc_op *op, const struct mds_create_req *q,
+			struct mds_create_rep *p)
+{
+	const struct mds_create_rep *was = op->replayed;
+	struct mds_open_rep rep = {
+		.attr = was->attr, .layout = was->layout, .open_seq = was->open_seq};
+	struct mds_open_req oq = {
+		.fid = was->fid, .open_flags = q->open_flags & ~(uint32_t)OPEN_TRUNC};
+
+	if (fid_eq(&was->fid, &q->fid))
+		return revoke_and_create(op, q, p);
+	return open_again(op, &oq, &rep);
 }
 
 /* The name was there already: the caller lost a race. It may have the file if it may open it; else
@@ -110,8 +140,11 @@ int mds_create(struct rpc_op *op, const struct mds_create_req *q, struct mds_cre
 {
 	struct mds *m = op_mds(op);
 	uint64_t began = md_begin(m);
-	int rc = revoke_and_create(op, q, p);
+	int rc;
 
+	if (op->replayed)
+		return create_again(op, q, p);
+	rc = revoke_and_create(op, q, p);
 	if (rc == -ENODEV) { /* no OST yet: a file system that is just starting */
 		client_enter(op_client(op));
 		rc = size_co_wait_osts(m);

@@ -12,8 +12,12 @@ static int layout_once(struct rpc_op *op, const struct mds_layout_req *q, struct
 	struct txn *t;
 	int rc = q->instantiate ? op_co_revoke_one(op, &q->fid, LEASE_XATTR) : 0;
 
-	if (rc == 0)
-		rc = q->instantiate ? op_write_more(op, &t) : op_read(op, &t);
+	if (rc == 0 && q->instantiate)
+		rc = op_share(op, &(struct share_use){q->fid, SPAN_NONE, SHARE_CHANGE}, 1);
+	if (rc >= 0)
+		rc = !q->instantiate ? op_read(op, &t)
+		     : op->replayed  ? op_write(op, &t)
+				     : op_write_more(op, &t);
 	if (rc == 0)
 		rc = ns_get(t, &q->fid, &ino);
 	if (rc == 0 && !S_ISREG(ino.attr.mode))
@@ -48,7 +52,10 @@ int mds_alloc_seq(struct rpc_op *op, const struct mds_alloc_seq_req *q, struct m
 	int rc = op_write(op, &t);
 
 	(void)q;
-	return rc ? rc : config_alloc_seq(t, &p->seq);
+	if (rc == 0)
+		rc = config_alloc_seq(t, &p->seq);
+	op->durable = true; /* what was made by it may come back before its user does */
+	return rc;
 }
 
 int mds_statfs(struct rpc_op *op, const struct mds_statfs_req *q, struct mds_statfs_rep *p)

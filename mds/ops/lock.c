@@ -132,6 +132,7 @@ int mds_reclaimed(struct rpc_op *op, const struct mds_reclaimed_req *q,
 	(void)p;
 	if (q->lane >= MDS_LANES || !q->lanes || q->lanes > MDS_LANES)
 		return -EINVAL;
-	client_lane_back(op_client(op), q->lane, q->lanes);
+	if (!q->session || q->session == op->session->id)
+		client_lane_back(op_client(op), q->lane, q->lanes, q->opens_only);
 	return 0;
 }

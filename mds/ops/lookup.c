@@ -1,19 +1,46 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* lookup.c - mds_lookup, mds_getattr, mds_readlink, mds_parent, mds_fid2path: what reads one
  * inode. */
+#include "mds/dirent.h"
+#include "mds/intent.h"
 #include "mds/link.h"
-#include "mds/state.h"
+#include "mds/own.h"
 #include <sys/stat.h>
+
+/* The directory behind the name may be somebody else's own; so may be, if the name is a FID, the
+ * directory of a file. */
+static int co_look_child(struct rpc_op *op, const struct mds_lookup_req *q)
+{
+	struct inode_rec ino;
+	struct fid child;
+	struct txn *t;
+	int rc = op_read(op, &t);
+
+	if (rc == 0)
+		rc = ns_lookup(t, &q->parent, q->name, &child, &ino);
+	if (rc) /* will be said when it is looked up */
+		return 0;
+	return S_ISDIR(ino.attr.mode) || ns_is_virtual(&q->parent) ? op_co_look(op, &child) : 0;
+}
+
+static uint64_t cookie_of(struct txn *t, const struct mds_lookup_req *q)
+{
+	struct dirent_rec d;
+
+	return ns_is_virtual(&q->parent) || dirent_get(t, &q->parent, q->name, &d) ? 0 : d.cookie;
+}
 
 int mds_lookup(struct rpc_op *op, const struct mds_lookup_req *q, struct mds_lookup_rep *p)
 {
 	uint64_t open_id = op->session->kind == PEER_CLIENT ? q->open_id : 0;
 	struct inode_rec ino;
 	struct txn *t;
-	int rc = op_read(op, &t);
+	int rc = co_look_child(op, q);
 
 	if (open_id && op->resent)
 		intent_forget(op, open_id, 1);
+	if (rc == 0)
+		rc = op_read(op, &t);
 	if (rc == 0)
 		rc = ns_lookup(t, &q->parent, q->name, &p->fid, &ino);
 	while (rc == 0 && (ino.attr.flags & ATTR_SIZE_UNSURE)) {
@@ -33,6 +60,7 @@ int mds_lookup(struct rpc_op *op, const struct mds_lookup_req *q, struct mds_loo
 	p->seq = op_seq(op);
 	p->lease = op_lease(op, &p->fid, &ino.attr, LEASE_LOOKUP | LEASE_UPDATE);
 	p->target = ino.target;
+	p->cookie = cookie_of(t, q);
 	rc = op_copy(op, &p->target);
 	if (rc == 0)
 		rc = op_reply_attr(op, &ino, open_id, &p->attr, &p->layout);

@@ -55,6 +55,17 @@ static int open_once(struct rpc_op *op, const struct mds_open_req *q, struct mds
 		rc = check_kind(&q->fid, &ino);
 	if (rc)
 		return rc;
+	rc = op_share(op, &(struct share_use){q->fid, SPAN_NONE,
+					      must_write(&ino, q->open_flags) ? SHARE_CHANGE
+									      : SHARE_LOOK},
+		      1);
+	if (rc > 0) { /* the transaction is another one */
+		rc = op_read(op, &t);
+		if (rc == 0)
+			rc = ns_get(t, &q->fid, &ino);
+	}
+	if (rc)
+		return rc;
 	co.was_sure = !(ino.attr.flags & ATTR_SIZE_UNSURE);
 	if (must_write(&ino, q->open_flags)) {
 		rc = op_write(op, &t);
@@ -73,6 +84,25 @@ static int open_once(struct rpc_op *op, const struct mds_open_req *q, struct mds
 	m->made_open.id = q->open_id;
 	m->made_open.flags = q->open_flags;
 	return op_reply_attr(op, &ino, true, &p->attr, &p->layout);
+}
+
+int open_again(struct rpc_op *op, const struct mds_open_req *q, const struct mds_open_rep *was)
+{
+	struct inode_rec ino;
+	struct txn *t;
+	int rc = 0;
+
+	if (q->open_flags & OPEN_TRUNC)
+		rc = size_replay(op, &q->fid, 0, NULL, &was->attr);
+	if (rc == 0)
+		rc = op_write(op, &t);
+	if (rc == 0)
+		rc = inode_get(t, &q->fid, &ino);
+	if (rc == 0)
+		rc = check_kind(&q->fid, &ino);
+	if (rc || !must_write(&ino, q->open_flags))
+		return rc;
+	return admit_writer(op_mds(op), t, &q->fid, &ino, q->open_flags);
 }
 
 /* Nobody else keeps the attributes of a file that is being written, nor the layout that it may have
@@ -112,6 +142,8 @@ int mds_open(struct rpc_op *op, const struct mds_open_req *q, struct mds_open_re
 	struct attr attr;
 	int rc = 0;
 
+	if (op->replayed)
+		return open_again(op, q, op->replayed);
 	/* A repeated open (its reply was lost) must not cut what was written since. */
 	if ((q->open_flags & OPEN_TRUNC) && !open_find(m->opens, op_client(op), q->open_id))
 		rc = size_co_set(op, &q->fid, 0, NULL, &attr);
@@ -178,8 +210,9 @@ static void forget_open(struct mds *m, struct client *c, struct open *o,
 }
 
 /* The size is sure again if the closing writer knows it; else *measure. */
-static int settle_size(struct txn *t, const struct mds_close_req *q, const struct closing *cl,
-		       struct inode_rec *ino, bool *changed, bool *measure)
+static int settle_size(struct mds *m, struct txn *t, const struct mds_close_req *q,
+		       const struct closing *cl, struct inode_rec *ino, bool *changed,
+		       bool *measure)
 {
 	if (!cl->last_writer || !(ino->attr.flags & ATTR_SIZE_UNSURE))
 		return 0;
@@ -191,7 +224,7 @@ static int settle_size(struct txn *t, const struct mds_close_req *q, const struc
 	if (q->flags & CLOSE_WROTE)
 		attr_settle(&ino->attr, q->size, q->blocks, q->mtime);
 	attr_make_sure(&ino->attr);
-	return unsure_del(t, &q->fid);
+	return young_add(m->young, t, &q->fid);
 }
 
 static void close_undo(struct mds *m, void *arg)
@@ -249,7 +282,7 @@ static int close_inode(struct rpc_op *op, const struct mds_close_req *q, const s
 	changed = changed && ino.attr.ctime == ctime; /* nobody set it meanwhile */
 	if (changed)
 		ino.attr.atime = q->atime;
-	rc = settle_size(t, q, cl, &ino, &changed, &measure);
+	rc = settle_size(m, t, q, cl, &ino, &changed, &measure);
 	if (rc == 0 && changed)
 		rc = inode_update(t, &q->fid, &ino);
 	if (rc == 0)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* readdir.c - mds_readdir: names behind a cookie, as many as fit, with attributes if asked for. */
 #include "mds/dirent.h"
-#include "mds/state.h"
+#include "mds/intent.h"
+#include "mds/own.h"
 #include <sys/stat.h>
 
 /* The largest record of a file that is opened, and a bit. */
@@ -42,6 +43,8 @@ static void put_plus(struct fill *f, uint64_t cookie, const struct diridx_rec *e
 	/* A damaged inode must not hide its neighbours: a mode of 0 says ask again. */
 	if (ns_get(f->t, &e->child, &ino) == 0) {
 		d.attr = ino.attr;
+		if (e->dtype == ns_dtype(S_IFDIR) && own_elsewhere(f->op, &e->child))
+			d.attr.flags |= ATTR_SIZE_UNSURE; /* ask again, that may wait */
 		d.lease = op_lease(f->op, &e->child, &ino.attr, LEASE_LOOKUP | LEASE_UPDATE);
 	} else {
 		ino = (struct inode_rec){0};
@@ -74,15 +77,17 @@ static int fill_row(void *arg, uint64_t cookie, const struct diridx_rec *e)
 	return 1;
 }
 
-/* .lustre has one name; .lustre/fid has all FIDs there are and lists none. */
+/* .lustre has two names; .lustre/fid has all FIDs there are and lists none. */
 static int fill_virtual(struct fill *f, const struct fid *dir, uint64_t cookie)
 {
 	struct fid top = FID_DOT_LUSTRE;
-	struct diridx_rec e = {FID_DOT_LUSTRE_FID, ns_dtype(S_IFDIR), SPAN_STR("fid")};
+	struct diridx_rec e[] = {{FID_DOT_LUSTRE_FID, ns_dtype(S_IFDIR), SPAN_STR("fid")},
+				 {FID_LOST_FOUND, ns_dtype(S_IFDIR), SPAN_STR("lost+found")}};
+	uint64_t i, at = max_u64(cookie + 1, DIRENT_FIRST_COOKIE) - DIRENT_FIRST_COOKIE;
 	int rc = 0;
 
-	if (fid_eq(dir, &top) && cookie < DIRENT_FIRST_COOKIE)
-		rc = fill_row(f, DIRENT_FIRST_COOKIE, &e);
+	for (i = at; rc == 0 && i < ARRAY_SIZE(e) && fid_eq(dir, &top); i++)
+		rc = fill_row(f, DIRENT_FIRST_COOKIE + i, &e[i]);
 	return rc > 0 ? 0 : rc;
 }
 

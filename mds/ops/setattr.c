@@ -5,6 +5,19 @@
 #include "mds/state.h"
 #include <sys/stat.h>
 
+/* What somebody keeps back was written before this. A client that comes back after a restart waits
+ * for nobody with what it has answered already: others who come back may be waiting for it. */
+static int make_way(struct rpc_op *op, const struct mds_setattr_req *q)
+{
+	if (ns_is_virtual(&q->fid))
+		return -EPERM;
+	if (q->age && (q->valid & ~(uint32_t)SETATTR_LATER))
+		return -EINVAL;
+	if (q->age && op_mds(op)->recovery_end_ns)
+		return 0;
+	return op_co_revoke_one(op, &q->fid, LEASE_UPDATE | LEASE_XATTR | LEASE_EXCLUSIVE);
+}
+
 static int set_plain(struct rpc_op *op, const struct mds_setattr_req *q, struct inode_rec *ino)
 {
 	struct mds *m = op_mds(op);
@@ -12,19 +25,17 @@ static int set_plain(struct rpc_op *op, const struct mds_setattr_req *q, struct 
 	int64_t now;
 	struct node *n;
 	struct txn *t;
-	/* What somebody keeps back was written before this. */
-	int rc = ns_is_virtual(&q->fid)
-			 ? -EPERM
-			 : op_co_revoke_one(op, &q->fid,
-					    LEASE_UPDATE | LEASE_XATTR | LEASE_EXCLUSIVE);
+	int rc = make_way(op, q);
 
 	if (rc == 0)
+		rc = op_share(op, &(struct share_use){q->fid, SPAN_NONE, SHARE_CHANGE}, 1);
+	if (rc >= 0)
 		rc = op_write(op, &t);
 	if (set.valid == 0)
 		set.valid = SETATTR_KILL_PRIV; /* chown(f, -1, -1) clears set-id bits on Linux */
 	if (rc == 0)
 		rc = inode_get(t, &q->fid, ino);
-	now = loop_realtime(m->loop);
+	now = op_late(op, q->age, q->answered);
 	n = node_find(m->opens, &q->fid);
 	if (rc == 0)
 		rc = attr_set(t, &q->fid, ino, &set, now);
@@ -44,6 +55,9 @@ int mds_setattr(struct rpc_op *op, const struct mds_setattr_req *q, struct mds_s
 	struct txn *t;
 	int rc;
 
+	if (op->replayed && (q->valid & SETATTR_SIZE))
+		return size_replay(op, &q->fid, q->size, q,
+				   &((const struct mds_setattr_rep *)op->replayed)->attr);
 	if (q->valid & SETATTR_SIZE) {
 		rc = ns_is_virtual(&q->fid) ? -EPERM : size_co_set(op, &q->fid, q->size, q, &attr);
 		if (rc == 0)

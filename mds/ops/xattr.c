@@ -104,9 +104,15 @@ int mds_getxattr(struct rpc_op *op, const struct mds_getxattr_req *q, struct mds
 
 static int revoke(struct rpc_op *op, const struct fid *fid)
 {
+	int rc;
+
 	if (ns_is_virtual(fid))
 		return -EPERM;
-	return op_co_revoke_one(op, fid, LEASE_UPDATE | LEASE_XATTR);
+	/* An ACL changes the mode, and somebody may keep a change of that back. */
+	rc = op_co_revoke_one(op, fid, LEASE_UPDATE | LEASE_XATTR | LEASE_EXCLUSIVE);
+	if (rc == 0)
+		rc = op_share(op, &(struct share_use){*fid, SPAN_NONE, SHARE_CHANGE}, 1);
+	return rc < 0 ? rc : 0;
 }
 
 static int set_lov(struct mds *m, struct txn *t, const struct mds_setxattr_req *q,
@@ -122,13 +128,13 @@ int mds_setxattr(struct rpc_op *op, const struct mds_setxattr_req *q, struct mds
 {
 	struct mds *m = op_mds(op);
 	uint64_t began = md_begin(m);
-	int64_t now = loop_realtime(m->loop);
+	int64_t now = op_now(op);
 	struct inode_rec ino;
 	struct txn *t;
 	int rc = revoke(op, &q->fid);
 
 	if (rc == 0)
-		rc = op_write_more(op, &t);
+		rc = op->replayed ? op_write(op, &t) : op_write_more(op, &t);
 	if (rc == 0)
 		rc = inode_get(t, &q->fid, &ino);
 	if (rc == 0 && striping_is_xattr(q->name))
@@ -139,6 +145,8 @@ int mds_setxattr(struct rpc_op *op, const struct mds_setxattr_req *q, struct mds
 		p->attr = ino.attr;
 		p->seq = op_seq(op);
 	}
+	/* The answer does not tell which objects were chosen, so it could not be done again. */
+	op->durable = striping_is_xattr(q->name);
 	md_end(m, MD_setxattr, began);
 	return rc;
 }
@@ -186,7 +194,7 @@ int mds_removexattr(struct rpc_op *op, const struct mds_removexattr_req *q,
 		    struct mds_removexattr_rep *p)
 {
 	struct mds *m = op_mds(op);
-	int64_t now = loop_realtime(m->loop);
+	int64_t now = op_now(op);
 	uint64_t began = md_begin(m);
 	struct inode_rec ino;
 	struct txn *t;

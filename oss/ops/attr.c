@@ -17,9 +17,14 @@ int oss_getattr(struct rpc_op *op, const struct oss_getattr_req *q, struct oss_g
 	if (rc)
 		return rc;
 	rc = cache_attr(o, &a);
-	cache_put(ost->cache, o);
-	if (rc == 0)
+	if (rc == 0) {
 		OST_REPLY_ATTR(p, a);
+		p->trunc_gen = o->trunc_gen;
+		p->stripe_size = o->layout.stripe_size;
+		p->stripe_count = o->layout.stripe_count;
+		p->layout_gen = o->layout.gen;
+	}
+	cache_put(ost->cache, o);
 	return rc;
 }
 
@@ -71,7 +76,7 @@ int oss_sync(struct rpc_op *op, const struct oss_sync_req *q, struct oss_sync_re
 	rc = cache_co_get(ost->cache, &id, CACHE_SHARED, 0, &o);
 	if (rc)
 		return rc;
-	rc = o->file ? disk_co_sync(o->file) : 0;
+	rc = cache_co_sync(ost->cache, o);
 	if (rc)
 		rc = ost_io_error(ost, &id, "cannot be synced", rc);
 	else
@@ -79,6 +84,7 @@ int oss_sync(struct rpc_op *op, const struct oss_sync_req *q, struct oss_sync_re
 	cache_put(ost->cache, o);
 	if (rc == 0)
 		OST_REPLY_ATTR(p, a);
+	p->power = ost->power;
 	return rc;
 }
 

@@ -9,21 +9,32 @@
  * there is nothing but a hole: that size is kept in the object's record (vsize).
  */
 #include "oss/ost.h"
+#include "oss/seal.h"
 #include <linux/falloc.h>
 
 typedef int change_fn(struct ost *ost, struct object *o, const void *q);
 
+struct change {
+	struct object_id id;
+	uint32_t create, trunc_gen;
+	struct object_layout layout;
+};
+#define CHANGE(q, make) \
+	((struct change){OST_OBJECT_ID(q), (make) ? CACHE_CREATE : 0, (q)->trunc_gen, \
+			 OST_OBJECT_LAYOUT(q)})
+
 /* The frame of all of them: alone with the object, and its attributes afterwards. */
-static int co_change(struct rpc_op *op, const struct object_id *id, uint32_t create,
-		     uint32_t trunc_gen, change_fn *fn, const void *q, struct object_attr *a)
+static int co_change(struct rpc_op *op, const struct change *c, change_fn *fn, const void *q,
+		     struct object_attr *a)
 {
 	struct ost *ost = ost_session_of(op)->ost;
 	struct object *o;
-	int rc = cache_co_get(ost->cache, id, CACHE_EXCLUSIVE | create, trunc_gen, &o);
+	int rc = cache_co_make(ost->cache, &c->id, CACHE_EXCLUSIVE | c->create, c->trunc_gen,
+			       &c->layout, &o);
 
 	if (rc)
 		return rc;
-	rc = cache_trunc_gen(ost->cache, o, trunc_gen);
+	rc = cache_trunc_gen(ost->cache, o, c->trunc_gen);
 	if (rc == 0 && fn)
 		rc = fn(ost, o, q);
 	if (rc == 0)
@@ -54,6 +65,9 @@ static int punch_object(struct ost *ost, struct object *o, const void *req)
 	/* Also to the size that it has: that frees what was preallocated behind it. */
 	if (!o->file || (a.size < q->size && !q->extend))
 		return 0;
+	rc = seal_co_open_up(ost->cache, o, q->size, UINT64_MAX);
+	if (rc)
+		return ost_io_error(ost, &o->id, "its checksums cannot be changed", rc);
 	rc = punch_file(ost, o, q->size);
 	cache_touch(ost->cache, o);
 	return rc;
@@ -62,13 +76,13 @@ static int punch_object(struct ost *ost, struct object *o, const void *req)
 int oss_punch(struct rpc_op *op, const struct oss_punch_req *q, struct oss_punch_rep *p)
 {
 	bool make = q->fence || (q->extend && q->size > 0);
-	uint32_t create = make ? CACHE_CREATE : 0;
+	struct change c = CHANGE(q, make);
 	struct object_attr a;
 	int rc;
 
 	if (q->size > OBJECT_SIZE_MAX)
 		return -EFBIG;
-	rc = co_change(op, &OST_OBJECT_ID(q), create, q->trunc_gen, punch_object, q, &a);
+	rc = co_change(op, &c, punch_object, q, &a);
 	if (rc == 0)
 		OST_REPLY_ATTR(p, a);
 	return rc;
@@ -76,8 +90,9 @@ int oss_punch(struct rpc_op *op, const struct oss_punch_req *q, struct oss_punch
 
 int oss_fence(struct rpc_op *op, const struct oss_fence_req *q, struct oss_fence_rep *p)
 {
+	struct change c = CHANGE(q, true);
 	struct object_attr a;
-	int rc = co_change(op, &OST_OBJECT_ID(q), CACHE_CREATE, q->trunc_gen, NULL, NULL, &a);
+	int rc = co_change(op, &c, NULL, NULL, &a);
 
 	if (rc == 0)
 		OST_REPLY_ATTR(p, a);
@@ -112,6 +127,8 @@ static int fallocate_object(struct ost *ost, struct object *o, const void *req)
 		return 0;
 	if (!(q->mode & FALLOC_FL_PUNCH_HOLE))
 		rc = ost_space_check(ost, o, q->off, q->len, q->len);
+	if (rc == 0)
+		rc = seal_co_open_up(ost->cache, o, q->off, q->len);
 	if (rc)
 		return rc;
 	rc = disk_co_fallocate(o->file, q->mode, q->off, q->len);
@@ -121,13 +138,12 @@ static int fallocate_object(struct ost *ost, struct object *o, const void *req)
 
 int oss_fallocate(struct rpc_op *op, const struct oss_fallocate_req *q, struct oss_fallocate_rep *p)
 {
-	uint32_t create = q->mode & FALLOC_FL_PUNCH_HOLE ? 0 : CACHE_CREATE;
+	struct change c = CHANGE(q, !(q->mode & FALLOC_FL_PUNCH_HOLE));
 	struct object_attr a;
 	int rc = fallocate_check(q);
 
 	if (rc == 0)
-		rc = co_change(op, &OST_OBJECT_ID(q), create, q->trunc_gen, fallocate_object, q,
-			       &a);
+		rc = co_change(op, &c, fallocate_object, q, &a);
 	if (rc == 0)
 		OST_REPLY_ATTR(p, a);
 	return rc;

@@ -6,6 +6,7 @@
  * overlaps them gets what he asked for.
  */
 #include "oss/ost.h"
+#include "oss/seal.h"
 
 static int write_object(struct ost *ost, struct object *o, struct rpc_op *op,
 			const struct oss_write_req *q, bool covered, struct object_attr *a)
@@ -16,6 +17,9 @@ static int write_object(struct ost *ost, struct object *o, struct rpc_op *op,
 		rc = ost_space_check(ost, o, q->off, op->in_len, 0);
 	if (rc)
 		return rc;
+	rc = seal_co_open_up(ost->cache, o, q->off, op->in_len);
+	if (rc)
+		return ost_io_error(ost, &o->id, "its checksums cannot be changed", rc);
 	cache_write_begin(o);
 	rc = disk_co_write(o->file, op->in, op->in_n, q->off);
 	cache_write_end(o);
@@ -24,11 +28,12 @@ static int write_object(struct ost *ost, struct object *o, struct rpc_op *op,
 		cache_touch_late(ost->cache, o, q->age, q->written);
 	else
 		cache_touch(ost->cache, o);
+	op->transno = o->change;
 	if (rc)
 		return ost_io_error(ost, &o->id, "cannot be written", rc);
 	stat_add(&ost->stats[OST_STAT_write_bytes], op->in_len);
 	if ((q->flags & OSS_WRITE_SYNC) || ost->sync_journal) {
-		rc = disk_co_sync(o->file);
+		rc = cache_co_sync(ost->cache, o);
 		if (rc)
 			return ost_io_error(ost, &o->id, "cannot be synced", rc);
 	}
@@ -37,7 +42,9 @@ static int write_object(struct ost *ost, struct object *o, struct rpc_op *op,
 
 int oss_write(struct rpc_op *op, const struct oss_write_req *q, struct oss_write_rep *p)
 {
-	struct ost *ost = ost_session_of(op)->ost;
+	struct ost_session *ses = ost_session_of(op);
+	struct ost *ost = ses->ost;
+	struct object_layout layout = OST_OBJECT_LAYOUT(q);
 	struct object_id id = OST_OBJECT_ID(q);
 	struct object_attr a;
 	struct ost_space sp;
@@ -48,8 +55,14 @@ int oss_write(struct rpc_op *op, const struct oss_write_req *q, struct oss_write
 		return -EINVAL;
 	if (q->off > OBJECT_SIZE_MAX - op->in_len)
 		return -EFBIG;
-	ost_space_begin(ost, ost_session_of(op), op->in_len, q->grant_used, &sp);
-	rc = cache_co_get(ost->cache, &id, CACHE_SHARED | CACHE_CREATE, q->trunc_gen, &o);
+	rc = throttle_co_pass(ost->throttle, &ses->rate, op->in_len);
+	if (rc)
+		return rc;
+	ses = ost_session_of(op);
+	if (!ses) /* ended meanwhile */
+		return -ESTALE;
+	ost_space_begin(ost, ses, op->in_len, q->grant_used, &sp);
+	rc = cache_co_make(ost->cache, &id, CACHE_SHARED | CACHE_CREATE, q->trunc_gen, &layout, &o);
 	if (rc == 0) {
 		rc = write_object(ost, o, op, q, sp.covered, &a);
 		cache_put(ost->cache, o);
@@ -58,6 +71,7 @@ int oss_write(struct rpc_op *op, const struct oss_write_req *q, struct oss_write
 	if (rc)
 		return rc;
 	OST_REPLY_ATTR(p, a);
+	p->power = ost->power;
 	if (q->grant_want && ost_session_of(op)) /* it may have ended since */
 		p->grant = ost_grant(ost, ost_session_of(op), q->grant_want);
 	return 0;

@@ -221,6 +221,55 @@ static void save_tables(void)
 	wbuf_fini(&w);
 }
 
+/* Answers of blob services: which parser, then the text. */
+static void save_blob(void)
+{
+	static const struct {
+		uint8_t which;
+		const char *text;
+	} seeds[] = {
+		{0, "HTTP/1.1 206 X\r\nETag: \"x\"\r\nRetry-After: 7\r\nContent-Range: bytes "
+		    "0-9/100\r\n"
+		    "Last-Modified: Wed, 21 Oct 2015 07:28:00 GMT\r\n\r\n"},
+		{1, "https://a.b:80/c?sig=x&se=2015-10-21T07%3A28%3A00Z Bearer x AccountKey=Zm9v"},
+		{1, "{\"access_token\":\"ey.J\",\"expires_in\":\"3599\",\"expires_on\":5}"},
+		{2, "<?xml version='1.0'?><Error><Code>NoSuchKey</Code><Message>m "
+		    "&lt;</Message></Error>"},
+		{3, "<EnumerationResults><Blobs><Blob><Name "
+		    "Encoded='true'>a%20</Name><Properties><Last-Modified>"
+		    "Wed, 21 Oct 2015 07:28:00 "
+		    "GMT</Last-Modified><Etag>0x1</Etag><Content-Length>7</Content-Length>"
+		    "<Content-MD5>XrY7u+Ae7tCTyyK7j1rNww==</Content-MD5></"
+		    "Properties><Metadata><a>b</a></Metadata></Blob>"
+		    "<BlobPrefix><Name>c/</Name></BlobPrefix></Blobs><NextMarker>m</NextMarker></"
+		    "EnumerationResults>"},
+		{4, "<ListBucketResult><EncodingType>url</EncodingType><IsTruncated>true</"
+		    "IsTruncated><Contents><Key>a</Key>"
+		    "<LastModified>2015-10-21T07:28:00.000Z</LastModified><ETag>&quot;e&quot;</"
+		    "ETag><Size>7</Size></Contents>"
+		    "<CommonPrefixes><Prefix>p/</Prefix></CommonPrefixes><NextContinuationToken>t</"
+		    "NextContinuationToken>"
+		    "</ListBucketResult>"},
+		{5, "<BlockList><UncommittedBlocks><Block><Name>YWI=</Name><Size>2</Size></Block></"
+		    "UncommittedBlocks></BlockList>"},
+		{6, "<L><IsTruncated>true</IsTruncated><NextPartNumberMarker>7</"
+		    "NextPartNumberMarker><Part><PartNumber>3"
+		    "</PartNumber><ETag>x</ETag><Size>5</Size></Part></L>"},
+	};
+
+	for (uint32_t i = 0; i < ARRAY_SIZE(seeds); i++) {
+		struct wbuf w;
+		char name[16];
+
+		wbuf_init(&w, MAX_BODY);
+		put_int(&w, seeds[i].which, 1);
+		wbuf_put(&w, seeds[i].text, (uint32_t)strlen(seeds[i].text));
+		snprintf(name, sizeof(name), "seed%u", i);
+		save("fuzz_blob", name, w.ptr, w.len);
+		wbuf_fini(&w);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	if (argc != 2)
@@ -232,5 +281,6 @@ int main(int argc, char **argv)
 	save_layouts();
 	save_texts();
 	save_tables();
+	save_blob();
 	return 0;
 }

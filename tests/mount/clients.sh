@@ -3,6 +3,7 @@
 # What becomes of a client: killed, it leaves no locks and no unlinked data behind; unmounted, it ends; its mount never hangs.
 . "$(dirname "$0")/lib.sh"
 own_cluster --oss 1 --osts 2
+lctl set_param -n --nid "127.0.0.1@tcp:$((PORT + 1))" "mdt.*.session_timeout=12" || fail "the session's time is set"
 blocks() { du -s --block-size=1 "$CDIR" | cut -f1; }
 
 # A process on mount B holds a lock and an unlinked file of 20 MiB, then B's client is killed.

@@ -25,6 +25,47 @@ at_most() { # WHAT IS LIMIT
 	check "$1: $2, at most $3" test "$2" -le "$3"
 }
 
+# ---- setting mode, owner and times of what was just written ----
+unpack() { # FILE
+	$PY - "$1" <<'EOF'
+import os, sys
+fd = os.open(sys.argv[1], os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+os.write(fd, b"bytes")
+os.utime(fd, ns=(10**18, 10**18 + 1))
+os.fchown(fd, 7, 8)
+os.fchmod(fd, 0o640)
+print(os.getpid(), flush=True)
+if len(sys.argv) > 2: os.fstat(fd)
+os.close(fd)
+EOF
+}
+look() { stat -c '%a %u %g %s %.9X %.9Y' "$1"; }
+WANT="640 7 8 5 1000000000.000000000 1000000000.000000001"
+mkdir "$A/set"
+unpack "$A/set/1" >/dev/null
+is "one mount sets mode, owner and times, the other sees them at once" "$(look "$B/set/1")" "$WANT"
+is "so does the first" "$(look "$A/set/1")" "$WANT"
+SETS=$(lctl get_param -n --mount "$MA" "mdc.*.stats" | awk '$1 == "setattr" { print $2 }')
+for i in $(seq 2 11); do unpack "$A/set/$i" >/dev/null; done
+is "ten files take one request each for it" "$(($(lctl get_param -n --mount "$MA" "mdc.*.stats" | awk '$1 == "setattr" { print $2 }') - SETS))" 10
+check "while it is open, too" $PY - "$A/set/open" "$B/set/open" <<'EOF'
+import os, sys
+fd = os.open(sys.argv[1], os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+os.write(fd, b"bytes")
+for mode in (0o640, 0o604, 0o600):
+    os.fchmod(fd, mode)
+    assert os.stat(sys.argv[2]).st_mode & 0o777 == mode
+    os.fchmod(fd, 0o400)
+    os.chmod(sys.argv[2], mode)  # the later of the two holds
+    assert os.fstat(fd).st_mode & 0o777 == mode
+os.utime(fd, ns=(5, 7))
+os.write(fd, b"more")
+assert os.fstat(fd).st_mtime_ns > 10**9, "a write sets the time anew"
+os.utime(fd, ns=(5, 7))
+os.fsync(fd)
+assert os.stat(sys.argv[2]).st_mtime_ns == 7
+EOF
+
 # ---- reading again ----
 mkdir "$A/d"
 for i in $(seq 20); do echo "$i" >"$A/d/$i"; done

@@ -45,6 +45,8 @@ no_leases() { # closes may be on their way: then they are in use
 	[ "$(lctl get_param -n --mount "$MB" 'llite.*.lease_stats' | awk '$1 == "data:" { print $2 }')" = 0 ]
 }
 
+scan_after() { lctl set_param --mount "$MA" "llite.*.scan_after=$1" >/dev/null; }
+scan_after 0
 make_files "$B/d" 1 200
 mapfile -t FIRST < <(files "$A/d" 1 3)
 mapfile -t COLD < <(files "$A/d" 4 103)
@@ -80,14 +82,23 @@ make_files "$B/more9" 1 60
 ls -l "$A/more9" >/dev/null
 is "after many listings without opens nothing comes with them" "$(stats data_stats opened_ahead)" "$AHEAD"
 
+# ---- names that are there ----
+knows() { [ "$(per lookup stat "$1/none$RANDOM")" = 0 ]; }
+make_files "$B/there" 1 60
+mapfile -t FIRST < <(files "$A/there" 1 4)
+mapfile -t OTHERS < <(files "$A/there" 5 60)
+scan_after 4
+stat_all "${FIRST[@]}"
+until_true 20 knows "$A/there" || fail "a directory in which files are looked at is listed"
+is "then the others take no request" "$(per 'lookup|getattr' stat_all "${OTHERS[@]}")" 0
+
 # ---- names that are not there ----
 create_all() { $PY -c 'import os, sys; [os.close(os.open(name, os.O_CREAT | os.O_EXCL | os.O_WRONLY)) for name in sys.argv[1:]]' "$@"; }
 make_files "$B/new" 1 100
 mapfile -t NAMES < <(files "$A/new" 101 110)
 mapfile -t MORE < <(files "$A/new" 111 160)
 create_all "${NAMES[@]}"
-knows_names() { [ "$(per lookup stat "$A/new/none$RANDOM")" = 0 ]; }
-until_true 20 knows_names || fail "a directory in which files are made is listed"
+until_true 20 knows "$A/new" || fail "a directory in which files are made is listed"
 CREATES=$(calls create)
 is "files are made in another's directory without lookups" "$(per lookup create_all "${MORE[@]}")" 0
 is "with one request each" "$(($(calls create) - CREATES))" 50
@@ -104,7 +115,7 @@ mkdir "$B/many"
 (cd "$B/many" && touch $(seq 3000))
 ls "$A/many" >/dev/null
 is "a directory that was listed by somebody is known, too" "$(per lookup stat "$A/many/none")" 0
-lctl set_param --mount "$MA" 'llite.*.scan_after=0' >/dev/null
+scan_after 0
 make_files "$B/never" 1 3
 mapfile -t NAMES < <(files "$A/never" 11 30)
 is "scan_after=0: each name is asked for" "$(per lookup create_all "${NAMES[@]}")" 21

@@ -60,7 +60,7 @@ check "the first client mounts" until_true 60 mounted || die "no mount"
 check "the second too" on c2 timeout 60 mount.sheen $MGS:/net "$B" || die "no mount"
 both() { [ "$(lfs osts "$1" | grep -c ACTIVE)" = 2 ]; }
 check "both see two OSTs" until_true 30 eval 'both "$A" && both "$B"'
-is "the servers are where they should be" "$(lctl get_param --mount "$A" '*.*.import' | sed -n 's/.*current_connection: //p' | sort | tr -d '"\n')" \
+is "the servers are where they should be" "$(lctl get_param --mount "$A" '{osc,mdc}.*.import' | sed -n 's/.*current_connection: //p' | sort | tr -d '"\n')" \
 	"10.98.0.1@tcp:98910.98.0.2@tcp:99010.98.0.3@tcp:990"
 
 # ---- data between machines ----
@@ -73,10 +73,11 @@ check "names go between them" sh -c 'mkdir "$0/d" && mv "$1/d" "$1/e" && echo x 
 
 # ---- a link is cut for five seconds ----
 for what in oss1 c1 mds; do
-	rm -f "$A/w" "$A/names"*
+	rm -f "$A/w"
+	mkdir "$A/$what"
 	(for i in $(seq 8); do cat "$WORK/ref" || exit 1; done >"$A/w") 2>"$WORK/write.err" &
 	WRITER=$!
-	(i=0; while [ ! -e "$WORK/stop" ]; do echo $i >"$B/names$i" && i=$((i + 1)) || exit 1; done; echo $i >"$WORK/made") 2>"$WORK/names.err" &
+	(i=0; while [ ! -e "$WORK/stop" ]; do echo $i >"$B/$what/$i" && i=$((i + 1)) || exit 1; done; echo $i >"$WORK/made") 2>"$WORK/names.err" &
 	NAMER=$!
 	PIDS+=($WRITER $NAMER)
 	under_way() { [ "$(stat -c %s "$A/w")" -gt $((32 << 20)) ]; }
@@ -90,7 +91,7 @@ for what in oss1 c1 mds; do
 	rm "$WORK/stop"
 	right() { for i in $(seq 8); do cat "$WORK/ref"; done | cmp - "$1"; }
 	check "what was written while the link of $what was cut is right" right "$B/w"
-	is "no file is missing" "$(ls "$A" | grep -c '^names')" "$(cat "$WORK/made")"
+	is "no file is missing" "$(ls "$A/$what" | wc -l)" "$(cat "$WORK/made")"
 done
 
 # ---- a client's machine is gone for good ----

@@ -23,6 +23,8 @@ serve sheen-mgs "$WORK/mgs" 0
 serve sheen-mds "$WORK/mdt" 1 --set mdt.grow-MDT0000.map_mb=129
 MDS=$PID
 serve sheen-oss "$WORK/ost" 2
+# A client waits five seconds for a file system to be born; on a busy machine that may take longer.
+check "the targets have joined" until_true 60 sh -c 'grep -q "grow-MDT0000 joins" "$0" && grep -q "grow-OST0000 joins" "$0"' "$WORK/mgs.log"
 check "mount" mount_sheen "$NID:/grow" "$WORK/a" -o "${MOUNT_OPTS:-rw}"
 check "mount again" mount_sheen "$NID:/grow" "$WORK/b" -o "${MOUNT_OPTS:-rw}"
 map_mb() {

@@ -129,13 +129,15 @@ check "and leaves the mount alone" is_mounted "$WORK/x"
 is "which works" "$(cat "$WORK/x/file")" data
 check "umount" umount "$WORK/x"
 
-no_mount() { ! is_mounted "$WORK/x" && ! pgrep -f "[s]heen .*$WORK/x" >/dev/null; }
+no_mount() { ! is_mounted "$WORK/x"; }
+no_client() { ! pgrep -f "[s]heen .*$WORK/x" >/dev/null; }
 refused() { # "what" REGEX mount arguments
 	local what=$1 re=$2
 	shift 2
 	check_fails any "$what is refused" timeout 100 mount -t sheen "$@" "$WORK/x"
 	like "with a reason" "$OUT" "$re"
 	check "and leaves no half mount" no_mount
+	check "and no client" until_true 10 no_client # which may end after the helper
 }
 refused "an unknown file system" 'nofs|No such file|file system name' "$NID:/nofs"
 refused "an unknown subdirectory" 'missing|No such file' "$NID:/ways/missing"

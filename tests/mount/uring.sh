@@ -17,6 +17,7 @@ restore() {
 trap 'restore; cleanup' EXIT
 trap 'restore; exit 1' INT TERM HUP
 MOUNT_OPTS=uring=2
+MOUNT_OPTS_B=uring=2
 own_cluster --oss 1 --osts 2
 transport() { lctl get_param -n --mount "$1" 'llite.*.transport'; }
 like "the mount uses it" "$(transport "$MA")" '^io_uring lanes=[0-9]+ queues=[0-9]+ entries=[0-9]+$'
@@ -109,6 +110,7 @@ dd if=/dev/urandom of="$A/f" bs=1M count=8 conv=fsync status=none
 sum=$(md5sum <"$A/f")
 blocked() { grep -q fuse "/proc/$1/wchan" "/proc/$1/stack" 2>/dev/null; }
 kill -STOP "$OSS"
+check "the OSS stands still" until_true 10 grep -q "^State:.*stopped" "/proc/$OSS/status"
 KILLED=()
 for i in 1 2 3; do
 	dd if=/dev/zero of="$A/g$i" bs=4M count=1 oflag=direct status=none 2>/dev/null &
@@ -149,18 +151,24 @@ check "umount" timeout 60 umount "$MB"
 
 # ---- without ----
 echo N >$SWITCH
-mount_sheen "$SOURCE" "$MB" >"$WORK/quiet" 2>&1
-is "nobody asked for it: not a word" "$(cat "$WORK/quiet")" ""
-like "and /dev/fuse is used" "$(transport "$MB")" '^/dev/fuse lanes='
-umount "$MB"
-mount_sheen "$SOURCE" "$MB" -o uring >"$WORK/loud" 2>&1
-like "who asks for it is told what to do" "$(cat "$WORK/loud")" "echo Y > $SWITCH"
-like "and gets /dev/fuse" "$(transport "$MB")" '^/dev/fuse lanes='
-umount "$MB"
-echo Y >$SWITCH
 mount_sheen "$SOURCE" "$MB" -o nouring
 like "nouring" "$(transport "$MB")" '^/dev/fuse lanes='
+is "leaves the switch alone" "$(cat $SWITCH)" N
 umount "$MB"
 mount_sheen "$SOURCE" "$MB"
-like "by default it is used where it is switched on" "$(transport "$MB")" '^io_uring'
+like "by default a mount uses it" "$(transport "$MB")" '^io_uring'
+is "and has switched it on" "$(cat $SWITCH)" Y
+umount "$MB"
+# In a mount namespace where the switch is off and stays so.
+echo N >"$WORK/off"
+refused() { # FILE [OPTION...]: what the mount says; its transport in FILE.transport
+	unshare -m bash -c 'mount --bind -o ro "$1" "$2" && mount.sheen "$3" "$4" "${@:6}" >"$5" 2>&1
+		lctl get_param -n --mount "$4" "llite.*.transport" >"$5.transport"; umount "$4"' - "$WORK/off" $SWITCH "$SOURCE" "$MB" "$@"
+}
+refused "$WORK/quiet"
+is "nobody asked for it: not a word" "$(cat "$WORK/quiet")" ""
+like "and /dev/fuse is used" "$(cat "$WORK/quiet.transport")" '^/dev/fuse lanes='
+refused "$WORK/loud" -o uring
+like "who asks for it is told what to do" "$(cat "$WORK/loud")" "echo Y > $SWITCH"
+like "and gets /dev/fuse" "$(cat "$WORK/loud.transport")" '^/dev/fuse lanes='
 finish

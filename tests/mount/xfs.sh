@@ -8,7 +8,7 @@ P=${TEST_PROGRAMS:-$ROOT/build/tests/mount}/posix
 small_disk "$WORK/img" "$WORK/disk" 1G xfs
 CDIR=$WORK/disk/cluster
 start_cluster "$CDIR" "$WORK/a" --oss 1 --osts 2 || die "the cluster does not start"
-mount_sheen "$SOURCE" "$WORK/b" ${MOUNT_OPTS:+-o "$MOUNT_OPTS"} || die "the second mount fails"
+mount_sheen "$SOURCE" "$WORK/b" -o "$MOUNT_OPTS_B" || die "the second mount fails"
 A=$WORK/a
 B=$WORK/b
 mkdir "$A/p" "$A/r" "$WORK/r"

@@ -5,27 +5,31 @@
 #include "common/log.h"
 #include "common/param.h"
 #include "common/rpc_msg.h"
+#include "mds/lfsck.h"
 #include "mds/mds.h"
 #include "mgs/mgs.h"
 #include "oss/oss.h"
 #include "tests/lib/tmpdir.h"
 #include "tests/sim/pages.h"
 #include "tests/sim/sim.h"
+#include "tests/sim/sim_disk.h"
 #include "tests/sim/sim_net.h"
 #include "tests/sim/trace.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define CALL_MAX_NS (600 * NSEC_PER_SEC)
 #define DRAIN_NS (200 * NSEC_PER_MSEC)
+#define SCRUB_NS (2 * NSEC_PER_MSEC) /* from one pass to the next */
 #define SETTLE_NS (120 * NSEC_PER_SEC)
-enum { STOP_MS = 10000 };
+enum { STOP_MS = 10000, MANY_LEASES = 1024 };
 
 struct ost_host {
 	struct loop *loop;
 	struct ost *ost;
-	char dir[64];
+	char dir[64], machine[16];
 	char why[256];
 };
 
@@ -38,6 +42,8 @@ struct oss_host {
 	struct rpc_client_cfg client;
 	struct mgs_link *link;
 	bool started; /* once before */
+	uint32_t powered; /* how often its machine was started again */
+	struct loop_timer scrub;
 	struct ost_host ost[CLUSTER_OSTS_PER_OSS];
 };
 
@@ -50,7 +56,11 @@ struct cluster {
 	struct oss_host oss[CLUSTER_OSS];
 	struct cluster_client client[CLUSTER_CLIENTS_MAX];
 	uint32_t nclients, max_leases;
+	bool many_leases, scrub;
 	uint64_t boot_id;
+	uint32_t powered; /* how often the machine of the MDS was started */
+	uint32_t commit_ms; /* 0: as it is by itself */
+	bool strict;
 };
 
 /* ------------------------------------------------------------------ running a fiber */
@@ -161,19 +171,44 @@ static int mds_begin(void *arg)
 	return mdt_co_start(c->mds, &at, "");
 }
 
-/* How many leases a client may have, sometimes too few for what it does. */
-static int few_leases(struct cluster *c, uint32_t n)
+static int set_mds(struct cluster *c, const char *name, uint32_t value)
 {
 	char text[16];
 	struct wbuf w;
 	int rc;
 
-	c->max_leases = n;
-	snprintf(text, sizeof(text), "%u", n);
+	snprintf(text, sizeof(text), "%u", value);
 	wbuf_init(&w, MAX_PARAM_TEXT);
-	rc = params_set(c->mds_params, "mdt.*.max_leases_per_client", text, &w);
+	rc = params_set(c->mds_params, name, text, &w);
 	wbuf_fini(&w);
 	return rc;
+}
+
+/* How many leases a client may have, sometimes too few for what it does. */
+static int few_leases(struct cluster *c, uint32_t n)
+{
+	c->max_leases = n;
+	return set_mds(c, "mdt.*.max_leases_per_client", n);
+}
+
+static int apply_commits(struct cluster *c)
+{
+	int rc = c->commit_ms ? set_mds(c, "mdt.*.commit_interval_ms", c->commit_ms) : 0;
+
+	return rc ? rc : c->strict ? set_mds(c, "mdt.*.strict", 1) : 0;
+}
+
+int cluster_commits(struct cluster *c, uint32_t ms, bool strict)
+{
+	c->commit_ms = ms;
+	c->strict = strict;
+	return failed("parameters of the MDS", apply_commits(c));
+}
+
+int cluster_many_leases(struct cluster *c)
+{
+	c->many_leases = true;
+	return few_leases(c, MANY_LEASES);
 }
 
 /* It never had more, at whatever moment. */
@@ -198,6 +233,7 @@ static void check_leases(struct cluster *c)
 static int mds_up(struct cluster *c)
 {
 	uint32_t size = (uint32_t)sim_below(SIM_WORK, 8);
+	char machine[16];
 	struct mds_cfg cfg = {
 		.dir = c->mds_dir,
 		.fsname = "lustre",
@@ -206,11 +242,13 @@ static int mds_up(struct cluster *c)
 		/* small, so that it has to grow */
 		.map_size = 262144ULL << size,
 		.nosync = true,
+		.machine = machine,
 		.on_fatal = mds_fatal,
 	};
 	struct nid at;
 	int rc;
 
+	snprintf(machine, sizeof(machine), "%u", c->powered);
 	sim_set_node(NODE_MDS);
 	uuid_of(cfg.uuid, TARGET_MDT, 0);
 	rc = loop_create(&c->mds_loop);
@@ -221,7 +259,9 @@ static int mds_up(struct cluster *c)
 	if (!rc)
 		rc = mdt_create(&cfg, &c->mds);
 	if (!rc)
-		rc = few_leases(c, 4U << size / 2);
+		rc = few_leases(c, c->many_leases ? MANY_LEASES : 4U << size / 2);
+	if (!rc)
+		rc = apply_commits(c);
 	sim_net_nid(NODE_MDS, PORT_MDS, &at);
 	if (!rc)
 		rc = rpc_service_listen(mdt_service(c->mds), &at);
@@ -239,6 +279,42 @@ static int ost_begin(void *arg)
 	return ost_co_start(h->ost, h->why, sizeof(h->why));
 }
 
+static int scrub_all_the_time(struct oss_host *o);
+
+static void scrub_again(void *arg)
+{
+	if (scrub_all_the_time(arg))
+		sim_fail("a scrubber cannot be started");
+}
+
+static int scrub_all_the_time(struct oss_host *o)
+{
+	static const char *const set[][2] = {{"obdfilter.*.scrub_quiet", "0"},
+					     {"obdfilter.*.scrub_speed_mb", "100000"},
+					     {"obdfilter.*.scrub", "start"}};
+	struct wbuf w;
+	int rc = 0;
+
+	o->scrub = (struct loop_timer){.fn = scrub_again, .arg = o};
+	loop_timer_start(o->loop, &o->scrub, SCRUB_NS);
+
+	wbuf_init(&w, MAX_PARAM_TEXT);
+	for (size_t i = 0; !rc && i < ARRAY_SIZE(set); i++)
+		rc = params_set(o->params, set[i][0], set[i][1], &w);
+	wbuf_fini(&w);
+	return rc;
+}
+
+int cluster_scrub(struct cluster *c)
+{
+	int rc = 0;
+
+	c->scrub = true;
+	for (uint32_t i = 0; !rc && i < CLUSTER_OSS; i++)
+		rc = scrub_all_the_time(&c->oss[i]);
+	return rc;
+}
+
 static int ost_up(struct oss_host *o, uint32_t k)
 {
 	struct ost_host *h = &o->ost[k];
@@ -249,12 +325,14 @@ static int ost_up(struct oss_host *o, uint32_t k)
 		.params = o->params,
 		.registered = o->started,
 		.boot_id = ++o->c->boot_id,
+		.machine = h->machine,
 		/* few, so that objects are opened again */
 		.max_open_objects = 4 + (uint32_t)sim_below(SIM_WORK, 60),
 	};
 	int rc;
 
 	snprintf(h->dir, sizeof(h->dir), "/ost%u", cfg.index);
+	snprintf(h->machine, sizeof(h->machine), "%u", o->powered);
 	uuid_of(cfg.uuid, TARGET_OST, (uint8_t)cfg.index);
 	rc = loop_create(&h->loop);
 	cfg.loop = h->loop;
@@ -305,6 +383,8 @@ static int oss_up(struct cluster *c, uint32_t index)
 		rc = router_create(&cfg, &o->router);
 	for (uint32_t k = 0; !rc && k < CLUSTER_OSTS_PER_OSS; k++)
 		rc = ost_up(o, k);
+	if (!rc && c->scrub)
+		rc = scrub_all_the_time(o);
 	sim_net_nid(NODE_OSS + index, PORT_OSS, &at);
 	if (!rc)
 		rc = rpc_service_listen(router_service(o->router), &at);
@@ -343,7 +423,11 @@ static int oss_end(void *arg)
 
 static int oss_down(struct oss_host *o)
 {
-	int rc = cluster_call(o->loop, oss_end, o);
+	int rc;
+
+	if (o->c->scrub)
+		loop_timer_stop(o->loop, &o->scrub);
+	rc = cluster_call(o->loop, oss_end, o);
 
 	for (uint32_t k = 0; !rc && k < CLUSTER_OSTS_PER_OSS; k++)
 		rc = cluster_call(o->ost[k].loop, ost_end, &o->ost[k]);
@@ -383,16 +467,37 @@ static int set_param(struct cluster_client *cl, const char *name, const char *va
 	return rc;
 }
 
-/* Opens that come with lookups and listings: half of the clients always ask for them. Names that
- * are not there: half list the directory at once. By the client's uuid, which the seed has drawn.
+/* What a client is eager about, by its uuid, which the seed has drawn. Opens that come with lookups
+ * and listings: half of them always ask for them. Names that are not there: half list the directory
+ * at once. Files are removed without waiting as often as it may be; sometimes few at a time.
  */
-static int choose_intents(struct cluster_client *cl)
+static int choose_params(struct cluster_client *cl)
 {
-	static const char *const mode[] = {"0", "1", "2", "2"};
+	static const char *const intent[] = {"0", "1", "2", "2"};
+	static const char *const flying[] = {"1", "2", "32"};
 	const uint8_t *uuid = fs_uuid(cl->fs);
-	int rc = set_param(cl, "llite.*.intent_open", mode[uuid[15] % ARRAY_SIZE(mode)]);
+	const char *set[][2] = {
+		{"llite.*.intent_open", intent[uuid[15] % ARRAY_SIZE(intent)]},
+		{"llite.*.scan_after", uuid[14] % 2 ? "1" : "4"},
+		{"llite.*.unlinks_in_row", "1"},
+		{"llite.*.unlinks_retry_ms", "0"},
+		{"llite.*.unlinks_in_flight", flying[uuid[13] % ARRAY_SIZE(flying)]},
+	};
+	int rc = 0;
 
-	return rc ? rc : set_param(cl, "llite.*.scan_after", uuid[14] % 2 ? "1" : "4");
+	for (uint32_t i = 0; i < ARRAY_SIZE(set) && !rc; i++)
+		rc = set_param(cl, set[i][0], set[i][1]);
+	return rc;
+}
+
+static void trace_unlinks(uint32_t k, struct fs *fs)
+{
+	struct wbuf w;
+
+	wbuf_init(&w, MAX_PARAM_TEXT);
+	if (params_get(fs_params(fs), "llite.*.unlink_stats", &w) == 0)
+		trace("client %u: %.*s", k, (int)w.len, (const char *)w.ptr);
+	wbuf_fini(&w);
 }
 
 static int mount_client(struct cluster *c, uint32_t k, uint32_t lanes, bool pages)
@@ -425,7 +530,7 @@ static int mount_client(struct cluster *c, uint32_t k, uint32_t lanes, bool page
 		cl->nlanes++;
 	}
 	if (!rc)
-		rc = choose_intents(cl);
+		rc = choose_params(cl);
 	return failed("client", rc);
 }
 
@@ -454,8 +559,10 @@ int cluster_unmount(struct cluster *c)
 
 		for (uint32_t i = cl->nlanes; !rc && i-- > 0;)
 			rc = cluster_call(cl->loop[i], lane_end, cl->lane[i]);
-		if (!rc)
+		if (!rc) {
+			trace_unlinks(k, cl->fs);
 			fs_destroy(cl->fs);
+		}
 		if (!rc)
 			pages_destroy(cl->pages);
 	}
@@ -505,6 +612,27 @@ void cluster_check_mds(struct cluster *c)
 
 	if (n)
 		sim_fail("the MDS finds %d breaches of its invariants", n);
+}
+
+static bool lfsck_ended(void *arg)
+{
+	return !((struct lfsck *)arg)->running;
+}
+
+/* Its own checker, objects included. */
+void cluster_check_online(struct cluster *c)
+{
+	struct lfsck *l = c->mds->lfsck;
+	int k, n = 0;
+
+	if (lfsck_start(l, "reset=1") || sim_run_until(lfsck_ended, l, SETTLE_NS))
+		sim_fail("the online checker does not run to its end");
+	for (k = 0; k < FINDING_KINDS; k++)
+		n += (int)l->found[k];
+	if (n)
+		sim_fail("the online checker finds %d: %.*s", n, (int)l->told.len, l->told.ptr);
+	if (l->part[CHECK_LAYOUT].status != LFSCK_COMPLETED)
+		sim_fail("the online checker could not look at everything");
 }
 
 static int mds_end(void *arg)
@@ -570,6 +698,26 @@ static void copy_store(const char *dir, const char *copy)
 		tmpdir_copy(from, to, "lock.mdb");
 }
 
+/* LMDB's file has what was committed: without WRITEMAP nothing else gets there. The redo log is
+ * never synced. */
+static void lose_unsynced(struct cluster *c, const char *copy)
+{
+	char name[400];
+
+	for (int i = 0; i < 2; i++) {
+		snprintf(name, sizeof(name), "%s/redo.%d", copy, i);
+		if (unlink(name))
+			sim_fail("%s: %s", name, err_str(errno));
+	}
+	c->powered++;
+}
+
+static void oss_crash(struct oss_host *o)
+{
+	for (uint32_t k = 0; k < CLUSTER_OSTS_PER_OSS; k++)
+		sim_disk_crash(o->ost[k].dir);
+}
+
 static int server_down(struct cluster *c, enum cluster_server which)
 {
 	if (which == SERVER_MGS)
@@ -580,11 +728,12 @@ static int server_down(struct cluster *c, enum cluster_server which)
 /* A killed process cannot be had inside this one. So its files are kept as they are now, it is cut
  * off, and then stopped in order where nobody sees what it still does; the copy is what is left.
  * The disk of an OST needs no copy: what its OSS wrote is there, and the rest was never
- * acknowledged. */
-int cluster_restart(struct cluster *c, enum cluster_server which, bool kill)
+ * acknowledged. With its machine's power its disk goes first. */
+int cluster_restart(struct cluster *c, enum cluster_server which, enum cluster_end how)
 {
 	static const uint32_t node[] = {NODE_MGS, NODE_MDS, NODE_OSS, NODE_OSS + 1};
 	const char *dir = which == SERVER_MGS ? c->mgs_dir : c->mds_dir;
+	bool kill = how != END_ORDER;
 	char copy[320];
 	int rc;
 
@@ -592,11 +741,19 @@ int cluster_restart(struct cluster *c, enum cluster_server which, bool kill)
 	snprintf(copy, sizeof(copy), "%s.copy", dir);
 	if (kill && which < SERVER_OSS)
 		copy_store(dir, copy);
+	if (how == END_POWER && which == SERVER_MDS)
+		lose_unsynced(c, copy);
 	if (kill)
 		sim_net_down(node[which], true);
+	if (how == END_POWER && which >= SERVER_OSS)
+		oss_crash(&c->oss[which - SERVER_OSS]);
 	rc = server_down(c, which);
 	if (rc)
 		return rc;
+	if (how == END_POWER && which >= SERVER_OSS) {
+		oss_crash(&c->oss[which - SERVER_OSS]);
+		c->oss[which - SERVER_OSS].powered++;
+	}
 	if (kill && which < SERVER_OSS) {
 		tmpdir_remove(dir);
 		if (rename(copy, dir))

@@ -37,18 +37,30 @@ must_check int cluster_start(const char *dir, uint32_t clients, uint32_t lanes, 
 			     struct cluster **out);
 uint32_t cluster_clients(const struct cluster *c);
 struct cluster_client *cluster_client(struct cluster *c, uint32_t k);
+/* Clients may have as many leases as they like; else there are so few that they lack some. */
+must_check int cluster_many_leases(struct cluster *c);
+/* The scrubbers of all OSTs work all the time, on objects that were written just now as well. */
+must_check int cluster_scrub(struct cluster *c);
 /* Waits until the MDS has nothing left to do: no file is open or unsettled, the unlink log is
  * empty. The clients have unmounted. What is left goes to sim_fail(). */
 void cluster_settle(struct cluster *c);
-/* What the MDS finds wrong with its tables goes to sim_fail(). */
+/* What the MDS finds wrong with its tables goes to sim_fail(); and what its online checker finds
+ * wrong with tables or objects. */
 void cluster_check_mds(struct cluster *c);
+void cluster_check_online(struct cluster *c);
 /* Disk name of an OST, for sim_disk_each(). */
 const char *cluster_ost_dir(struct cluster *c, uint32_t ost);
 enum cluster_server { SERVER_MGS, SERVER_MDS, SERVER_OSS, SERVER_MAX = SERVER_OSS + CLUSTER_OSS };
-/* Stops a server and starts it again, while everything else goes on. kill: the process dies at
- * once, with what it had not yet written and all that it was about to say; else it stops in
- * order. */
-must_check int cluster_restart(struct cluster *c, enum cluster_server which, bool kill);
+enum cluster_end {
+	END_ORDER, /* it stops as it is asked to */
+	END_KILL,  /* the process dies at once, with what it had not yet written and all that it was
+		    * about to say */
+	END_POWER, /* so does its machine: also what it had not synced is gone. MDS only */
+};
+/* Ends a server and starts it again, while everything else goes on. */
+must_check int cluster_restart(struct cluster *c, enum cluster_server which, enum cluster_end how);
+/* How old the batches of the MDS become from now on; strict: it answers after their commits. */
+must_check int cluster_commits(struct cluster *c, uint32_t ms, bool strict);
 must_check int cluster_unmount(struct cluster *c);
 /* Stops and frees everything. */
 must_check int cluster_stop(struct cluster *c);

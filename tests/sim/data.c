@@ -118,7 +118,8 @@ static void do_close(struct data_task *t, uint32_t k)
 	rc = pages_co_close(t->ln, t->f[k]);
 	t->f[k] = NULL;
 	trace("%u c%u close #%u: %d", t->id, t->client, k, rc);
-	(void)!ok(t, "close", rc);
+	if (!ok(t, "close", rc))
+		t->d->told[k] = t->d->now;
 }
 
 static void do_sync(struct data_task *t, uint32_t k)
@@ -127,7 +128,9 @@ static void do_sync(struct data_task *t, uint32_t k)
 	int rc = pages_co_sync(t->ln, t->f[k], below(t, 2));
 
 	trace("%u c%u fsync #%u: %d", t->id, t->client, k, rc);
-	if (ok(t, "fsync", rc) && !t->d->cut_from)
+	if (!ok(t, "fsync", rc))
+		t->d->told[k] = t->d->now;
+	else if (!t->d->cut_from)
 		t->synced[k] = now;
 }
 

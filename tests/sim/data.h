@@ -28,7 +28,9 @@ struct data_how {
 must_check int data_start(struct cluster *cl, uint64_t seed, uint32_t steps, struct data_how how,
 			  struct data **out);
 /* The network of the last client is gone, then is back: what it wrote meanwhile, and what it had
- * not synced, is there or is not, but nothing of it may appear after this. Errors are its due. */
+ * not synced, is there or is not, but nothing of it may appear after this. Errors are its due. So
+ * is a store after this, into a page that it had to read while its pages were being forgotten, if
+ * fsync or close say that it failed. */
 void data_cut(struct data *d, bool cut);
 bool data_others_done(const struct data *d); /* all tasks but that client's */
 bool data_done(const struct data *d);

@@ -12,8 +12,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+static void note_failures(const struct data_task *t)
+{
+	uint64_t n = pages_failures(t->pages);
+
+	if (t->client != t->d->victim || n == t->d->failures)
+		return;
+	t->d->failures = n;
+	t->d->failed_at = t->d->now;
+}
+
 void data_begin(struct data_op *op, struct data_task *t, struct data_file *f)
 {
+	note_failures(t);
 	*op = (struct data_op){.t = t, .f = f, .start = ++t->d->now};
 	op->connects = sim_net()->connects + sim_net()->dropped;
 }
@@ -165,7 +176,9 @@ void data_did_stat(const struct data_op *op, uint64_t size)
 /* ------------------------------------------------------------------ the verdict */
 
 /* What a client saw that was cut off may have been its own, and lost. What it wrote and had not
- * synced is there, or is not, but it did not come after the client was back. */
+ * synced is there, or is not, but it did not come after the client was back. Its pages are
+ * forgotten after that: a fault that the kernel waits for meanwhile has to be answered, and what is
+ * stored into that page is refused as the rest is. fsync tells. */
 static void soften(const struct data *d, struct linear_history *h, uint32_t file)
 {
 	uint32_t n = 0;
@@ -182,6 +195,11 @@ static void soften(const struct data *d, struct linear_history *h, uint32_t file
 			op.maybe = op.maybe || op.end > t->synced[file];
 			if (op.maybe && op.end < d->cut_to)
 				op.end = d->cut_to;
+		} else if (t->client == d->victim && op.end <= d->failed_at &&
+			   op.end <= d->told[file]) {
+			if (sees)
+				continue;
+			op.maybe = true;
 		}
 		h->op[n++] = op;
 	}

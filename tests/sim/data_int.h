@@ -58,6 +58,8 @@ struct data {
 	struct data_how how;
 	uint32_t victim; /* the client that will be cut off, or none */
 	uint64_t cut_from, cut_to;
+	uint64_t failures, failed_at; /* pages that it could not write, and when the last one was */
+	uint64_t told[DATA_FILES];    /* when fsync or close said so, the last time */
 	struct data_file file[DATA_FILES];
 	struct fid dir;
 	struct linear_history name[DATA_NAMES];

@@ -68,6 +68,18 @@ static int prepare(void *arg)
 	return 0;
 }
 
+/* Nobody could bring that file back once its maker is dead; so it is on the disk before the answer,
+ * and all that was made before it. */
+static int open_newest(void *arg)
+{
+	struct death *d = arg;
+	struct file *f;
+
+	if (ok("open newest", fs_co_open(d->ln, &d->fid[NFILES - 1], O_RDONLY, &f, NULL)))
+		fs_co_release(d->ln, f);
+	return 0;
+}
+
 static int unlink_one(void *arg)
 {
 	struct death *d = arg;
@@ -168,17 +180,23 @@ static void call(struct cluster_client *c, struct death *d, cluster_fn *fn, cons
 		sim_fail("death: %s: %s", what, strerror(-rc));
 }
 
-void death_run(struct cluster *c, bool restart)
+void death_run(struct cluster *c, bool restart, bool power)
 {
 	struct cluster_client *lives = cluster_client(c, 0), *dies = cluster_client(c, 1);
+	enum cluster_end how;
 	struct death d = {0};
 
 	call(dies, &d, prepare, "preparing");
 	call(lives, &d, unlink_one, "unlink");
+	if (power)
+		call(lives, &d, open_newest, "opening");
 	if (sim_failed())
 		return;
 	sim_net_down(NODE_CLIENT + 1, true);
-	if (restart && cluster_restart(c, SERVER_MDS, sim_below(SIM_FAULT, 2)))
+	how = restart && sim_below(SIM_FAULT, 2) ? END_KILL : END_ORDER;
+	if (power)
+		how = END_POWER;
+	if (restart && cluster_restart(c, SERVER_MDS, how))
 		return;
 	d.start = sim_now();
 	call(lives, &d, inherit, "what the dead client held");

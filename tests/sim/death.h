@@ -5,5 +5,6 @@
 
 /* Client 1 dies with open, unlinked, written and locked files; client 0 must get at all of it;
  * client 1 comes back and finds that it was evicted. restart: the MDS is started again right after
- * the death. What is wrong goes to sim_fail(). */
-void death_run(struct cluster *c, bool restart);
+ * the death; power: its machine is, so that the dead one's last changes are only there because
+ * client 0 has opened the newest of its files. What is wrong goes to sim_fail(). */
+void death_run(struct cluster *c, bool restart, bool power);

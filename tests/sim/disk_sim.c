@@ -59,7 +59,7 @@ struct inode {
 struct platter {
 	char *dir;
 	uint64_t capacity, used; /* bytes */
-	bool open;
+	bool open, dead; /* dead: it has no power until it is closed */
 	TAILQ_HEAD(, inode) inodes; /* by path */
 	TAILQ_ENTRY(platter) link;
 };
@@ -365,9 +365,10 @@ void sim_disk_crash(const char *dir)
 	struct platter *p = platter_find(dir);
 	struct inode *i, *next;
 
-	if (!p)
+	if (p)
+		p->dead = p->open;
+	if (!p || p->dead)
 		return;
-	assert(!p->open);
 	for (i = TAILQ_FIRST(&p->inodes); i; i = next) {
 		next = TAILQ_NEXT(i, link);
 		if (!i->synced && sim_random(SIM_FAULT) & 1)
@@ -427,7 +428,7 @@ static int co_begin(struct disk *d)
 {
 	disks.pub.ops++;
 	co_half(d);
-	return sim_chance(SIM_FAULT, disks.pub.error_per_million) ? -EIO : 0;
+	return d->on->dead || sim_chance(SIM_FAULT, disks.pub.error_per_million) ? -EIO : 0;
 }
 
 static void file_free(struct disk_file *f)
@@ -741,12 +742,21 @@ int disk_space(struct disk *d, struct disk_space *out)
 	struct inode *i;
 
 	*out = (struct disk_space){.total = d->on->capacity, .files = 1000000};
-	out->free = d->on->capacity - d->on->used;
-	out->avail = out->free;
+	out->avail = out->free = d->on->capacity - d->on->used;
 	out->ffree = out->files;
 	TAILQ_FOREACH(i, &d->on->inodes, link)
 		out->ffree--;
 	return 0;
+}
+
+const char *sim_disk_next(struct disk *d, const char *path)
+{
+	struct inode *i;
+
+	TAILQ_FOREACH(i, &d->on->inodes, link)
+		if (strcmp(i->path, path) > 0)
+			return i->path;
+	return NULL;
 }
 
 static struct xattr *xattr_find(struct inode *i, const char *name)

@@ -2,24 +2,28 @@
 /* main.c - the simulator's command line: runs seeds, each in a process of its own.
  *
  * A seed decides everything: what the tasks do, when messages arrive, which loop runs next. Modes:
- * serial (one player, everything exact), crowd (several players side by side and the shared files),
- * shared (only those), each also with "+faults" (connections break at random) or "+restarts"
- * (servers end, die and come back); death (a client disappears; with "+restarts" the MDS is started
- * again without it). "mixed" takes one of the first of these by the seed. "data", alike, or "+cut"
- * (a client is cut off; with "+restarts", the MDS restarts meanwhile): the histories of files are
- * checked. "maps": the same with a kernel's page cache above each client.
+ * serial (one player, everything exact), crowd (several players side by side, the shared files, and
+ * removals in a row), shared (only the latter two), sweep (only the last), each also with "+faults"
+ * (connections break at random) or "+restarts" (servers end, die and come back); death (a client
+ * disappears; with "+restarts" the MDS is started again without it). "+power": as "+restarts", and
+ * the MDS's machine loses its power, with all that was not synced. "mixed" takes one of the first
+ * of these by the seed. "data", alike, or "+cut" (a client is cut off; with "+restarts", the MDS
+ * restarts meanwhile): the histories of files are checked. "maps": the same with a kernel's page
+ * cache above each client.
  * A failure prints the last operations and how to repeat the run.
  */
 #include "common/log.h"
 #include "tests/lib/tmpdir.h"
 #include "tests/sim/data.h"
 #include "tests/sim/death.h"
+#include "tests/sim/stable.h"
 #include "tests/sim/orphans.h"
 #include "tests/sim/play.h"
 #include "tests/sim/shared.h"
 #include "tests/sim/sim.h"
 #include "tests/sim/sim_disk.h"
 #include "tests/sim/sim_net.h"
+#include "tests/sim/sweep.h"
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -40,7 +44,7 @@ enum {
 struct mode {
 	const char *name;
 	uint32_t players;
-	bool shared, data, maps, cut, strict, faults, restarts, death;
+	bool shared, sweep, data, maps, cut, strict, faults, restarts, power, death, scrub, stable;
 };
 
 /* The first MIXED_MODES are what "mixed" chooses from. */
@@ -55,7 +59,16 @@ static const struct mode modes[] = {
 	{.name = "death", .death = true},
 	{.name = "shared", .shared = true},
 	{.name = "shared+restarts", .shared = true, .restarts = true},
+	{.name = "sweep", .sweep = true},
+	{.name = "sweep+faults", .sweep = true, .faults = true},
+	{.name = "sweep+restarts", .sweep = true, .restarts = true},
 	{.name = "death+restarts", .death = true, .restarts = true},
+	{.name = "death+power", .death = true, .restarts = true, .power = true},
+	{.name = "serial+power", .players = 1, .restarts = true, .power = true},
+	{.name = "crowd+power", .players = CROWD, .shared = true, .restarts = true, .power = true},
+	{.name = "shared+power", .shared = true, .restarts = true, .power = true},
+	{.name = "sweep+power", .sweep = true, .restarts = true, .power = true},
+	{.name = "stable", .stable = true},
 };
 
 /* The first DATA_MODES are what "data" chooses from; as many from MAPS_MODES on, "maps". "strict":
@@ -73,6 +86,11 @@ static const struct mode data_modes[] = {
 	{.name = "strict", .data = true, .strict = true},
 	{.name = "strict+faults", .data = true, .strict = true, .faults = true},
 	{.name = "strict+restarts", .data = true, .strict = true, .restarts = true},
+	{.name = "data+power", .data = true, .restarts = true, .power = true},
+	{.name = "maps+power", .data = true, .maps = true, .restarts = true, .power = true},
+	{.name = "data+scrub", .data = true, .scrub = true},
+	{.name = "data+scrub+restarts", .data = true, .scrub = true, .restarts = true},
+	{.name = "strict+power", .data = true, .strict = true, .restarts = true, .power = true},
 };
 
 struct options {
@@ -91,6 +109,7 @@ struct run {
 	struct play play[CROWD];
 	uint32_t nplay;
 	struct shared *shared;
+	struct sweep *sweep;
 	struct data *data;
 };
 
@@ -134,7 +153,28 @@ static bool work_done(void *arg)
 	for (uint32_t i = 0; i < r->nplay; i++)
 		if (!play_done(&r->play[i]))
 			return false;
-	return (!r->shared || shared_done(r->shared)) && (!r->data || data_done(r->data));
+	return (!r->shared || shared_done(r->shared)) && (!r->sweep || sweep_done(r->sweep)) &&
+	       (!r->data || data_done(r->data));
+}
+
+static const char *const end_name[] = {"ends", "dies", "loses its power"};
+
+/* The MDS loses its power; sometimes one client comes back later than the others, which must not
+ * have done anything by then that its changes do not go with. */
+static int lose_power(struct run *r)
+{
+	uint32_t late = (uint32_t)sim_below(SIM_FAULT, 2 * cluster_clients(r->cl));
+	bool cut = late < cluster_clients(r->cl);
+	int rc;
+
+	if (cut)
+		sim_net_down(NODE_CLIENT + late, true);
+	rc = cluster_restart(r->cl, SERVER_MDS, END_POWER);
+	if (cut && !rc)
+		sim_run_for(1 + sim_below(SIM_FAULT, 3 * NSEC_PER_SEC));
+	if (cut)
+		sim_net_down(NODE_CLIENT + late, false);
+	return rc;
 }
 
 /* Some servers end and come back at random moments. */
@@ -145,15 +185,19 @@ static int run_with_restarts(struct run *r)
 
 	while (n-- && !rc) {
 		enum cluster_server which = (enum cluster_server)sim_below(SIM_FAULT, SERVER_MAX);
-		bool kill = sim_below(SIM_FAULT, 2);
+		enum cluster_end how = sim_below(SIM_FAULT, 2) ? END_KILL : END_ORDER;
 
 		if (sim_below(SIM_FAULT, 2))
 			which = SERVER_MDS;
+		if (r->mode->power && sim_below(SIM_FAULT, 4)) {
+			which = SERVER_MDS;
+			how = END_POWER;
+		}
 		rc = sim_run_until(work_done, r, 1 + sim_below(SIM_FAULT, 400 * NSEC_PER_MSEC));
 		if (rc != -ETIMEDOUT)
 			return rc;
-		trace("server %d %s", which, kill ? "dies" : "ends");
-		rc = cluster_restart(r->cl, which, kill);
+		trace("server %d %s", which, end_name[how]);
+		rc = how == END_POWER ? lose_power(r) : cluster_restart(r->cl, which, how);
 		trace("server %d is back: %d", which, rc);
 	}
 	return rc ? rc : sim_run_until(work_done, r, RUN_MAX_NS);
@@ -169,13 +213,13 @@ static bool others_done(void *arg)
 /* While one client cannot come back. */
 static int restart_mds(struct run *r)
 {
-	bool kill = sim_below(SIM_FAULT, 2);
+	enum cluster_end how = sim_below(SIM_FAULT, 2) ? END_KILL : END_ORDER;
 	int rc = sim_run_until(others_done, r, 1 + sim_below(SIM_FAULT, 200 * NSEC_PER_MSEC));
 
 	if (rc != -ETIMEDOUT)
 		return rc;
-	trace("the MDS %s", kill ? "dies" : "ends");
-	rc = cluster_restart(r->cl, SERVER_MDS, kill);
+	trace("the MDS %s", end_name[how]);
+	rc = cluster_restart(r->cl, SERVER_MDS, how);
 	trace("the MDS is back: %d", rc);
 	return rc;
 }
@@ -213,9 +257,14 @@ static void work(struct run *r)
 	sim_net()->window_bytes = 65536U << sim_below(SIM_NET, 6);
 	if (r->mode->faults)
 		set_faults(true);
-	if (r->mode->shared)
+	if (r->mode->power)
+		rc = cluster_commits(r->cl, 10U << sim_below(SIM_FAULT, 8),
+				     sim_below(SIM_FAULT, 8) == 0);
+	if (!rc && r->mode->shared)
 		rc = shared_start(r->cl, sim_random(SIM_WORK), 4 + steps / 60,
 				  &r->shared);
+	if (!rc && (r->mode->shared || r->mode->sweep))
+		rc = sweep_start(r->cl, sim_random(SIM_WORK), 1 + steps / 300, &r->sweep);
 	if (!rc && r->mode->data)
 		rc = data_start(r->cl, sim_random(SIM_WORK), steps, how, &r->data);
 	if (rc)
@@ -241,14 +290,33 @@ static void work(struct run *r)
 	set_faults(false);
 }
 
+/* Whoever was there all the time has lost nothing. */
+static void check_lost(struct run *r)
+{
+	uint64_t n;
+
+	for (uint32_t k = 0; k < cluster_clients(r->cl); k++) {
+		n = fs_lost(cluster_client(r->cl, k)->fs);
+		if (n)
+			sim_fail("client %u has lost %" PRIu64 " operations", k, n);
+	}
+}
+
 static void finish(struct run *r)
 {
 	int rc = 0;
 
+	if (r->mode->power && !r->mode->death)
+		check_lost(r);
+
 	if (r->mode->death)
-		death_run(r->cl, r->mode->restarts);
+		death_run(r->cl, r->mode->restarts, r->mode->power);
+	if (r->mode->stable)
+		stable_run(r->cl);
 	if (r->shared)
 		shared_check(r->shared);
+	if (r->sweep && !sim_failed())
+		sweep_check(r->sweep);
 	if (r->data && !sim_failed())
 		data_check(r->data);
 	if (!sim_failed() && r->shared && r->seed % 2)
@@ -262,12 +330,15 @@ static void finish(struct run *r)
 	if (!sim_failed() && !rc)
 		cluster_check_mds(r->cl);
 	if (!sim_failed() && !rc)
+		cluster_check_online(r->cl);
+	if (!sim_failed() && !rc)
 		rc = cluster_stop(r->cl);
 	if (sim_failed() || rc)
 		return;
 	for (uint32_t i = 0; i < r->nplay; i++)
 		play_fini(&r->play[i]);
 	shared_free(r->shared);
+	sweep_free(r->sweep);
 	data_free(r->data);
 	sim_net_end();
 	sim_disk_end();
@@ -312,6 +383,8 @@ static bool run_here(uint64_t seed, const struct options *o, uint64_t *digest)
 	clients = r.mode->data ? 2 + (uint32_t)sim_below(SIM_WORK, CLUSTER_CLIENTS_MAX - 1)
 			       : CLUSTER_CLIENTS;
 	rc = cluster_start(dir, clients, lanes, r.mode->maps, &r.cl);
+	if (rc == 0 && r.mode->scrub)
+		rc = cluster_scrub(r.cl);
 	if (!rc)
 		work(&r);
 	*digest = sim_digest();
@@ -434,10 +507,13 @@ static const char usage[] =
 	"Run a whole Sheen on virtual time; the same seed is the same run.\n"
 	"  -n N      run N seeds from SEED on (1)\n"
 	"  -s STEPS  operations of the players together (600)\n"
-	"  -m MODE   serial, crowd, shared, each also +faults or +restarts; death,\n"
-	"            death+restarts; mixed (mixed);\n"
+	"  -m MODE   serial, crowd, shared, sweep, each also +faults, +restarts or +power\n"
+	"            (the MDS's machine loses power); death, death+restarts, death+power;\n"
+	"            stable (machines of OSTs lose power);\n"
+	"            data+power, maps+power; mixed (mixed);\n"
 	"            data: data+calm, data+restarts, data+cut\n"
-	"            data+faults, data+cut+restarts; strict, strict+faults, strict+restarts;\n"
+	"            data+faults, data+cut+restarts, data+scrub[+restarts];\n"
+	"            strict, strict+faults, strict+restarts;\n"
 	"            maps: maps+calm, maps+restarts, maps+cut, maps+faults: as data, with\n"
 	"            page caches and mappings above the clients\n"
 	"  -l FILE   run the seeds listed in FILE instead\n"

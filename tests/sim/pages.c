@@ -256,8 +256,10 @@ static void send_page(struct lane *ln, struct inode *i, struct page *pg)
 		f->refs--;
 		i->writing--;
 		trace("pages: %" PRIu64 "+%" PRIu64 " written: %zd", off, len, rc);
-		if (rc != (ssize_t)len)
+		if (rc != (ssize_t)len) {
 			i->error = rc < 0 ? (int)rc : -EIO;
+			i->pages_of->failures++;
+		}
 	}
 	pg->writeback = false;
 	pages_wake(i);

@@ -35,6 +35,7 @@ struct pages_file; /* an open file, and its one mapping */
 struct pages *pages_create(void);
 void pages_destroy(struct pages *p);    /* the mount is gone; NULL is none */
 bool pages_idle(const struct pages *p); /* nothing goes on that nobody waits for */
+uint64_t pages_failures(const struct pages *p); /* pages that could not be written */
 /* fs_cfg.co_invalidate */
 void pages_co_invalidate(void *p, struct lane *ln, const struct fs_inval *v, uint32_t n,
 			 bool names);

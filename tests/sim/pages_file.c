@@ -52,6 +52,11 @@ bool pages_idle(const struct pages *p)
 	return !p || !p->busy;
 }
 
+uint64_t pages_failures(const struct pages *p)
+{
+	return p ? p->failures : 0;
+}
+
 struct inode *pages_inode(struct pages *p, const struct fid *fid, bool make)
 {
 	struct inode *i;

@@ -44,6 +44,7 @@ struct pages {
 	const struct inode *notifying; /* the notifier does one thing at a time */
 	uint64_t attr_version;
 	uint32_t busy; /* fibers that nobody waits for */
+	uint64_t failures;
 	LIST_HEAD(, inode) inodes;
 };
 

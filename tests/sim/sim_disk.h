@@ -23,10 +23,13 @@ void sim_disk_begin(void);
 void sim_disk_end(void);
 
 /* What the loss of power leaves of a platter: every page that was not synced is old, new or torn, a
- * file that was never synced may be gone. The disk must be closed. */
+ * file that was never synced may be gone. If the disk is open it only dies, with -EIO from now on:
+ * once more when it is closed. */
 void sim_disk_crash(const char *dir);
 /* Room of a platter from now on. */
 void sim_disk_set_capacity(const char *dir, uint64_t bytes);
 /* Files in the order of their names. */
 typedef void sim_disk_file_fn(void *arg, const char *path, uint64_t size);
 void sim_disk_each(const char *dir, sim_disk_file_fn *fn, void *arg);
+/* The next path behind this one in order, for disk_list(); NULL. */
+const char *sim_disk_next(struct disk *d, const char *path);

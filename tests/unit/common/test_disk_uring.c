@@ -214,6 +214,8 @@ static void co_punch(void *arg)
 	assert_int_equal(buf[16384], 0);
 	assert_int_equal(buf[49152], 1);
 	assert_int_equal(disk_co_sync(f), 0);
+	assert_int_equal(disk_co_sync_all(d), 0);
+	assert_int_equal(disk_co_sync_all(d), 0);
 	assert_int_equal(disk_stat(f, &st), 0);
 	assert_true(st.blocks < blocks + 8 && st.size == 65536);
 	assert_int_equal(disk_co_fallocate(f, 0, 0, 1 << 20), 0);

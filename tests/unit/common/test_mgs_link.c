@@ -109,6 +109,51 @@ static void refusals_come_back_and_service_addresses_are_announced(void **state)
 	fx_run(t_refused);
 }
 
+/* 127.0.0.1 is one of this machine's, whatever else it has. */
+static void t_failover(struct fixture *f)
+{
+	struct mgs_register r = target(1, 5);
+	char announced[200], own[NID_STRLEN], want[200];
+	const struct reg_target *t;
+	uint64_t version;
+	struct seen s;
+	struct mgs_link *ml = make_link(f, &s, NULL);
+
+	r.servicenode = "10.9.8.7@tcp:127.0.0.1@tcp";
+	r.boot = 77;
+	r.announced = announced;
+	r.announced_len = sizeof(announced);
+	assert_int_equal(mgs_link_co_register(ml, &r, &version), 0);
+	t = registry_find(f->mgs->reg, "fs-OST0001");
+	assert_string_equal(t->nids, "127.0.0.1@tcp:990,10.9.8.7@tcp:990");
+	assert_int_equal(mgs_link_co_start(ml, 5000), 0);
+	assert_int_equal(mgs_link_config(ml)->nodes[0].boot, 77);
+	assert_int_equal(mgs_link_config(ml)->nodes[0].nids.n, 2);
+	/* It serves elsewhere: not at this port of this machine. */
+	r.servicenode = "10.9.8.7@tcp:127.0.0.1@tcp:991";
+	r.boot = 78;
+	assert_int_equal(mgs_link_co_register(ml, &r, &version), 0);
+	until_version(f, &s, version);
+	assert_string_equal(registry_find(f->mgs->reg, "fs-OST0001")->nids,
+			    "10.9.8.7@tcp:990,127.0.0.1@tcp:991");
+	assert_int_equal(mgs_link_config(ml)->nodes[0].boot, 78);
+	/* Failover nodes: where it is, and those. */
+	r.servicenode = "";
+	r.failnode = "10.9.8.7@tcp";
+	assert_true(rpc_import_local(mgs_link_import(ml), &r.listen));
+	nid_set_port(&r.listen, 990);
+	snprintf(want, sizeof(want), "%s,10.9.8.7@tcp:990", nid_str(&r.listen, 0, own));
+	assert_int_equal(mgs_link_co_register(ml, &r, NULL), 0);
+	assert_string_equal(announced, want);
+	mgs_link_co_destroy(ml);
+}
+
+static void a_target_announces_first_where_it_serves(void **state)
+{
+	(void)state;
+	fx_run(t_failover);
+}
+
 static void t_unknown(struct fixture *f)
 {
 	uint64_t start = loop_now(f->l);
@@ -339,6 +384,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_link_registers_and_follows_the_configuration),
 		cmocka_unit_test(refusals_come_back_and_service_addresses_are_announced),
+		cmocka_unit_test(a_target_announces_first_where_it_serves),
 		cmocka_unit_test(an_unknown_file_system_is_told_at_once),
 		cmocka_unit_test(without_an_mgs_the_timeout_ends_the_wait),
 		cmocka_unit_test(a_link_waits_for_the_mgs_to_come),

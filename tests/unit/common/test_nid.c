@@ -244,6 +244,29 @@ static void file_system_names(void **state)
 		     fsname_ok("a/b"));
 }
 
+static void lists_are_compared_and_turned(void **state)
+{
+	struct nid_list a, b;
+	char text[200];
+
+	(void)state;
+	assert_int_equal(nid_list_parse("1.1.1.1@tcp,1.1.1.2@tcp,1.1.1.3@tcp", 9, &a, why,
+					sizeof(why)),
+			 0);
+	b = a;
+	assert_true(nid_list_eq(&a, &b));
+	nid_list_to_front(&b, 0);
+	assert_true(nid_list_eq(&a, &b));
+	nid_list_to_front(&b, 2);
+	assert_false(nid_list_eq(&a, &b));
+	assert_string_equal(nid_list_str(&b, 9, text, sizeof(text)),
+			    "1.1.1.3@tcp,1.1.1.1@tcp,1.1.1.2@tcp");
+	b = a;
+	b.n = 2;
+	assert_false(nid_list_eq(&a, &b));
+	assert_false(nid_list_eq(&b, &a));
+}
+
 static void equality_is_of_address_and_port(void **state)
 {
 	struct nid a, b;
@@ -276,6 +299,7 @@ int main(void)
 		cmocka_unit_test(bad_mount_sources_are_explained),
 		cmocka_unit_test(random_text_is_refused_or_prints_again),
 		cmocka_unit_test(file_system_names),
+		cmocka_unit_test(lists_are_compared_and_turned),
 		cmocka_unit_test(equality_is_of_address_and_port),
 	};
 

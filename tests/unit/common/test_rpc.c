@@ -26,7 +26,9 @@ struct fixture {
 	bool bulk_busy;
 	uint32_t bulk_refused;
 	uint32_t executed;     /* setattr handlers run */
+	uint32_t replays;
 	uint32_t closed, evicted, restarts;
+	void (*reclaim)(struct fixture *f, struct rpc_import *imp);
 	struct co_waitq park;  /* lookup waits here */
 	uint64_t slot_xid[256];
 	struct wbuf slot_body[256];
@@ -162,7 +164,23 @@ static void session_close(void *arg, struct rpc_session *s, bool evicted)
 	f->evicted += evicted;
 }
 
+/* Changes up to this number were made in an earlier life. */
+enum { MADE_BEFORE = 100 };
+
+static int admit(void *arg, struct rpc_op *op)
+{
+	const struct mds_setattr_rep *was = op->replayed;
+	struct fixture *f = arg;
+
+	if (!was)
+		return 0;
+	f->replays++;
+	assert_int_equal(was->attr.size, 4711);
+	return op->hdr->transno <= MADE_BEFORE;
+}
+
 static const struct rpc_service_ops ops = {
+	.co_admit = admit,
 	.session_co_close = session_close,
 	.replay_find = replay_find,
 	.replay_store = replay_store,
@@ -180,8 +198,10 @@ static void on_restart(void *arg, struct rpc_import *imp, bool evicted)
 {
 	struct fixture *f = arg;
 
-	(void)imp, (void)evicted;
+	(void)evicted;
 	f->restarts++;
+	if (f->reclaim)
+		f->reclaim(f, imp);
 }
 
 static void serve(struct fixture *f, uint64_t boot_id)
@@ -419,15 +439,30 @@ static void writers_wait_when_the_server_has_no_bulk_memory(void **state)
 	run(t_backpressure);
 }
 
-/* Breaks every connection of a service as a network would. */
+enum { BROKEN_MAX = 4 };
+
+/* Breaks every connection of a service as a network would. The client may be back with a new one
+ * before the old ones are gone. */
 static void rpc_test_break(struct rpc_service *s)
 {
+	const struct net_conn *broken[BROKEN_MAX];
+	uint32_t n = 0, i;
 	struct sconn *c;
+	bool left;
 
+	LIST_FOREACH(c, &s->conns, link) {
+		assert_true(n < BROKEN_MAX);
+		broken[n++] = c->net;
+	}
 	LIST_FOREACH(c, &s->conns, link)
 		net_close(c->net, -ECONNRESET);
-	while (!LIST_EMPTY(&s->conns))
+	do {
 		co_sleep(NSEC_PER_MSEC);
+		left = false;
+		LIST_FOREACH(c, &s->conns, link)
+			for (i = 0; i < n; i++)
+				left |= c->net == broken[i];
+	} while (left);
 }
 
 static int parked_lookup(void *arg)
@@ -453,7 +488,7 @@ static void t_resend_running(struct fixture *f)
 	co_spawn(&g, parked_lookup, f->imp);
 	wait_parked(f);
 	/* The connection breaks meanwhile: the resent request finds the running one. */
-	rpc_import_set_nids(f->imp, &f->nids);
+	rpc_import_set_nids(f->imp, &f->nids, 0);
 	rpc_test_break(s);
 	CHECK_RC(rpc_import_co_wait(f->imp, 5000), 0);
 	co_sleep(20 * NSEC_PER_MSEC);
@@ -589,6 +624,25 @@ static void sessions_end_by_disconnect_or_timeout(void **state)
 	run(t_sessions);
 }
 
+static void t_new_timeout(struct fixture *f)
+{
+	rpc_service_set_session_timeout(f->svc, 3600 * 1000);
+	rpc_import_co_destroy(f->imp, 0);
+	f->imp = NULL;
+	co_sleep(300 * NSEC_PER_MSEC); /* the first timeout is 200 ms */
+	assert_int_equal(rpc_service_nsessions(f->svc), 1);
+	rpc_service_set_session_timeout(f->svc, 1);
+	while (rpc_service_nsessions(f->svc))
+		co_sleep(NSEC_PER_MSEC);
+	assert_int_equal(f->evicted, 1);
+}
+
+static void a_new_timeout_is_for_those_that_are_absent(void **state)
+{
+	(void)state;
+	run(t_new_timeout);
+}
+
 static int many_sets(void *arg)
 {
 	struct set_arg *a = arg;
@@ -612,10 +666,104 @@ static void t_slots(struct fixture *f)
 	assert_int_equal(f->executed, 1000);
 }
 
+static void reclaim_setattr(struct fixture *f, struct rpc_import *imp)
+{
+	struct mds_setattr_req q = {.fid = fid_of(2)};
+	struct mds_setattr_rep p;
+	RPC_CALL(call);
+
+	call.flags = RPC_CALL_RECLAIM;
+	CHECK_RC(mds_co_setattr(imp, &call, &q, &p), 0);
+	assert_int_equal(f->executed, 1); /* before those that have waited for it */
+}
+
+/* All callers wait for the server that is to come back, more of them than there are slots. */
+static void t_reclaim_slot(struct fixture *f)
+{
+	static struct set_arg a[2 * SESSION_SLOTS];
+	struct co_group g = CO_GROUP_INIT;
+
+	stop_serving(f);
+	f->reclaim = reclaim_setattr;
+	for (size_t i = 0; i < ARRAY_SIZE(a); i++) {
+		a[i].imp = f->imp;
+		co_spawn(&g, many_sets, &a[i]);
+	}
+	serve(f, 2);
+	CHECK_RC(co_join(&g), 0);
+	assert_int_equal(f->restarts, 1);
+	assert_int_equal(f->executed, 1 + 5 * ARRAY_SIZE(a));
+}
+
+static void a_reclaim_does_not_wait_for_slots_of_those_that_wait_for_it(void **state)
+{
+	(void)state;
+	run(t_reclaim_slot);
+}
+
 static void more_callers_than_slots_take_turns(void **state)
 {
 	(void)state;
 	run(t_slots);
+}
+
+/* A setattr that was answered with this size, to be done again. */
+static int again(struct fixture *f, struct rpc_kept k)
+{
+	struct mds_setattr_req q = {.fid = fid_of(1), .size = 5};
+	struct mds_setattr_rep p = {.attr = {.size = 4711}};
+	struct wire_hdr h = {0};
+	struct wbuf w;
+	uint32_t at;
+	int rc;
+
+	wbuf_init(&w, MAX_BODY);
+	mds_setattr_desc.req_enc(&w, &q);
+	at = w.len;
+	mds_setattr_desc.rep_enc(&w, &p);
+	k.body = w.ptr;
+	k.body_len = w.len;
+	if (!k.reply_len)
+		k.reply_len = w.len - at;
+	k.time = 9;
+	rc = rpc_co_replay(f->imp, &k, &h);
+	wbuf_fini(&w);
+	return rc;
+}
+
+static void t_again(struct fixture *f)
+{
+	const struct rpc_kept good = {
+		.rpc = RPC_mds_setattr, .slot = 3, .xid = 77, .transno = MADE_BEFORE + 1};
+	struct rpc_kept k = good;
+
+	CHECK_RC(again(f, good), 0);
+	assert_int_equal(f->executed, 1);
+	assert_int_equal(f->replays, 1);
+	assert_int_equal(f->slot_xid[3], 77); /* and what is remembered is the old answer */
+	assert_true(f->slot_body[3].len > 0);
+	k.transno = MADE_BEFORE;
+	CHECK_RC(again(f, k), 0);
+	assert_int_equal(f->executed, 1);
+	k = good;
+	k.slot = 0;
+	CHECK_RC(again(f, k), -EBADMSG);
+	k = good;
+	k.transno = 0;
+	CHECK_RC(again(f, k), -EBADMSG);
+	k = good;
+	k.reply_len = UINT32_MAX;
+	CHECK_RC(again(f, k), -EBADMSG);
+	k = good;
+	k.rpc = RPC_mds_getattr; /* changes nothing */
+	CHECK_RC(again(f, k), -EBADMSG);
+	assert_int_equal(f->executed, 1);
+}
+
+static void what_is_to_be_done_again_comes_with_its_answer(void **state)
+{
+	(void)state;
+	run(t_again);
 }
 
 int main(void)
@@ -631,7 +779,10 @@ int main(void)
 		cmocka_unit_test(a_call_gives_up_at_its_deadline),
 		cmocka_unit_test(a_connect_for_another_target_is_refused),
 		cmocka_unit_test(sessions_end_by_disconnect_or_timeout),
+		cmocka_unit_test(a_new_timeout_is_for_those_that_are_absent),
 		cmocka_unit_test(more_callers_than_slots_take_turns),
+		cmocka_unit_test(a_reclaim_does_not_wait_for_slots_of_those_that_wait_for_it),
+		cmocka_unit_test(what_is_to_be_done_again_comes_with_its_answer),
 	};
 
 	log_init("test_rpc", false);

@@ -155,10 +155,18 @@ static void co_destroy(void)
 	loop_stop(l);
 }
 
+static struct rpc_note notes[SESSION_SLOTS], claims[SESSION_SLOTS];
+static uint32_t nclaims;
+
 static void run(loop_fn *body)
 {
 	struct rpc_client_cfg client = {.kind = PEER_CLIENT, .name = "test"};
-	struct rpc_import_cfg cfg = {.client = &client, .target = "t-OST0000", .nids = {.n = 1}};
+	struct rpc_import_cfg cfg = {.client = &client,
+				     .target = "t-OST0000",
+				     .nids = {.n = 1},
+				     .notes = notes,
+				     .claims = claims,
+				     .nclaims = nclaims};
 
 	nsent = 0;
 	nclosed = 0;
@@ -277,15 +285,15 @@ static void a_close_leaves_with_the_next_request_or_soon(void **state)
 
 static void b_ride_slots(void *arg)
 {
-	uint32_t i, n = SESSION_SLOTS + 1;
+	uint32_t i, n = SESSION_SLOTS; /* one too many: the last is not for them */
 
 	(void)arg;
 	co_answer_connect();
 	for (i = 0; i < n; i++)
 		CHECK_RC(fiber_spawn(l, call_close, NULL), 0);
 	co_yield();
-	assert_int_equal(nsent, 1 + SESSION_SLOTS); /* those with slots do not wait for slots */
-	for (i = 1; i <= SESSION_SLOTS; i++)
+	assert_int_equal(nsent, n); /* those with slots do not wait for slots */
+	for (i = 1; i < n; i++)
 		answer(all_sent[i]);
 	answer(co_sent(1 + n));
 	while (nclosed < n)
@@ -311,7 +319,7 @@ static void b_ride_lost(void *arg)
 	net_close(&conn, -ECONNRESET);
 	while (rpc_import_state(imp) != IMP_DISCONN)
 		co_yield();
-	rpc_import_set_nids(imp, &again); /* tries at once, while the close still waits */
+	rpc_import_set_nids(imp, &again, 0); /* tries at once, while the close still waits */
 	m = co_sent(2);
 	assert_int_equal(m->h.rpc, RPC_any_connect); /* and nothing in front of it */
 	co_answer_connect_again(m);
@@ -373,11 +381,67 @@ static void bulk_refused_each_time_is_an_error(void **state)
 	run(b_refused_each_time);
 }
 
+static bool is_open(void *arg, uint64_t tag)
+{
+	return tag == *(uint64_t *)arg;
+}
+
+static void call_close_for(void *arg)
+{
+	fiber_set_tag(*(uint64_t *)arg);
+	call_close(NULL);
+}
+
+static void b_claim(void *arg)
+{
+	uint64_t five = 5, six = 6;
+	struct msg *m;
+
+	(void)arg;
+	co_answer_connect();
+	CHECK_RC(fiber_spawn(l, call_close_for, &six), 0);
+	m = co_sent(2); /* nothing was sent for that */
+	assert_int_equal(m->h.slot, 3);
+	assert_int_equal(notes[2].tag, 6);
+	assert_int_equal(notes[2].xid, m->h.xid);
+	answer(m);
+	CHECK_RC(fiber_spawn(l, call_close_for, &five), 0);
+	m = co_sent(3);
+	assert_int_equal(m->h.slot, 2);
+	assert_int_equal(m->h.xid, 77);
+	assert_true(m->h.flags & WIRE_RESENT);
+	answer(m);
+	CHECK_RC(fiber_spawn(l, call_close_for, &five), 0);
+	m = co_sent(4); /* another one for the same is another one */
+	assert_int_equal(m->h.slot, 3);
+	assert_false(m->h.flags & WIRE_RESENT);
+	answer(m);
+	rpc_import_settle(imp, is_open, &five);
+	CHECK_RC(fiber_spawn(l, call_close_for, &six), 0);
+	m = co_sent(5); /* the first slot is free now, the second is not */
+	assert_int_equal(m->h.slot, 1);
+	answer(m);
+	while (nclosed < 4)
+		co_yield();
+	co_destroy();
+}
+
+static void what_another_process_sent_is_sent_again_and_not_anew(void **state)
+{
+	(void)state;
+	claims[0] = (struct rpc_note){.tag = 4, .xid = 76, .nr = RPC_mds_close};
+	claims[1] = (struct rpc_note){.tag = 5, .xid = 77, .nr = RPC_mds_close};
+	nclaims = SESSION_SLOTS;
+	run(b_claim);
+	nclaims = 0;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(bulk_refused_before_it_is_known_to_have_left_is_sent_again),
 		cmocka_unit_test(bulk_refused_each_time_is_an_error),
+		cmocka_unit_test(what_another_process_sent_is_sent_again_and_not_anew),
 		cmocka_unit_test(a_close_leaves_with_the_next_request_or_soon),
 		cmocka_unit_test(closes_that_wait_do_not_keep_slots_from_others),
 		cmocka_unit_test(a_close_that_waits_outlives_the_connection),

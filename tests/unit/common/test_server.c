@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "common/guard_file.h"
 #include "common/log.h"
 #include "common/rpc_msg.h"
 #include "common/server.h"
@@ -134,6 +135,14 @@ static void a_remembered_port_that_is_busy_is_an_error(void **state)
 	sd.label.port = busy;
 	assert_int_equal(server_listen(svc, NULL, 1, &sd, 1, &at, why, sizeof(why)), -EADDRINUSE);
 	assert_non_null(strstr(why, "cannot listen on 0.0.0.0@tcp:"));
+	/* Clients were told these addresses with this port. */
+	snprintf(sd.label.servicenode, sizeof(sd.label.servicenode), "10.0.0.1@tcp:%u", busy);
+	assert_int_equal(server_listen(svc, NULL, 1, &sd, 1, &at, why, sizeof(why)), -EADDRINUSE);
+	/* These they are told with the port of each start. */
+	snprintf(sd.label.servicenode, sizeof(sd.label.servicenode), "10.0.0.1@tcp:10.0.0.2@tcp");
+	assert_int_equal(server_listen(svc, NULL, busy, &sd, 1, &at, why, sizeof(why)), 0);
+	assert_int_not_equal(nid_port(&at), busy);
+	assert_int_equal(sd.label.port, busy);
 	close(fd);
 }
 
@@ -188,6 +197,28 @@ static void parameters_come_from_label_and_command_line(void **state)
 	log_set_level(LOG_LVL_ERROR);
 }
 
+static void a_guard_is_taken_and_given_back(void **state)
+{
+	struct daemon_opts o = {.set = {"guard_term=17"}, .nset = 1};
+	struct guard_block b;
+
+	(void)state;
+	format(TARGET_OST, "");
+	assert_int_equal(guard_file_make(dir), 0);
+	assert_int_equal(server_dir_open(dir, TARGET_OST, &sd, why, sizeof(why)), 0);
+	assert_int_equal(server_guard(&sd, 1, why, sizeof(why)), 0);
+	assert_int_equal(server_params_init(ps, &o, &sd, 1, why, sizeof(why)), 0);
+	assert_string_equal(get("guard_term"), "guard_term=17\n");
+	assert_int_equal(params_set_sticky(ps, "guard_term", "1"), -EINVAL);
+	assert_int_equal(params_set_sticky(ps, "guard_term", "121"), -EINVAL);
+	assert_int_equal(params_set_sticky(ps, "guard_term", "9s"), -EINVAL);
+	assert_int_equal(guard_file_read(dir, &b), 0);
+	assert_int_equal(b.state, GUARD_HELD);
+	server_dir_close(&sd);
+	assert_int_equal(guard_file_read(dir, &b), 0);
+	assert_int_equal(b.state, GUARD_CLEAN);
+}
+
 static void a_parameter_that_cannot_be_set_is_an_error_at_start(void **state)
 {
 	struct daemon_opts o = {.set = {"debug=loud"}, .nset = 1};
@@ -224,6 +255,7 @@ int main(void)
 		T(a_remembered_port_that_is_busy_is_an_error),
 		T(the_command_line_decides_and_is_not_remembered),
 		T(parameters_come_from_label_and_command_line),
+		T(a_guard_is_taken_and_given_back),
 		T(a_parameter_that_cannot_be_set_is_an_error_at_start),
 		T(counters_print_and_clear),
 	};

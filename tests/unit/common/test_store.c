@@ -18,6 +18,7 @@ struct fx {
 	struct loop *l;
 	struct store *s;
 	bool logged; /* answers leave with the redo log; else strict */
+	const char *machine;
 	void (*body)(struct fx *f);
 };
 
@@ -31,6 +32,7 @@ static void open_store(struct fx *f, uint64_t map_size)
 		.map_size = map_size,
 		.nosync = true,
 		.strict = !f->logged,
+		.machine = f->machine,
 	};
 
 	assert_int_equal(store_open(&cfg, &f->s), 0);
@@ -133,7 +135,7 @@ static void values_come_back_and_deletes_stick(void **state)
 static void body_group(struct fx *f)
 {
 	struct noted n[3] = {{.w.fn = note}, {.w.fn = note}, {.w.fn = note}};
-	uint64_t before = store_last_committed(f->s), trans;
+	uint64_t before = store_last_batch(f->s), trans;
 	struct store_stats st0, st;
 	int i;
 
@@ -143,9 +145,9 @@ static void body_group(struct fx *f)
 		store_on_commit(f->s, &n[i].w, true);
 		assert_int_equal(n[i].calls, 0);
 	}
-	trans = store_transno(f->s);
+	trans = store_batch(f->s);
 	assert_true(trans > before);
-	assert_int_equal(store_last_committed(f->s), before);
+	assert_int_equal(store_last_batch(f->s), before);
 	co_sleep(NSEC_PER_MSEC);
 	for (i = 0; i < 3; i++) {
 		assert_int_equal(n[i].calls, 1);
@@ -154,8 +156,8 @@ static void body_group(struct fx *f)
 	store_get_stats(f->s, &st);
 	assert_int_equal(st.commits - st0.commits, 1);
 	assert_int_equal(st.ops - st0.ops, 3);
-	assert_int_equal(store_last_committed(f->s), trans);
-	assert_true(store_transno(f->s) > trans);
+	assert_int_equal(store_last_batch(f->s), trans);
+	assert_true(store_batch(f->s) > trans);
 }
 
 static void operations_of_one_pass_share_a_commit(void **state)
@@ -393,7 +395,7 @@ static void what_was_closed_is_there_after_opening(void **state)
 
 static void body_early(struct fx *f)
 {
-	uint64_t before = store_last_committed(f->s);
+	uint64_t before = store_last_batch(f->s);
 	struct noted n = {.w.fn = note}, end = {.w.fn = note};
 	bool in_batch;
 	struct txn *t;
@@ -407,12 +409,12 @@ static void body_early(struct fx *f)
 	assert_int_equal(n.calls, 1);
 	assert_int_equal(n.rc, 0);
 	assert_int_equal(end.calls, 0);
-	assert_int_equal(store_last_committed(f->s), before);
+	assert_int_equal(store_last_batch(f->s), before);
 	assert_int_equal(store_read(f->s, &t, &in_batch), 0);
 	assert_false(in_batch);
 	assert_int_equal(store_co_settled(f->s), 0);
 	assert_int_equal(end.calls, 1);
-	assert_true(store_last_committed(f->s) > before);
+	assert_true(store_last_batch(f->s) > before);
 }
 
 static void an_answer_leaves_with_the_log_and_the_commit_follows(void **state)
@@ -567,6 +569,84 @@ static void a_torn_log_gives_a_prefix(void **state)
 	}
 }
 
+/* ---- changes and commits by number ---- */
+
+static void body_numbers(struct fx *f)
+{
+	struct noted disk = {.w.fn = note};
+
+	store_set_interval(f->s, 60000);
+	assert_int_equal(store_interval(f->s), 60000);
+	store_first_transno(f->s, 1000);
+	assert_int_equal(store_last_committed(f->s), 1000);
+	put(f, 0, "a", "1");
+	assert_int_equal(store_next_transno(f->s), 1001);
+	assert_int_equal(store_next_transno(f->s), 1002);
+	assert_int_equal(store_transno(f->s), 1002);
+	assert_int_equal(store_last_committed(f->s), 1000);
+	assert_int_equal(store_commit(f->s), 0);
+	assert_int_equal(store_last_committed(f->s), 1002);
+	assert_int_equal(store_commit(f->s), 0); /* there is nothing */
+	expect(f, 0, "a", "1");
+	put(f, 0, "b", "2");
+	assert_int_equal(store_next_transno(f->s), 1003);
+	store_on_disk(f->s, &disk.w);
+	assert_int_equal(disk.calls, 0);
+	co_sleep(NSEC_PER_MSEC);
+	assert_int_equal(disk.calls, 1);
+	assert_int_equal(store_last_committed(f->s), 1003);
+	store_inject_failure(f->s, 0, -ENOSPC);
+	put(f, 0, "c", "3");
+	assert_int_equal(store_next_transno(f->s), 1004);
+	assert_int_equal(store_commit(f->s), -ENOSPC);
+	assert_int_equal(store_last_committed(f->s), 1003);
+	expect(f, 0, "c", NULL);
+}
+
+static void changes_are_numbered_and_commits_tell_how_far(void **state)
+{
+	(void)state;
+	with_store(body_numbers);
+}
+
+static void open_on(struct fx *f, const char *machine, bool lost)
+{
+	f->machine = machine;
+	open_store(f, 0);
+	assert_int_equal(store_lost_power(f->s), lost);
+}
+
+static void another_machine_may_lack_the_log(void **state)
+{
+	struct fx f = {.logged = true};
+
+	(void)state;
+	tmp_make(f.dir);
+	assert_int_equal(loop_create(&f.l), 0);
+	open_on(&f, "first", true);
+	store_close(f.s);
+	open_on(&f, "first", true); /* until somebody says that all is there */
+	assert_int_equal(store_power_settled(f.s), 0);
+	assert_false(store_lost_power(f.s));
+	store_close(f.s);
+	open_on(&f, "first", false);
+	store_close(f.s);
+	open_on(&f, "second", true);
+	assert_int_equal(store_power_settled(f.s), 0);
+	store_close(f.s);
+	open_on(&f, "second", false);
+	store_close(f.s);
+	open_on(&f, "first", true);
+	store_close(f.s);
+	open_on(&f, NULL, true); /* this one */
+	assert_int_equal(store_power_settled(f.s), 0);
+	store_close(f.s);
+	open_on(&f, NULL, false);
+	store_close(f.s);
+	loop_destroy(f.l);
+	tmp_remove(f.dir);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -584,6 +664,8 @@ int main(void)
 		cmocka_unit_test(what_was_answered_survives_a_failed_commit),
 		cmocka_unit_test(what_was_answered_survives_the_process),
 		cmocka_unit_test(a_torn_log_gives_a_prefix),
+		cmocka_unit_test(changes_are_numbered_and_commits_tell_how_far),
+		cmocka_unit_test(another_machine_may_lack_the_log),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

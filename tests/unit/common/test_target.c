@@ -78,6 +78,7 @@ static void a_label_reads_as_it_was_written(void **state)
 
 	(void)state;
 	l = sample();
+	snprintf(l.failnode, sizeof(l.failnode), "10.0.0.8@tcp");
 	assert_int_equal(target_label_write(dir, &l, why, sizeof(why)), 0);
 	assert_int_equal(target_label_read(dir, &m, why, sizeof(why)), 0);
 	assert_int_equal(m.version, l.version);
@@ -87,6 +88,7 @@ static void a_label_reads_as_it_was_written(void **state)
 	assert_memory_equal(m.uuid, l.uuid, UUID_LEN);
 	assert_string_equal(m.mgsnode, l.mgsnode);
 	assert_string_equal(m.servicenode, l.servicenode);
+	assert_string_equal(m.failnode, l.failnode);
 	assert_int_equal(m.port, l.port);
 	assert_true(m.registered);
 	assert_string_equal(m.params, l.params);
@@ -249,7 +251,7 @@ static void a_second_process_is_refused_and_told_the_first(void **state)
 	(void)state;
 	assert_int_equal(target_lock(dir, &fd, why, sizeof(why)), 0);
 	assert_int_equal(target_lock(dir, &fd2, why, sizeof(why)), -EBUSY);
-	snprintf(want, sizeof(want), " %d)", (int)getpid());
+	snprintf(want, sizeof(want), " %d 2", (int)getpid());
 	assert_non_null(strstr(why, want));
 	pid = fork();
 	if (pid == 0)

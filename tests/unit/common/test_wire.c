@@ -9,7 +9,8 @@ static struct wire_hdr sample(void)
 		.version = WIRE_VERSION, .rpc = 200, .flags = WIRE_REPLY, .slot = 7, .status = -2,
 		.epoch = 3, .xid = 0x1122334455667788, .session = 5, .transno = 6,
 		.last_committed = 4, .body_len = 5, .bulk_len = 9, .bulk_crc = 0xdeadbeef,
-		.deadline_ms = 1000, .boot_id = 99, .job = 12,
+		.deadline_ms = 1000, .boot_id = 99, .job = 12, .reply_len = 3,
+		.time = 0x0102030405060708,
 	};
 }
 
@@ -38,6 +39,8 @@ static void a_header_survives_the_way(void **state)
 	assert_int_equal(g.deadline_ms, h.deadline_ms);
 	assert_int_equal(g.boot_id, h.boot_id);
 	assert_int_equal(g.job, h.job);
+	assert_int_equal(g.reply_len, h.reply_len);
+	assert_int_equal(g.time, h.time);
 }
 
 static void the_bytes_are_those_of_the_documentation(void **state)
@@ -51,7 +54,8 @@ static void the_bytes_are_those_of_the_documentation(void **state)
 		0x88, 0x77, 0x66, 0x55, 0x44, 0x33, 0x22, 0x11,
 		5, 0, 0, 0, 0, 0, 0, 0, 6, 0, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0,
 		5, 0, 0, 0, 9, 0, 0, 0, 0xef, 0xbe, 0xad, 0xde, 0xe8, 3, 0, 0,
-		99, 0, 0, 0, 0, 0, 0, 0, 12, 0, 0, 0,
+		99, 0, 0, 0, 0, 0, 0, 0, 12, 0, 0, 0, 3, 0, 0, 0,
+		8, 7, 6, 5, 4, 3, 2, 1,
 	};
 	/* clang-format on */
 	struct wire_hdr h = sample();
@@ -91,7 +95,7 @@ static void lengths_and_versions_are_checked_before_anything_else(void **state)
 	uint8_t raw[WIRE_HDR_LEN], body[1] = {0};
 
 	(void)state;
-	h.body_len = 0;
+	h.body_len = h.reply_len = 0;
 	h.bulk_len = MAX_BULK;
 	wire_enc(&h, body, raw);
 	assert_int_equal(wire_dec(raw, &g), 0);

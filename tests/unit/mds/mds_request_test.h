@@ -51,7 +51,7 @@ static UNUSED int st_create_rc(struct st *s, int c, const char *name, uint32_t f
 
 static UNUSED struct st_open st_create(struct st *s, int c, const char *name, uint32_t flags)
 {
-	struct st_open o;
+	struct st_open o = {0};
 
 	assert_int_equal(st_create_rc(s, c, name, flags, &o), 0);
 	return o;
@@ -113,7 +113,7 @@ static UNUSED bool st_sure(struct st *s, struct fid fid)
 
 static UNUSED int st_unlink(struct st *s, int c, const char *name)
 {
-	struct mds_unlink_req q = {ROOT, SPAN_STR(name), 0};
+	struct mds_unlink_req q = {.parent = ROOT, .name = SPAN_STR(name)};
 	struct mds_unlink_rep p;
 	RPC_CALL(call);
 

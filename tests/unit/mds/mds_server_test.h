@@ -25,6 +25,7 @@ struct st_object {
 	uint64_t size, blocks;
 	int64_t mtime;
 	uint32_t trunc_gen;
+	uint32_t stripe_size, stripe_count;
 };
 
 struct st_client {
@@ -50,6 +51,7 @@ struct st {
 	void (*body)(struct st *s);
 	int (*ost_getattr_hook)(struct st *s); /* runs inside an oss_getattr */
 	void (*ost_punch_hook)(struct st *s);  /* inside an oss_punch, before anything is cut */
+	void (*ost_list_hook)(struct st *s);   /* inside an oss_list, when its answer is made */
 	bool no_osts;				/* the MDS begins without configuration */
 	bool hold_fences;			/* the OST does not answer them */
 };
@@ -79,7 +81,13 @@ static int st_oss_getattr(struct rpc_op *op, const void *req, void *rep)
 
 	s->getattrs++;
 	rc = s->ost_getattr_hook ? s->ost_getattr_hook(s) : 0;
-	*p = (struct oss_getattr_rep){o->exists ? OBJ_EXISTS : 0, o->size, o->blocks, o->mtime, 0};
+	*p = (struct oss_getattr_rep){.flags = o->exists ? OBJ_EXISTS : 0,
+				      .size = o->size,
+				      .blocks = o->blocks,
+				      .mtime = o->mtime,
+				      .trunc_gen = o->trunc_gen,
+				      .stripe_size = o->stripe_size,
+				      .stripe_count = o->stripe_count};
 	return rc;
 }
 
@@ -154,7 +162,31 @@ static int st_oss_statfs(struct rpc_op *op, const void *req, void *rep)
 	return 0;
 }
 
+/* All that exist, at once. */
+static int st_oss_list(struct rpc_op *op, const void *req, void *rep)
+{
+	struct oss_list_rep *p = rep;
+	struct st *s = rpc_service_arg(op->svc);
+	struct wbuf w;
+	uint32_t i;
+
+	(void)req;
+	wbuf_init_fixed(&w, rpc_op_alloc(op, ST_OBJECTS * 32), ST_OBJECTS * 32);
+	for (i = 0; i < s->nobjects; i++) {
+		const struct object_id *o = &s->objects[i].id;
+
+		if (s->objects[i].exists)
+			enc_oss_object(&w, &(struct oss_object){o->fid, o->comp, o->stripe});
+	}
+	p->objects = wbuf_span(&w);
+	p->eof = 1;
+	if (s->ost_list_hook)
+		s->ost_list_hook(s);
+	return w.rc;
+}
+
 static const struct rpc_handler st_oss_handlers[] = {
+	{RPC_oss_list, st_oss_list},
 	{RPC_oss_getattr, st_oss_getattr},
 	{RPC_oss_punch, st_oss_punch},
 	{RPC_oss_fence, st_oss_fence},

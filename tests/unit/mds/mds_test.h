@@ -27,6 +27,7 @@ struct mt {
 	int64_t now;
 	uint32_t next_oid;
 	uint32_t logged; /* calls of env.logged */
+	uint64_t logged_bytes; /* what the last of them said */
 };
 
 static const struct fid ROOT UNUSED = FID_ROOT;
@@ -44,10 +45,11 @@ static UNUSED bool mt_is_open(void *arg, const struct fid *fid)
 	return fid_eq(&((struct mt *)arg)->open_fid, fid);
 }
 
-static UNUSED void mt_logged(void *arg, uint32_t ost)
+static UNUSED void mt_logged(void *arg, uint32_t ost, uint64_t bytes)
 {
 	(void)ost;
 	((struct mt *)arg)->logged++;
+	((struct mt *)arg)->logged_bytes = bytes;
 }
 
 static UNUSED void mt_add_ost(struct mt *m, uint32_t index, uint64_t avail)
@@ -163,7 +165,7 @@ static UNUSED struct fid mt_open_file(struct mt *m, struct fid parent, const cha
 
 static UNUSED int mt_unlink(struct mt *m, struct fid parent, const char *name, bool rmdir)
 {
-	struct mds_unlink_req q = {parent, SPAN_STR(name), rmdir};
+	struct mds_unlink_req q = {.parent = parent, .name = SPAN_STR(name), .rmdir = rmdir};
 	struct ns_removed gone;
 
 	return ns_unlink(m->t, &m->env, &q, m->now += 1000, &gone);

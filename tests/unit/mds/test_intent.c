@@ -3,6 +3,7 @@
  * and never one of which the client does not hear.
  *
  * Clients that join have a term that does not end. */
+#include "mds/intent.h"
 #include "tests/unit/mds/mds_request_test.h"
 
 #define ALL (LEASE_LOOKUP | LEASE_UPDATE | LEASE_SHARED)
@@ -31,6 +32,8 @@ static struct fid a_file(struct st *s, const char *name)
 
 	st_write(s, o.fid, 0, 5000);
 	st_close(s, 0, &o, CLOSE_WROTE, 5000);
+	/* Others open what is on the disk only. */
+	assert_int_equal(store_co_sync(s->mds->store), 0);
 	lease_give_up(s->mds->leases, &client_of(s, 0)->leases, &o.fid, UINT32_MAX, UINT64_MAX);
 	return o.fid;
 }

@@ -56,15 +56,15 @@ struct naive {
 	uint64_t seq[CLIENTS][FEW]; /* of the recall; 0: none */
 	/* Of the newest answers that gave names and attributes, and data. */
 	uint64_t granted[CLIENTS][FEW], granted_data[CLIENTS][FEW];
-	bool fenced[CLIENTS][FEW], dead[FEW];
+	bool fenced[CLIENTS][FEW], own_fenced[CLIENTS][FEW], dead[FEW];
 	uint64_t until[CLIENTS], now, newest;
 	struct lease_barrier barrier;
 	bool barred;
-	uint32_t did[16];
+	uint32_t did[17];
 };
 
 static const uint32_t one_bit[] = {LEASE_LOOKUP, LEASE_UPDATE, LEASE_SHARED, LEASE_EXCLUSIVE,
-				   LEASE_CONTENDED};
+				   LEASE_CONTENDED, LEASE_OWN};
 static struct naive nv;
 
 static void naive_back(uint32_t i, uint32_t f)
@@ -74,7 +74,7 @@ static void naive_back(uint32_t i, uint32_t f)
 	nv.seq[i][f] = 0;
 	if (nv.bits[i][f])
 		return;
-	nv.fenced[i][f] = false;
+	nv.fenced[i][f] = nv.own_fenced[i][f] = false;
 	nv.granted[i][f] = nv.granted_data[i][f] = 0;
 }
 
@@ -124,6 +124,24 @@ static uint64_t naive_conflict(uint32_t but, uint32_t f, uint32_t bits)
 	return until;
 }
 
+static bool naive_elsewhere(uint32_t but, uint32_t f, uint32_t bits)
+{
+	bool any = nv.dead[f] && (bits & LEASE_EXCLUSIVE);
+	uint32_t i;
+
+	for (i = 0; i < CLIENTS; i++)
+		any |= i != but && (nv.bits[i][f] & bits);
+	return any;
+}
+
+/* Nothing goes with OWN of others; OWN goes with nothing that tells names of a directory. */
+static bool naive_goes(uint32_t i, uint32_t f, uint32_t bits)
+{
+	uint32_t not = LEASE_OWN | (bits & LEASE_OWN ? LEASE_UPDATE : 0);
+
+	return !naive_elsewhere(i, f, not);
+}
+
 static struct lease_holder *holder(uint32_t i)
 {
 	return i < CLIENTS ? &h[i] : NULL;
@@ -134,7 +152,7 @@ static struct lease_holder *holder(uint32_t i)
 static void step_grant(uint32_t i, uint32_t f, uint32_t bits)
 {
 	struct fid fid = fid_of(f);
-	bool can = nv.until[i] > nv.now && !nv.seq[i][f] &&
+	bool can = nv.until[i] > nv.now && !nv.seq[i][f] && naive_goes(i, f, bits) &&
 		   !(nv.barred && fid_eq(&nv.barrier.fid, &fid) && (nv.barrier.bits & bits));
 
 	if (can && (bits & LEASE_DATA)) {
@@ -144,9 +162,25 @@ static void step_grant(uint32_t i, uint32_t f, uint32_t bits)
 	}
 	if (can && (bits & ~(uint32_t)LEASE_DATA))
 		nv.granted[i][f] = nv.newest;
+	if (can && (bits & LEASE_OWN))
+		nv.own_fenced[i][f] = false;
 	if (can)
 		nv.bits[i][f] |= bits;
 	assert_int_equal(lease_grant(m, &h[i], &fid, bits, nv.now), can ? nv.bits[i][f] : 0);
+}
+
+/* Whatever barrier there is. */
+static void step_own_again(uint32_t i, uint32_t f)
+{
+	struct fid fid = fid_of(f);
+	bool can = nv.until[i] > nv.now && !nv.seq[i][f] && naive_goes(i, f, LEASE_OWN);
+
+	assert_int_equal(lease_own_again(m, &h[i], &fid, nv.now), can);
+	if (!can)
+		return;
+	nv.bits[i][f] |= LEASE_OWN;
+	nv.own_fenced[i][f] = false;
+	nv.granted[i][f] = nv.newest;
 }
 
 static void step_give_up(uint32_t i, uint32_t f, uint32_t bits, uint64_t heard)
@@ -170,9 +204,12 @@ static void step_recall(uint32_t but, uint32_t f, uint32_t bits)
 	uint32_t i;
 
 	lease_recall(m, holder(but), &fid, bits, nv.now);
-	for (i = 0; i < CLIENTS; i++)
+	for (i = 0; i < CLIENTS; i++) {
+		if (i != but && (nv.bits[i][f] & bits & LEASE_OWN) && nv.until[i] <= nv.now)
+			nv.own_fenced[i][f] = true;
 		if (i != but)
 			naive_recall(i, f, bits);
+	}
 }
 
 static void step_returned(uint32_t i, uint32_t f)
@@ -181,7 +218,8 @@ static void step_returned(uint32_t i, uint32_t f)
 	bool any = false;
 
 	for (f = 0; f < FEW; f++)
-		if (nv.seq[i][f] && nv.seq[i][f] <= seq && !(nv.recall[i][f] & LEASE_DATA)) {
+		if (nv.seq[i][f] && nv.seq[i][f] <= seq &&
+		    !(nv.recall[i][f] & (LEASE_DATA | LEASE_OWN))) {
 			naive_back(i, f);
 			any = true;
 		}
@@ -252,8 +290,8 @@ static void step_barrier(uint32_t f, uint32_t bits)
 static void step(uint64_t *s)
 {
 	uint32_t i = (uint32_t)rnd_below(s, CLIENTS), but = (uint32_t)rnd_below(s, CLIENTS + 1);
-	uint32_t f = (uint32_t)rnd_below(s, FEW), bits = one_bit[rnd_below(s, 5)];
-	uint32_t what = (uint32_t)rnd_below(s, 16);
+	uint32_t f = (uint32_t)rnd_below(s, FEW), bits = one_bit[rnd_below(s, 6)];
+	uint32_t what = (uint32_t)rnd_below(s, 17);
 
 	nv.now += rnd_below(s, 3);
 	nv.newest = lease_seq(m);
@@ -278,6 +316,8 @@ static void step(uint64_t *s)
 		step_note_dead(f);
 	else if (what == 14)
 		step_barrier(f, bits);
+	else if (what == 15)
+		step_own_again(i, f);
 	else
 		lease_renew(&h[i], nv.until[i] = max_u64(nv.until[i], nv.now + 20));
 }
@@ -303,6 +343,25 @@ static void compare_recalls(uint32_t i)
 	lease_check(m, &h[i]);
 }
 
+static void compare_own(uint32_t i, uint32_t f)
+{
+	struct fid fid = fid_of(f);
+	bool any = false;
+	uint32_t b;
+
+	for (b = 0; b < ARRAY_SIZE(one_bit) && i < CLIENTS; b++)
+		assert_int_equal(lease_elsewhere(m, &h[i], &fid, one_bit[b]),
+				 naive_elsewhere(i, f, one_bit[b]));
+	assert_int_equal(lease_owned_elsewhere(m, holder(i), &fid),
+			 naive_elsewhere(i, f, LEASE_OWN));
+	for (b = 0; b < FEW; b++)
+		any |= naive_elsewhere(i, b, LEASE_OWN);
+	assert_int_equal(lease_owned_elsewhere(m, holder(i), NULL), any);
+	if (i < CLIENTS)
+		assert_int_equal(lease_owns(m, &h[i], &fid),
+				 (nv.bits[i][f] & LEASE_OWN) && !nv.own_fenced[i][f]);
+}
+
 static void compare(void)
 {
 	uint32_t i, f, b, others, alive;
@@ -319,6 +378,7 @@ static void compare(void)
 					naive_conflict(i, f, one_bit[b]));
 			assert_int_equal(lease_unreturned(m, holder(i), &fid, nv.now),
 					 naive_unreturned(i, f));
+			compare_own(i, f);
 			for (alive = 0; alive < CLIENTS; alive++)
 				others += alive != i && nv.bits[alive][f];
 			others += nv.dead[f];

@@ -124,6 +124,27 @@ static void link_changes_ctime_of_the_file_and_mtime_of_the_directory(void **sta
 	assert_int_equal(mt_attr(m, ROOT).mtime, m->now);
 }
 
+/* Space that comes back at once, or may be put off a little. */
+static void the_space_of_removed_files_is_told(void **state)
+{
+	struct mt *m = *state;
+	struct fid f = mt_open_file(m, ROOT, "f");
+	struct inode_rec ino;
+
+	assert_int_equal(inode_get(m->t, &f, &ino), 0);
+	ino.attr.blocks = 8;
+	assert_int_equal(inode_update(m->t, &f, &ino), 0);
+	assert_int_equal(mt_unlink(m, ROOT, "f", false), 0);
+	assert_int_equal(m->logged_bytes, 4096);
+	f = mt_open_file(m, ROOT, "g");
+	assert_int_equal(inode_get(m->t, &f, &ino), 0);
+	ino.attr.flags |= ATTR_SIZE_UNSURE; /* whatever its size is said to be */
+	assert_int_equal(unsure_add(m->t, &f), 0);
+	assert_int_equal(inode_update(m->t, &f, &ino), 0);
+	assert_int_equal(mt_unlink(m, ROOT, "g", false), 0);
+	assert_true(m->logged_bytes > 1ULL << 40);
+}
+
 static void an_open_file_outlives_its_name(void **state)
 {
 	struct mt *m = *state;
@@ -184,6 +205,7 @@ int main(void)
 		TEST(link_refuses_what_it_must),
 		TEST(link_changes_ctime_of_the_file_and_mtime_of_the_directory),
 		TEST(an_open_file_outlives_its_name),
+		TEST(the_space_of_removed_files_is_told),
 		TEST(cookies_grow_and_are_not_used_again),
 	};
 

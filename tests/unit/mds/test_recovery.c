@@ -7,13 +7,19 @@
 
 #define FAR (3600 * (uint64_t)NSEC_PER_SEC)
 
-static void say_back(struct st *s, int c)
+/* Client 1 through its second lane: the first is a new one, which held nothing in the last life. */
+static void say(struct st *s, int c, bool opens_only, uint64_t session)
 {
-	struct mds_reclaimed_req q = {0, 1};
+	struct mds_reclaimed_req q = {(uint32_t)c, (uint32_t)c + 1, opens_only, session};
 	struct mds_reclaimed_rep p;
 	RPC_CALL(call);
 
 	assert_int_equal(mds_co_reclaimed(s->client[c].imp, &call, &q, &p), 0);
+}
+
+static void say_back(struct st *s, int c)
+{
+	say(s, c, false, rpc_import_session(s->client[c].imp));
 }
 
 static void term(struct st *s, int c)
@@ -33,7 +39,8 @@ static struct scene begin(struct st *s)
 {
 	struct scene sc;
 
-	st_connect(s, 0);
+	if (!s->client[0].imp)
+		st_connect(s, 0);
 	st_connect(s, 1);
 	sc.written = st_create(s, 1, "written", OPEN_WRITE);
 	sc.closed = st_create(s, 1, "closed", OPEN_WRITE);
@@ -63,6 +70,7 @@ static void term_is_over(struct st *s)
 
 struct asking {
 	struct st *s;
+	int c;
 	struct mds_data_req q;
 	uint32_t lease;
 	int rc;
@@ -75,16 +83,21 @@ static void ask_fiber(void *arg)
 	struct mds_data_rep p = {0};
 	RPC_CALL(call);
 
-	a->rc = mds_co_data(a->s->client[0].imp, &call, &a->q, &p);
+	a->rc = mds_co_data(a->s->client[a->c].imp, &call, &a->q, &p);
 	a->lease = p.lease;
 	a->done = true;
 }
 
-static void ask(struct st *s, struct asking *a, struct fid fid, uint32_t want)
+static void ask_as(struct st *s, int c, struct asking *a, struct fid fid, uint32_t want)
 {
-	*a = (struct asking){.s = s, .q = {.fid = fid, .want = want}};
+	*a = (struct asking){.s = s, .c = c, .q = {.fid = fid, .want = want, .exact = true}};
 	assert_int_equal(fiber_spawn(s->loop, ask_fiber, a), 0);
 	co_sleep(10 * NSEC_PER_MSEC);
+}
+
+static void ask(struct st *s, struct asking *a, struct fid fid, uint32_t want)
+{
+	ask_as(s, 0, a, fid, want);
 }
 
 static void lock_fiber(void *arg)
@@ -148,6 +161,68 @@ static void a_client_that_is_here_has_time_to_write(void **state)
 {
 	(void)state;
 	st_run(body_settling);
+}
+
+static void reopen(struct st *s, int c, const struct st_open *o)
+{
+	struct mds_reopen_req q = {o->fid, OPEN_WRITE, o->id};
+	struct mds_reopen_rep p;
+	RPC_CALL(call);
+
+	assert_int_equal(mds_co_reopen(s->client[c].imp, &call, &q, &p), 0);
+}
+
+static void body_opens(struct st *s)
+{
+	struct asking w, own;
+	struct st_open mine;
+	struct scene sc;
+
+	st_connect(s, 0);
+	mine = st_create(s, 0, "mine", OPEN_WRITE);
+	sc = begin(s);
+	st_connect(s, 1);
+	ask(s, &own, mine.fid, LEASE_SHARED); /* who knows who has it open? */
+	ask(s, &w, sc.written.fid, LEASE_SHARED);
+	assert_false(own.done || w.done);
+	reopen(s, 1, &sc.written);
+	say(s, 1, true, rpc_import_session(s->client[1].imp));
+	st_until(s, own.done);
+	assert_int_equal(own.lease, LEASE_SHARED);
+	assert_false(w.done);
+	say(s, 1, false, rpc_import_session(s->client[1].imp) + 1); /* in another life */
+	co_sleep(10 * NSEC_PER_MSEC);
+	assert_false(w.done);
+	say_back(s, 1);
+	st_until(s, w.done);
+	assert_int_equal(s->fences, 0);
+}
+
+static void who_writes_a_file_is_waited_for_by_those_who_want_it(void **state)
+{
+	(void)state;
+	st_run(body_opens);
+}
+
+static void body_itself(struct st *s)
+{
+	struct scene sc = begin(s);
+	struct asking own;
+
+	st_connect(s, 1);
+	reopen(s, 1, &sc.written);
+	term(s, 1);
+	ask_as(s, 1, &own, sc.written.fid, LEASE_EXCLUSIVE);
+	st_until(s, own.done);
+	assert_int_equal(own.lease, LEASE_EXCLUSIVE);
+	assert_true(s->mds->recovery_end_ns);
+	say_back(s, 1);
+}
+
+static void nobody_waits_for_himself(void **state)
+{
+	(void)state;
+	st_run(body_itself);
 }
 
 static void status(struct st *s, const char *want)
@@ -217,6 +292,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(data_waits_for_a_missing_client_for_one_term),
 		cmocka_unit_test(a_client_that_is_here_has_time_to_write),
+		cmocka_unit_test(who_writes_a_file_is_waited_for_by_those_who_want_it),
+		cmocka_unit_test(nobody_waits_for_himself),
 		cmocka_unit_test(an_abort_lets_everybody_in_and_forgets_who_is_missing),
 		cmocka_unit_test(who_says_goodbye_is_not_waited_for),
 	};

@@ -106,7 +106,7 @@ static void bad_registrations_are_refused_in_words(void **state)
 static void configuration_lists_the_targets_of_one_file_system_in_order(void **state)
 {
 	static const char *const want[] = {"fs-MDT0000", "fs-OST0000", "fs-OST0001", "fs-OST0010"};
-	struct wbuf targets, params;
+	struct wbuf targets, params, boots;
 	struct mgs_target t;
 	struct rbuf r;
 
@@ -119,20 +119,24 @@ static void configuration_lists_the_targets_of_one_file_system_in_order(void **s
 	assert_int_equal(join("fs", TARGET_OST, 0, uuid_a, "1.1.1.1@tcp:1"), 0);
 	wbuf_init(&targets, MAX_BODY);
 	wbuf_init(&params, MAX_BODY);
-	assert_int_equal(registry_enc(reg, SPAN_STR("nofs"), &targets, &params), -ENOENT);
-	assert_int_equal(registry_enc(reg, SPAN_STR("much longer"), &targets, &params), -ENOENT);
-	assert_int_equal(registry_enc(reg, SPAN_STR("fs"), &targets, &params), 0);
+	wbuf_init(&boots, MAX_BODY);
+	assert_int_equal(registry_enc(reg, SPAN_STR("nofs"), &targets, &params, &boots), -ENOENT);
+	assert_int_equal(registry_enc(reg, SPAN_STR("much longer"), &targets, &params, &boots),
+			 -ENOENT);
+	assert_int_equal(registry_enc(reg, SPAN_STR("fs"), &targets, &params, &boots), 0);
 	r = rbuf_of(wbuf_span(&targets));
 	for (size_t i = 0; i < ARRAY_SIZE(want); i++) {
 		assert_int_equal(dec_mgs_target(&r, &t), 0);
 		assert_true(span_eq(t.name, SPAN_STR(want[i])));
 	}
 	assert_int_equal(r.len, 0);
+	assert_int_equal(boots.len, 8 * ARRAY_SIZE(want));
 	targets.len = 0;
 	registry_print_filesystems(reg, &targets);
 	assert_true(span_eq(wbuf_span(&targets), SPAN_STR("fa\nfs\nfz\n")));
 	wbuf_fini(&targets);
 	wbuf_fini(&params);
+	wbuf_fini(&boots);
 }
 
 static int set(const char *name, const char *value)
@@ -207,7 +211,7 @@ static void parameters_end_where_a_reply_ends(void **state)
 
 static void targets_end_where_a_reply_ends(void **state)
 {
-	struct wbuf targets, params;
+	struct wbuf targets, params, boots;
 	uint32_t i;
 	int rc = 0;
 
@@ -227,9 +231,11 @@ static void targets_end_where_a_reply_ends(void **state)
 	assert_true(i > 1800);
 	wbuf_init(&targets, MAX_CONFIG_TARGETS + 100 * 200);
 	wbuf_init(&params, MAX_CONFIG_PARAMS);
-	assert_int_equal(registry_enc(reg, SPAN_STR("fs"), &targets, &params), 0);
+	wbuf_init(&boots, MAX_CONFIG_BOOTS);
+	assert_int_equal(registry_enc(reg, SPAN_STR("fs"), &targets, &params, &boots), 0);
 	wbuf_fini(&targets);
 	wbuf_fini(&params);
+	wbuf_fini(&boots);
 }
 
 static void live_shows_what_an_administrator_asks_for(void **state)

@@ -106,6 +106,67 @@ static void objects_in_use_stay_open_beyond_the_limit(void **state)
 	oss_test_run_as(t_in_use, true);
 }
 
+/* ---- what the disk has ---- */
+
+static void t_stable(struct oss_test *t)
+{
+	struct object_id id = id_of(1);
+	struct object *o;
+	uint64_t change;
+	struct bare b;
+
+	begin(t, &b, 3);
+	assert_true(cache_stable(b.cache) < cache_changes(b.cache)); /* an earlier life */
+	CHECK_RC(cache_co_get(b.cache, &id, CACHE_SHARED | CACHE_CREATE, 0, &o), 0);
+	change = o->change;
+	assert_int_equal(change, cache_changes(b.cache)); /* that it is there */
+	cache_touch(b.cache, o);
+	assert_true(o->change > change);
+	change = o->change;
+	CHECK_RC(cache_co_sync(b.cache, o), 0);
+	assert_int_equal(o->synced, change);
+	o->synced = 0; /* to see who sets it */
+	CHECK_RC(cache_co_sync_all(b.cache), 0);
+	assert_int_equal(cache_stable(b.cache), change);
+	CHECK_RC(cache_co_sync(b.cache, o), 0);
+	assert_int_equal(o->synced, 0); /* there was nothing to do */
+	cache_touch(b.cache, o);
+	CHECK_RC(cache_co_sync(b.cache, o), 0);
+	assert_int_equal(o->synced, change + 1);
+	cache_put(b.cache, o);
+	end(&b);
+}
+
+static void what_is_on_the_disk_is_not_synced_again(void **state)
+{
+	(void)state;
+	oss_test_run_as(t_stable, true);
+}
+
+static void t_forgotten(struct oss_test *t)
+{
+	struct object_id id = id_of(1);
+	struct object *o;
+	int64_t wtime;
+	struct bare b;
+
+	begin(t, &b, 1);
+	CHECK_RC(cache_co_sync_all(b.cache), 0);
+	make(&b, 1, &wtime);
+	make(&b, 2, &wtime); /* 1 leaves memory, and is not on the disk */
+	CHECK_RC(cache_co_get(b.cache, &id, CACHE_SHARED, 0, &o), 0);
+	CHECK_RC(cache_co_sync(b.cache, o), 0);
+	assert_true(o->synced > cache_stable(b.cache));
+	cache_put(b.cache, o);
+	end(&b);
+}
+
+static void an_object_that_left_memory_is_synced_when_it_is_back(void **state)
+{
+	(void)state;
+	oss_test_run_as(t_forgotten, true);
+}
+
 /* ---- locks ---- */
 
 struct step {
@@ -323,6 +384,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(unused_objects_are_closed_and_their_times_survive),
+		cmocka_unit_test(what_is_on_the_disk_is_not_synced_again),
+		cmocka_unit_test(an_object_that_left_memory_is_synced_when_it_is_back),
 		cmocka_unit_test(objects_in_use_stay_open_beyond_the_limit),
 		cmocka_unit_test(exclusive_use_waits_for_sharers_and_is_not_overtaken),
 		cmocka_unit_test(the_first_users_of_an_object_share_it),

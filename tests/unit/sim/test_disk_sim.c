@@ -274,6 +274,27 @@ static void a_crash_keeps_what_was_synced_and_may_lose_the_rest(void **state)
 	assert_int_equal(seen_old + seen_new, 30);
 }
 
+static void sync_all(void)
+{
+	assert_int_equal(disk_co_sync_all(d), 0);
+}
+
+static void nothing_is_lost_when_all_was_synced(void **state)
+{
+	(void)state;
+	seen_old = seen_new = seen_gone = 0;
+	for (int i = 0; i < 30; i++) {
+		run(two_files);
+		run(sync_all);
+		disk_close(d);
+		sim_disk_crash("/ost0");
+		assert_int_equal(disk_open(l, "/ost0", &d), 0);
+		run(look);
+	}
+	assert_int_equal(seen_new, 30);
+	assert_int_equal(seen_gone, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -284,6 +305,7 @@ int main(void)
 		T(an_unlinked_file_lives_until_it_is_closed),
 		T(extended_attributes_are_kept),
 		T(a_crash_keeps_what_was_synced_and_may_lose_the_rest),
+		T(nothing_is_lost_when_all_was_synced),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

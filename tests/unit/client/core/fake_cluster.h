@@ -62,11 +62,20 @@ struct fake {
 	bool hold_reads; /* have seen the bytes, and do not answer yet */
 	uint32_t held, ncopies;
 	void *copies[16];
+	void (*on_data)(struct fake *f, const struct mds_data_req *q);
 	int write_rc;	 /* of the next oss_write */
+	uint32_t stable_writes; /* with OSS_WRITE_SYNC */
+	int set_rc;	 /* of mds_setattr */
+	uint32_t closed_before_set;
+	bool hold_unlinks; /* have come, and are not answered yet */
+	int unlink_rc;
+	struct fid own_files[8]; /* that the MDS says this client is alone with */
 	bool cache_data; /* the mount keeps data */
 	bool opens_ahead; /* a lookup may open the file */
 	uint64_t opened_id; /* the last that did */
 	uint32_t names;     /* in any directory that is listed */
+	bool lookup_finds;  /* them */
+	uint64_t listed;    /* bytes of them */
 };
 
 static struct fake *fake;
@@ -153,18 +162,33 @@ static UNUSED int fake_filesystems(struct rpc_op *op, const void *qv, void *pv)
 
 /* ---- MDS ---- */
 
+/* Its cookie, 0: there is none. */
+static UNUSED uint64_t fake_listed(struct span name)
+{
+	char s[24];
+	uint32_t i;
+
+	for (i = 0; i < fake->names; i++) {
+		snprintf(s, sizeof(s), "name%u", (unsigned)i);
+		if (span_eq(name, SPAN_STR(s)))
+			return fake->lookup_finds ? i + 10 : 0;
+	}
+	return 0;
+}
+
 static UNUSED int fake_lookup(struct rpc_op *op, const void *qv, void *pv)
 {
 	const struct mds_lookup_req *q = qv;
 	struct mds_lookup_rep *p = pv;
 
 	fake_of(op);
-	if (!span_eq(q->name, SPAN_STR("file")))
+	if (!span_eq(q->name, SPAN_STR("file")) && !fake_listed(q->name))
 		return -ENOENT;
 	p->fid = fake->fid;
 	p->attr = fake->attr;
 	p->layout = fake_layout(op);
 	p->seq = fake->calls[op->desc->nr];
+	p->cookie = fake_listed(q->name);
 	p->lease = fake->cache_data ? LEASE_LOOKUP | LEASE_UPDATE : 0;
 	p->opened = fake->opens_ahead && q->open_id;
 	if (p->opened) {
@@ -174,25 +198,33 @@ static UNUSED int fake_lookup(struct rpc_op *op, const void *qv, void *pv)
 	return 0;
 }
 
-/* Each leads to the file; a piece holds some thousand. */
+/* Each leads to the file; a piece holds some thousand, or what is asked for. */
 static UNUSED int fake_readdir(struct rpc_op *op, const void *qv, void *pv)
 {
 	const struct mds_readdir_req *q = qv;
 	struct mds_readdir_rep *p = pv;
+	struct mds_dirent_plus e = {.fid = fake->fid, .dtype = 8, .attr = fake->attr};
 	uint64_t i = q->cookie < 10 ? 0 : q->cookie - 9;
 	char name[24];
 	struct wbuf w;
 
 	fake_of(op);
+	e.lease = fake->cache_data ? LEASE_LOOKUP | LEASE_UPDATE : 0;
 	wbuf_init(&w, MAX_BODY);
-	for (; i < fake->names && w.len < READDIR_BODY - 100; i++) {
+	for (; i < fake->names && w.len < q->max_bytes - 100; i++) {
 		snprintf(name, sizeof(name), "name%u", (unsigned)i);
-		enc_mds_dirent(&w, &(struct mds_dirent){i + 10, fake->fid, 8, SPAN_STR(name)});
+		e.cookie = i + 10;
+		e.name = SPAN_STR(name);
+		if (q->flags & READDIR_PLUS)
+			enc_mds_dirent_plus(&w, &e);
+		else
+			enc_mds_dirent(&w, &(struct mds_dirent){i + 10, e.fid, e.dtype, e.name});
 	}
 	p->entries = (struct span){fake_blob(op, &w), w.len};
 	p->seq = 1000;
 	p->parent = FID_ROOT;
 	p->eof = i == fake->names;
+	fake->listed += w.len;
 	wbuf_fini(&w);
 	return 0;
 }
@@ -216,7 +248,8 @@ static UNUSED int fake_data(struct rpc_op *op, const void *req, void *rep)
 {
 	struct mds_data_rep *p = rep;
 
-	(void)req;
+	if (fake->on_data)
+		fake->on_data(fake, req);
 	p->seq = ++fake->calls[op->desc->nr];
 	p->lease = fake->lease ? fake->lease : LEASE_CONTENDED;
 	p->attr = fake->attr;
@@ -227,6 +260,45 @@ static UNUSED int fake_give_back(struct rpc_op *op, const void *req, void *rep)
 {
 	(void)req;
 	(void)rep;
+	fake->calls[op->desc->nr]++;
+	return 0;
+}
+
+static UNUSED int fake_unlink(struct rpc_op *op, const void *req, void *rep)
+{
+	const struct mds_unlink_req *q = req;
+	struct mds_unlink_rep *p = rep;
+
+	fake->calls[op->desc->nr]++;
+	while (fake->hold_unlinks)
+		co_sleep(NSEC_PER_MSEC);
+	if (fake->unlink_rc)
+		return fake->unlink_rc;
+	p->fid = fid_is_zero(&q->child) ? (struct fid){FID_SEQ_NORMAL + 1, 50, 0} : q->child;
+	p->parent_attr = (struct attr){
+		.mode = S_IFDIR | 0755, .nlink = 2, .ctime = q->when, .mtime = q->when};
+	p->seq = 1000 + fake->calls[op->desc->nr];
+	p->parent_lease = LEASE_UPDATE;
+	return 0;
+}
+
+static UNUSED int fake_own(struct rpc_op *op, const void *req, void *rep)
+{
+	struct mds_own_rep *p = rep;
+	struct wbuf w;
+	uint32_t i;
+
+	(void)req;
+	p->seq = 1000 + fake->calls[RPC_mds_unlink];
+	p->lease = LEASE_UPDATE | LEASE_OWN;
+	p->now = loop_realtime(fake->l);
+	p->attr = (struct attr){.mode = S_IFDIR | 0755, .nlink = 2, .ctime = 7, .mtime = 7};
+	wbuf_init(&w, 4096);
+	for (i = 0; i < ARRAY_SIZE(fake->own_files); i++)
+		if (!fid_is_zero(&fake->own_files[i]))
+			enc_mds_fid(&w, &(struct mds_fid){fake->own_files[i]});
+	p->files = (struct span){fake_blob(op, &w), w.len};
+	wbuf_fini(&w);
 	fake->calls[op->desc->nr]++;
 	return 0;
 }
@@ -253,6 +325,9 @@ static UNUSED int fake_setattr(struct rpc_op *op, const void *qv, void *pv)
 
 	fake_of(op);
 	fake->set = *(const struct mds_setattr_req *)qv;
+	fake->closed_before_set = fake->calls[RPC_mds_close];
+	if (fake->set_rc)
+		return fake->set_rc;
 	if (fake->set.valid & SETATTR_KILL_PRIV)
 		fake->attr.mode &= ~(uint32_t)S_ISUID;
 	p->attr = fake->attr;
@@ -419,6 +494,7 @@ static UNUSED int fake_oss_write(struct rpc_op *op, const void *qv, void *pv)
 		fake_put_bytes(&s->obj, off, op->in[i].iov_base, op->in[i].iov_len);
 		off += op->in[i].iov_len;
 	}
+	fake->stable_writes += q->flags & OSS_WRITE_SYNC ? 1 : 0;
 	FAKE_ATTR(p, &s->obj);
 	return 0;
 }
@@ -482,7 +558,8 @@ static UNUSED int fake_oss_sync(struct rpc_op *op, const void *qv, void *pv)
 static const struct rpc_handler fake_handlers[] = {
 	{RPC_mgs_filesystems, fake_filesystems},
 	{RPC_mds_recalls, fake_recalls},   {RPC_mds_data, fake_data},
-	{RPC_mds_give_back, fake_give_back},
+	{RPC_mds_give_back, fake_give_back}, {RPC_mds_unlink, fake_unlink},
+	{RPC_mds_own, fake_own},
 	{RPC_mgs_config, fake_config},	   {RPC_mds_lookup, fake_lookup},
 	{RPC_mds_readdir, fake_readdir},
 	{RPC_mds_getattr, fake_getattr},   {RPC_mds_setattr, fake_setattr},

@@ -1,115 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_data.c - leases on data as far as they need no server: who keeps what, which grants count,
  * who may go in, and what the kernel is told to forget. Grants come as the answers of opens. */
-#include "client/core/core.h"
-#include "tests/unit/unit.h"
-#include <fcntl.h>
-
-enum { SESSION = 77, TOLD_MAX = 16 };
-#define SH LEASE_SHARED
-#define EX LEASE_EXCLUSIVE
-#define CO LEASE_CONTENDED
-
-static struct loop *l;
-static struct fs *fs;
-static struct lane *ln;
-static const struct fid A = {FID_SEQ_NORMAL + 1, 1, 0}, B = {FID_SEQ_NORMAL + 1, 2, 0};
-
-static struct fid told[TOLD_MAX]; /* whose pages the kernel was told to forget */
-static uint32_t ntold;
-static void (*on_told)(struct data *d);
-static struct data *on_told_data;
-
-static void co_invalidate(void *arg, struct lane *lane, const struct fs_inval *v, uint32_t n,
-			  bool names)
-{
-	(void)arg;
-	assert_ptr_equal(lane, ln);
-	assert_int_equal(n, 1);
-	assert_true(v->pages && !names);
-	assert_true(ntold < TOLD_MAX);
-	told[ntold++] = v->fid;
-	if (on_told)
-		on_told(on_told_data);
-	co_yield (); /* the kernel answers later */
-}
-
-static int setup(void **state)
-{
-	struct fs_cfg cfg = {.cache_data = true, .co_invalidate = co_invalidate};
-
-	(void)state;
-	ntold = 0;
-	on_told = NULL;
-	assert_int_equal(loop_create(&l), 0);
-	assert_int_equal(fs_create(&cfg, &fs), 0);
-	assert_int_equal(lane_create(fs, l, 0, &ln), 0);
-	leases_term(fs->leases, SESSION, UINT64_MAX, 0);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	assert_int_equal(ln->background, 0);
-	assert_int_equal(fiber_count(), 0);
-	free(ln);
-	fs_destroy(fs);
-	fiber_pool_drain();
-	loop_destroy(l);
-	return 0;
-}
-
-static void body_fiber(void *arg)
-{
-	void (**body)(void) = arg;
-
-	(*body)();
-	while (ln->background)
-		co_yield ();
-	loop_stop(l);
-}
-
-static void run(void (*body)(void))
-{
-	assert_int_equal(fiber_spawn(l, body_fiber, &body), 0);
-	loop_run(l);
-}
-
-static void grant(struct data *d, uint64_t session, uint64_t seq, uint32_t lease)
-{
-	uint32_t want = data_open_begin(d, O_RDWR);
-
-	assert_int_equal(want, EX);
-	data_open_end(d, want, session, seq, lease);
-	assert_false(d->acquiring);
-}
-
-static struct data *granted(const struct fid *fid, uint64_t seq, uint32_t lease)
-{
-	struct data *d = data_get(fs, fid);
-
-	assert_non_null(d);
-	grant(d, SESSION, seq, lease);
-	return d;
-}
-
-static enum data_how enter(struct data *d, enum data_need need)
-{
-	enum data_how how = 0;
-
-	assert_int_equal(data_co_enter(ln, d, need, &how), 0);
-	return how;
-}
-
-/* The operation is over at once. */
-static enum data_how use(struct data *d, enum data_need need)
-{
-	enum data_how how = enter(d, need);
-
-	data_leave(d, how);
-	return how;
-}
+#include "tests/unit/client/core/data_scene.h"
 
 /* ---- the table ---- */
 
@@ -207,19 +99,24 @@ static void an_open_asks_for_what_it_needs_unless_somebody_asks(void **state)
 	(void)state;
 	assert_int_equal(data_open_begin(d, O_RDONLY), SH);
 	assert_int_equal(data_open_begin(d, O_RDWR), 0);
-	data_open_end(d, 0, SESSION, 9, EX); /* did not ask: nothing happens */
+	/* did not ask: nothing happens */
+	data_open_end(d, 0, &(struct data_grant){SESSION, 9, EX, 0});
 	assert_int_equal(d->mode, 0);
 	assert_true(d->acquiring);
-	data_open_end(d, SH, SESSION, 1, 0); /* failed */
+	data_open_end(d, SH, &(struct data_grant){SESSION, 1, 0, 0}); /* failed */
 	assert_int_equal(d->mode, 0);
 	assert_int_equal(data_open_begin(d, O_WRONLY), EX);
-	data_open_end(d, EX, SESSION, 2, EX | SH);
+	data_open_end(d, EX, &(struct data_grant){SESSION, 2, EX | SH, 0});
 	assert_int_equal(d->mode, EX);
 	assert_int_equal(d->session, SESSION);
 	assert_int_equal(d->seq, 2);
 	d->recalling = true;
 	assert_int_equal(data_open_begin(d, O_RDONLY), 0);
 	d->recalling = false;
+	data_set_mode(d, CO);
+	assert_int_equal(data_open_begin(d, O_RDONLY), 0); /* less than it has */
+	assert_int_equal(data_open_begin(d, O_RDWR), EX);
+	data_open_end(d, EX, &(struct data_grant){SESSION, 3, CO, 0});
 	data_put(ln, d);
 }
 
@@ -317,7 +214,7 @@ static void token_body(void)
 	start(&w);
 	assert_false(w.in); /* waits for who asks already */
 	assert_int_equal(d->waiting[DATA_WRITE], 1);
-	data_open_end(d, want, SESSION, 1, EX);
+	data_open_end(d, want, &(struct data_grant){SESSION, 1, EX, 0});
 	assert_true(d->token);
 	assert_int_equal(d->busy, 1);
 	d->recalling = true; /* comes right behind */
@@ -351,7 +248,7 @@ static void late_writer_body(void)
 	struct other page = {.d = d, .need = DATA_FILL};
 
 	start(&page);
-	data_open_end(d, want, SESSION, 1, SH);
+	data_open_end(d, want, &(struct data_grant){SESSION, 1, SH, 0});
 	assert_true(d->token);
 	d->recalling = true;            /* comes right behind, */
 	data_co_opening(ln, d, O_RDWR); /* and an open: now SHARED is not enough for a page */
@@ -379,7 +276,7 @@ static void no_token_body(void)
 
 	start(&w);
 	d->held = 1; /* keeps it from asking itself */
-	data_open_end(d, want, SESSION, 1, SH);
+	data_open_end(d, want, &(struct data_grant){SESSION, 1, SH, 0});
 	assert_false(d->token);
 	assert_int_equal(d->busy, 0);
 	co_yield ();
@@ -596,7 +493,7 @@ static void too_many_pages_are_forgotten_oldest_file_first(void **state)
 	run(limit_body);
 }
 
-/* ---- forgetting, losing ---- */
+/* ---- forgetting ---- */
 
 static void refill(struct data *d)
 {
@@ -664,35 +561,6 @@ static void a_page_that_waits_for_a_lease_is_read_before_pages_are_forgotten(voi
 	run(waits_body);
 }
 
-static void lose_body(void)
-{
-	struct data *a = granted(&A, 1, EX), *b = data_get(fs, &B);
-
-	use(a, DATA_FILL);
-	a->size_known = true;
-	grant(b, SESSION + 1, 1, SH);
-	b->filled = true;
-	data_put(ln, b); /* idle ones too */
-	data_co_lose_all(ln, SESSION + 1);
-	assert_int_equal(a->mode, 0);
-	assert_false(a->filled || a->size_known || a->recalling);
-	assert_int_equal(b->mode, SH);
-	assert_true(b->filled && b->idle);
-	assert_int_equal(ntold, 1);
-	assert_true(fid_eq(&told[0], &A));
-	data_co_lose_all(ln, SESSION + 2);
-	assert_null(data_find(fs, &B)); /* nothing was left of it */
-	assert_int_equal(ntold, 2);
-	data_put(ln, a);
-	assert_null(data_find(fs, &A));
-}
-
-static void all_is_lost_but_what_is_of_the_session(void **state)
-{
-	(void)state;
-	run(lose_body);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -712,7 +580,6 @@ int main(void)
 		TEST(too_many_pages_are_forgotten_oldest_file_first),
 		TEST(pages_read_while_they_are_forgotten_are_forgotten_too),
 		TEST(a_page_that_waits_for_a_lease_is_read_before_pages_are_forgotten),
-		TEST(all_is_lost_but_what_is_of_the_session),
 	};
 
 	alarm(60);

@@ -263,6 +263,62 @@ static void lost_body(struct fake *f)
 }
 MOUNTED_TEST(an_object_that_has_vanished_is_an_error_and_not_zeros, lost_body)
 
+/* Under a lease on the attributes the end of a striped file is known. */
+static void end_body(struct fake *f)
+{
+	struct leases *t = f->fs->leases;
+	uint8_t *buf = malloc(4 * SS), byte = 0x77;
+	struct file *file;
+	struct entry e;
+
+	fake_file(4);
+	fake_put_bytes(&f->ost[1].obj, 9, &byte, 1);
+	f->attr.size = SS + 10;
+	file = fake_open_file(O_RDONLY);
+	assert_int_equal(fs_co_read(f->ln, file, buf, 4 * SS, 0), SS + 10);
+	assert_int_equal(f->calls[RPC_oss_getattr], 0); /* all were read */
+	assert_int_equal(fs_co_read(f->ln, file, buf, 100, SS), 10);
+	assert_int_equal(f->calls[RPC_oss_getattr], 3);
+	f->cache_data = true;
+	while (!leases_valid(t, leases_session(t), loop_clock(f->l)))
+		co_sleep(NSEC_PER_MSEC);
+	assert_int_equal(fs_co_lookup(f->ln, &FID_ROOT, SPAN_STR("file"), &e), 0);
+	assert_int_equal(fs_co_read(f->ln, file, buf, 100, SS), 10);
+	assert_int_equal(buf[9], 0x77);
+	assert_int_equal(f->calls[RPC_oss_getattr], 3);
+	fs_co_release(f->ln, file);
+	free(buf);
+}
+MOUNTED_TEST(under_a_lease_the_objects_are_not_asked_where_a_file_ends, end_body)
+
+/* Others get SHARED, and pages, from the answer on: a write that has not reached the objects by
+ * then they would not see. */
+static void weaker(struct fake *f, const struct mds_data_req *q)
+{
+	struct data *d = data_find(f->fs, &q->fid);
+
+	assert_int_equal(q->want, LEASE_SHARED);
+	assert_int_equal(d->mode, 0); /* no write begins */
+	data_put(f->ln, d);
+	f->lease = LEASE_SHARED;
+}
+
+static void weaker_body(struct fake *f)
+{
+	struct file *file;
+	char buf[8];
+
+	fake_file(1);
+	file = fake_open_file(O_RDONLY);
+	assert_int_equal(fs_co_read(f->ln, file, buf, sizeof(buf), 0), 0);
+	assert_int_equal(file->data->mode, LEASE_CONTENDED);
+	f->on_data = weaker;
+	assert_int_equal(fs_co_read_page(f->ln, file, buf, sizeof(buf), 0), 0);
+	assert_int_equal(file->data->mode, LEASE_SHARED);
+	fs_co_release(f->ln, file);
+}
+MOUNTED_TEST(who_asks_for_pages_gives_contended_up_first, weaker_body)
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -279,6 +335,8 @@ int main(void)
 		cmocka_unit_test(data_and_holes_are_found_across_stripes),
 		cmocka_unit_test(the_largest_offset_is_a_limit_with_an_error),
 		cmocka_unit_test(an_object_that_has_vanished_is_an_error_and_not_zeros),
+		cmocka_unit_test(under_a_lease_the_objects_are_not_asked_where_a_file_ends),
+		cmocka_unit_test(who_asks_for_pages_gives_contended_up_first),
 	};
 
 	log_set_level(LOG_LVL_ERROR);

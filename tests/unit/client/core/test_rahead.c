@@ -186,7 +186,7 @@ OPENED_TEST(a_recall_waits_for_the_request_and_drops_what_it_brings, recall_body
 static void lose_body(struct fake *f)
 {
 	on_its_way(f);
-	data_co_lose_all(f->ln, 4711);
+	data_lose_all(f->ln, 4711, false);
 	assert_int_equal(d->pages.n, 0);
 	fill(f, 'b');
 	answered(f);

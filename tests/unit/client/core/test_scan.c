@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_scan.c - when a directory is listed because names that are not there are asked for. */
+/* test_scan.c - when a directory is listed because its names are asked for one by one. */
 #include "tests/unit/client/core/fake_cluster.h"
 
 static const struct fid dir = {FID_SEQ_NORMAL + 9, 1, 0};
@@ -88,6 +88,86 @@ static void large_body(struct fake *f)
 	assert_int_equal(f->fs->intents.scans, 2); /* it is switched off */
 }
 
+static void hit(const char *name)
+{
+	struct entry e;
+
+	assert_int_equal(fs_co_lookup(fake->ln, &dir, SPAN_STR(name), &e), 0);
+}
+
+/* From one to another by steps that are too large, or not, to be in a row. */
+static void hit_all(int from, int to, int step)
+{
+	char name[32];
+
+	for (; from < to; from += step) {
+		snprintf(name, sizeof(name), "name%d", from);
+		hit(name);
+	}
+}
+
+enum { FAR = 10 };
+
+static void found_body(struct fake *f)
+{
+	uint32_t asked;
+
+	with_lease(f);
+	f->lookup_finds = true;
+	f->names = 100;
+	hit_all(0, (SCAN_AFTER - 1) * FAR, FAR);
+	assert_int_equal(f->calls[RPC_mds_readdir], 0);
+	hit("name99");
+	until_scanned(f, 1);
+	asked = lookups();
+	hit_all(0, 100, 1);
+	miss("x");
+	assert_int_equal(lookups(), asked); /* all came with their attributes */
+	assert_int_equal(f->calls[RPC_mds_readdir], 1);
+}
+
+/* A few questions are not worth a long listing. */
+static void found_large_body(struct fake *f)
+{
+	uint32_t asked;
+
+	with_lease(f);
+	f->lookup_finds = true;
+	f->names = 3000;
+	hit_all(0, SCAN_AFTER * FAR, FAR);
+	until_scanned(f, 1);
+	assert_in_range(f->listed, 1, SCAN_AFTER * 16 * 1024);
+	asked = lookups();
+	hit_all(0, SCAN_AFTER * 16, 1);
+	assert_int_equal(lookups(), asked); /* the first names are known */
+	hit_all(2900, 2900 + 2 * SCAN_AFTER * FAR, FAR);
+	assert_int_equal(lookups(), asked + 2 * SCAN_AFTER);
+	assert_int_equal(f->fs->intents.scans, 1);
+}
+
+/* Of names that are asked for as they are listed, those that follow are listed. */
+static void row_body(struct fake *f)
+{
+	uint32_t scans, asked, i;
+
+	with_lease(f);
+	f->lookup_finds = true;
+	f->names = 3000;
+	hit_all(1000, 1002, 1);
+	assert_int_equal(f->calls[RPC_mds_readdir], 0);
+	for (i = 1002, scans = 1; i < 2500; scans++) {
+		asked = lookups();
+		while (lookups() == asked)
+			hit_all((int)i, (int)i + 1, 1), i++;
+		until_scanned(f, scans);
+	}
+	assert_in_range(scans, 4, 12); /* they grow */
+	asked = lookups();
+	hit_all(1000, (int)i, 1);
+	assert_int_equal(lookups(), asked);
+	assert_in_range(f->listed, 1, 2500 * 256);
+}
+
 static void mounted(fake_fn *body)
 {
 	fake->cache_data = true;
@@ -96,12 +176,18 @@ static void mounted(fake_fn *body)
 }
 
 FAKE_MOUNTED_TEST(questions_in_vain_have_a_directory_listed, mounted, scan_body)
+FAKE_MOUNTED_TEST(names_that_are_there_come_with_their_attributes, mounted, found_body)
+FAKE_MOUNTED_TEST(so_many_as_the_questions_were_worth, mounted, found_large_body)
+FAKE_MOUNTED_TEST(what_follows_names_in_a_row_is_listed, mounted, row_body)
 FAKE_MOUNTED_TEST(a_large_one_when_there_were_enough, mounted, large_body)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(questions_in_vain_have_a_directory_listed),
+		cmocka_unit_test(names_that_are_there_come_with_their_attributes),
+		cmocka_unit_test(so_many_as_the_questions_were_worth),
+		cmocka_unit_test(what_follows_names_in_a_row_is_listed),
 		cmocka_unit_test(a_large_one_when_there_were_enough),
 	};
 

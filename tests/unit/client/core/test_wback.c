@@ -54,6 +54,53 @@ static void kept_body(struct fake *f)
 }
 WBACK_TEST(small_writes_are_kept_until_a_sync_or_the_close, kept_body)
 
+static void synced_body(struct fake *f)
+{
+	struct file *file = fake_open_file(O_WRONLY);
+	const uint32_t *calls = f->calls;
+
+	put(file, 700, 0);
+	assert_int_equal(fs_co_fsync(f->ln, file, false), 0);
+	assert_int_equal(writes(), 1);
+	assert_int_equal(f->stable_writes, 1); /* one request wrote and synced */
+	assert_int_equal(calls[RPC_oss_sync], 0);
+	assert_int_equal(calls[RPC_mds_sync], 1);
+	assert_int_equal(f->fs->data.dirty_bytes, 0);
+	assert_int_equal(fs_co_fsync(f->ln, file, true), 0); /* others may have written */
+	assert_int_equal(calls[RPC_oss_sync], 1);
+	assert_int_equal(calls[RPC_mds_sync], 1);
+	put(file, 10, 0);
+	put(file, 10, 8 * CHUNK);
+	assert_int_equal(fs_co_fsync(f->ln, file, true), 0);
+	assert_int_equal(writes(), 3);
+	assert_int_equal(f->stable_writes, 1); /* not a sync for each */
+	assert_int_equal(calls[RPC_oss_sync], 2);
+	put(file, 10, 0);
+	f->write_rc = -EIO;
+	assert_int_equal(fs_co_fsync(f->ln, file, false), -EIO);
+	fs_co_release(f->ln, file);
+}
+WBACK_TEST(a_sync_of_one_piece_takes_one_request, synced_body)
+
+static void striped_body(struct fake *f)
+{
+	struct file *file;
+
+	fake_file(3);
+	file = fake_open_file(O_WRONLY);
+	put(file, 10, 64 * KB); /* the second object */
+	assert_int_equal(fs_co_fsync(f->ln, file, false), 0);
+	assert_int_equal(f->stable_writes, 1);
+	assert_int_equal(f->calls[RPC_oss_sync], 2);
+	assert_int_equal(f->ost[1].obj.size, 10);
+	put(file, 200 * KB, 0); /* all of them */
+	assert_int_equal(fs_co_fsync(f->ln, file, false), 0);
+	assert_int_equal(f->stable_writes, 4);
+	assert_int_equal(f->calls[RPC_oss_sync], 2);
+	fs_co_release(f->ln, file);
+}
+WBACK_TEST(a_sync_leaves_no_object_out, striped_body)
+
 static void full_body(struct fake *f)
 {
 	struct file *file = fake_open_file(O_WRONLY);
@@ -192,10 +239,97 @@ static void sizing_body(struct fake *f)
 }
 WBACK_TEST(bytes_that_leave_while_the_size_is_asked_for_count, sizing_body)
 
+/* ---- pages of mappings ---- */
+
+static ssize_t page_result;
+static bool page_read;
+
+static void page_fiber(void *arg)
+{
+	static uint8_t page[4096];
+
+	page_result = fs_co_read_page(fake->ln, arg, page, sizeof(page), 0);
+	page_read = true;
+}
+
+static void late_body(struct fake *f)
+{
+	struct file *file = fake_open_file(O_RDWR);
+
+	page_read = false;
+	put(file, 4096, 0);
+	assert_int_equal(fs_co_fsync(f->ln, file, true), 0);
+	f->hold_reads = true;
+	assert_int_equal(fiber_spawn(f->l, page_fiber, file), 0);
+	while (!f->held)
+		co_yield ();
+	data_lose_all(f->ln, 4711, false);
+	f->hold_reads = false;
+	while (!page_read)
+		co_yield ();
+	assert_int_equal(page_result, 4096);
+	assert_int_equal(f->calls[RPC_oss_read], 2); /* what came first is not shown */
+	assert_true(file->data->mode == LEASE_EXCLUSIVE || file->data->recalling);
+	fs_co_release(f->ln, file);
+}
+WBACK_TEST(a_page_that_comes_after_its_lease_was_lost_is_read_again, late_body)
+
+static struct file *mapped;
+
+static void cut_here(struct fake *f)
+{
+	f->ost[0].obj.trunc_gen = 1;
+	data_truncated(mapped->data, mapped->data->session, 1);
+}
+
+static void cut_elsewhere(struct fake *f)
+{
+	f->ost[0].obj.trunc_gen = 2;
+	f->attr.trunc_gen = 2;
+}
+
+static void number_body(struct fake *f)
+{
+	mapped = fake_open_file(O_RDWR);
+	put(mapped, 4096, 0);
+	assert_int_equal(fs_co_fsync(f->ln, mapped, true), 0);
+	assert_int_equal(f->calls[RPC_oss_write], 1);
+	f->before_write = cut_here;
+	assert_int_equal(fs_co_write_page(f->ln, mapped, bytes, 4096, 0), 4096);
+	assert_int_equal(f->calls[RPC_oss_write], 3);
+	f->before_write = cut_elsewhere;
+	assert_int_equal(fs_co_write_page(f->ln, mapped, bytes, 4096, 0), -EIO);
+	assert_int_equal(f->calls[RPC_oss_write], 4);
+	fs_co_release(f->ln, mapped);
+}
+WBACK_TEST(pages_go_with_the_number_of_truncations_of_their_lease, number_body)
+
+static void size_body(struct fake *f)
+{
+	struct file *file = fake_open_file(O_RDWR);
+	struct data *d = file->data;
+
+	put(file, 4096, 0);
+	assert_int_equal(fs_co_fsync(f->ln, file, true), 0);
+	data_set_mode(d, 0);
+	d->size_known = false;
+	d->recalling = d->losing = true; /* say, pages are being forgotten */
+	assert_int_equal(fs_co_write_page(f->ln, file, bytes, 4096, 0), 4096);
+	assert_false(d->size_known); /* the next lease is not that one */
+	d->recalling = d->losing = false;
+	data_set_mode(d, LEASE_EXCLUSIVE);
+	assert_int_equal(fs_co_write_page(f->ln, file, bytes, 4096, 0), 4096);
+	assert_true(d->size_known);
+	fs_co_release(f->ln, file);
+}
+WBACK_TEST(a_size_counts_only_under_the_lease_it_was_asked_under, size_body)
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(small_writes_are_kept_until_a_sync_or_the_close),
+		cmocka_unit_test(a_sync_of_one_piece_takes_one_request),
+		cmocka_unit_test(a_sync_leaves_no_object_out),
 		cmocka_unit_test(a_full_chunk_leaves_at_once),
 		cmocka_unit_test(what_is_a_second_old_leaves_by_itself),
 		cmocka_unit_test(without_a_promise_of_space_nothing_is_kept),
@@ -203,6 +337,9 @@ int main(void)
 		cmocka_unit_test(who_has_the_file_for_himself_appends_without_the_lock),
 		cmocka_unit_test(bytes_that_leave_while_the_size_is_asked_for_count),
 		cmocka_unit_test(who_writes_waits_when_there_is_too_much),
+		cmocka_unit_test(a_page_that_comes_after_its_lease_was_lost_is_read_again),
+		cmocka_unit_test(pages_go_with_the_number_of_truncations_of_their_lease),
+		cmocka_unit_test(a_size_counts_only_under_the_lease_it_was_asked_under),
 	};
 
 	alarm(60); /* one that waits for ever */

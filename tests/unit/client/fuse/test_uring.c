@@ -34,6 +34,13 @@ void flane_serve(struct flane *lane, struct serve *s)
 	served = s;
 }
 
+void again_begin(struct agains *a, uint64_t tag)
+{
+	(void)a;
+	(void)tag;
+	fail_msg("there was no other process");
+}
+
 void transport_refused(struct face *f, int rc)
 {
 	(void)f;
@@ -55,6 +62,7 @@ static int setup(void **state)
 	(void)state;
 	memset(&face, 0, sizeof(face));
 	face.fd = -1;
+	assert_int_equal(book_open(-1, &face.book), 0);
 	kicked = 0;
 	done = false;
 	served = NULL;
@@ -75,6 +83,7 @@ static int teardown(void **state)
 	uring_stop(u);
 	uring_destroy(u);
 	loop_destroy(fl->loop);
+	book_close(face.book);
 	free(fl);
 	return 0;
 }
@@ -86,12 +95,12 @@ static struct uring_ent *bring(uint32_t ent, uint64_t unique, uint32_t op, uint3
 	struct fuse_in_header h = {
 		.len = (uint32_t)sizeof(h) + op + len, .unique = unique, .opcode = FUSE_WRITE};
 
-	memset(e->head.op_in, 'o', op < URING_OP_MAX ? op : URING_OP_MAX);
+	memset(e->rec->head.op_in, 'o', op < URING_OP_MAX ? op : URING_OP_MAX);
 	if (len <= PAYLOAD)
 		memset(uring_mem_kernel(u->mem, ent), 'p', len);
-	memcpy(e->head.in_out, &h, sizeof(h));
-	e->head.commit_id = unique;
-	e->head.payload_len = len;
+	memcpy(e->rec->head.in_out, &h, sizeof(h));
+	e->rec->head.commit_id = unique;
+	e->rec->head.payload_len = len;
 	take(e);
 	return e;
 }
@@ -113,7 +122,7 @@ static struct fuse_out_header answer_of(const struct uring_ent *e)
 {
 	struct fuse_out_header h;
 
-	memcpy(&h, e->head.in_out, sizeof(h));
+	memcpy(&h, e->rec->head.in_out, sizeof(h));
 	return h;
 }
 
@@ -131,7 +140,7 @@ static void a_small_request_is_put_together_and_answered(void **state)
 	reply(10, "xyz", 3, true);
 	assert_null(served->ent);
 	assert_int_equal(answer_of(e).unique, 10);
-	assert_int_equal(e->head.payload_len, 3);
+	assert_int_equal(e->rec->head.payload_len, 3);
 	assert_memory_equal(uring_mem_kernel(u->mem, 0), "xyz", 3);
 	reply(10, "xyz", 3, false); /* once is enough */
 	assert_int_equal(u->queue[0].held, 0);
@@ -180,7 +189,7 @@ static void what_does_not_fit_is_refused(void **state)
 	e = bring(0, 44, 16, 0);
 	reply(44, large, sizeof(large), true);
 	assert_int_equal(answer_of(e).error, -EIO);
-	assert_int_equal(e->head.payload_len, 0);
+	assert_int_equal(e->rec->head.payload_len, 0);
 }
 
 static void a_read_is_answered_from_the_entry_itself(void **state)
@@ -193,7 +202,7 @@ static void a_read_is_answered_from_the_entry_itself(void **state)
 	assert_null(uring_reply_mem(served, PAYLOAD + 1));
 	memset(mem, 'r', PAYLOAD);
 	reply(50, mem, PAYLOAD, true);
-	assert_int_equal(e->head.payload_len, PAYLOAD);
+	assert_int_equal(e->rec->head.payload_len, PAYLOAD);
 	assert_int_equal(uring_mem_kernel(u->mem, 0)[PAYLOAD - 1], 'r');
 	assert_null(uring_reply_mem(served, 1)); /* it is answered */
 }

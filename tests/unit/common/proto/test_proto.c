@@ -280,7 +280,8 @@ static void a_request_is_text_for_the_log(void **state)
 	rpc_request_text(&oss_write_desc, w.ptr, w.len, text, sizeof(text));
 	assert_string_equal(text, "write fid=[0x200000401:0x7:0x0] comp=0 stripe=3 off=65536 "
 				  "flags=0 trunc_gen=0 age=0 written=0 "
-				  "grant_used=0 grant_want=0");
+				  "grant_used=0 grant_want=0 "
+		 "stripe_size=0 stripe_count=0 layout_gen=0");
 	rpc_request_text(&oss_write_desc, w.ptr, w.len, small, sizeof(small));
 	assert_int_equal(strlen(small), sizeof(small) - 1);
 	assert_memory_equal(small, text, sizeof(small) - 1);

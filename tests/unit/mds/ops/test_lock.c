@@ -150,7 +150,7 @@ static int reclaim(struct st *s, int c, uint64_t owner)
 
 static int say_back(struct st *s, int c, uint32_t lane, uint32_t lanes)
 {
-	struct mds_reclaimed_req q = {lane, lanes};
+	struct mds_reclaimed_req q = {.lane = lane, .lanes = lanes};
 	struct mds_reclaimed_rep p;
 	RPC_CALL(call);
 

@@ -1,0 +1,19 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# The whole cluster loses its power at once, under load, on disks that lose or tear what was not flushed: what was synced is there, all
+# else can be read, nothing is repaired by hand, the checker finds at most objects of files whose creation was lost. make soak-power
+# is the long version.
+. "$(dirname "$0")/lib.sh"
+requires_root
+requires mkfs.ext4 losetup
+make -s -C "$ROOT" build/tests/disk_recorder >"$WORK/make.log" 2>&1 || { cat "$WORK/make.log"; die "disk_recorder is not built"; }
+small_disk "$WORK/probe.img" "$WORK/probe" 16M # skips where there are no loop devices
+export SHEEN_BIN=$BIN
+SEED=${POWER_SEED:-$((RANDOM * 32768 + RANDOM))}
+PORT=$(free_port) || die "no free ports"
+MOUNTS+=("$WORK/disks" "$WORK/disk.mdt" "$WORK/disk.ost" "$WORK/a" "$WORK/b") # unmounted from the last
+$PY "$ROOT/tests/crash/powerloss.py" "$WORK" "$PORT" "$ROOT/build/tests/disk_recorder" "${POWER_SECONDS:-3}" "$SEED" 2>&1 | tee "$WORK/out"
+[ "${PIPESTATUS[0]}" = 0 ] || { fail "a loss of power, seed $SEED"; show_logs "$WORK/logs"; }
+for l in $(losetup -a | sed -n "s|^\([^:]*\):.*($WORK/.*|\1|p"); do losetup -d "$l"; done
+CHECKS=$(grep -c '^ok' "$WORK/out")
+finish
