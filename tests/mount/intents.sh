@@ -38,11 +38,14 @@ make_files() {
 	for ((i = $2; i <= $3; i++)); do
 		echo "$i" >"$1/$i"
 	done
+	sync "$1" # before that it is no file to be opened ahead: it might have to be committed for it
 	until_true 20 no_leases || fail "mount B gives its leases back"
 }
-no_leases() { # closes may be on their way: then they are in use
+MDS_NID=127.0.0.1@tcp:$((PORT + 1))
+UUID_B=$(lctl get_param -n --mount "$MB" 'llite.*.uuid')
+no_leases() { # closes may be on their way: then they are in use. And the MDS hears of all of it a moment later.
 	lctl set_param --mount "$MB" 'ldlm.namespaces.*.lru_size=clear' >/dev/null
-	[ "$(lctl get_param -n --mount "$MB" 'llite.*.lease_stats' | awk '$1 == "data:" { print $2 }')" = 0 ]
+	lctl get_param -n --nid "$MDS_NID" 'mdt.*.exports' | grep -q "^$UUID_B .* open=0 leases=0$"
 }
 
 scan_after() { lctl set_param --mount "$MA" "llite.*.scan_after=$1" >/dev/null; }
