@@ -51,11 +51,12 @@ CORE := $(wildcard client/core/*.c)
 FUSE := $(wildcard client/fuse/*.c)
 TOOL := $(wildcard client/tools/tool_*.c)
 BLOB := $(wildcard blob/*.c)
+MOVER := $(wildcard mover/*.c)
 
 o = $(patsubst %.S,$(OBJ)/%.o,$(patsubst %.c,$(OBJ)/%.o,$(1)))
 tool = $(wildcard client/tools/$(1)_*.c) $(TOOL)
 
-PROGRAMS := sheen-mgs sheen-mds sheen-oss sheen mount.sheen mkfs.sheen lfs lctl sheenctl
+PROGRAMS := sheen-mgs sheen-mds sheen-oss sheen sheen-copytool mount.sheen mkfs.sheen lfs lctl sheenctl
 
 ifeq ($(V),1)
 say :=
@@ -67,7 +68,7 @@ endif
 
 .DEFAULT_GOAL := all
 .PHONY: all help
-all: $(addprefix $(BIN)/,$(PROGRAMS)) $(OBJ)/blob.a ## build every program into build/bin
+all: $(addprefix $(BIN)/,$(PROGRAMS)) ## build every program into build/bin
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST) | sort
@@ -108,6 +109,8 @@ $(BIN)/sheen-oss: $(call o,$(OSS)) $(OBJ)/common.a
 	$(call link,$(LIBS))
 $(BIN)/sheen: $(call o,$(FUSE) $(CORE)) $(OBJ)/common.a
 	$(call link,$(FUSE_LIBS) $(LIBS))
+$(BIN)/sheen-copytool: $(call o,$(MOVER) $(CORE)) $(OBJ)/blob.a $(OBJ)/common.a
+	$(call link,$(BLOB_LIBS) $(LIBS))
 $(BIN)/mount.sheen: $(call o,$(call tool,mount)) $(OBJ)/common.a
 	$(call link,$(LIBS) -ljson-c)
 $(BIN)/mkfs.sheen: $(call o,$(call tool,mkfs)) $(OBJ)/common.a
@@ -134,7 +137,8 @@ install: all ## install into $(DESTDIR)$(PREFIX); mount helpers into $(DESTDIR)/
 	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/bin $(DESTDIR)/sbin \
 		$(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man8
 	install -m 755 $(BIN)/sheen $(BIN)/lfs $(DESTDIR)$(PREFIX)/bin
-	install -m 755 $(BIN)/sheen-mgs $(BIN)/sheen-mds $(BIN)/sheen-oss $(BIN)/mkfs.sheen $(BIN)/lctl \
+	install -m 755 $(BIN)/sheen-mgs $(BIN)/sheen-mds $(BIN)/sheen-oss $(BIN)/sheen-copytool $(BIN)/mkfs.sheen \
+		$(BIN)/lctl \
 		$(BIN)/sheenctl $(BIN)/mount.sheen $(DESTDIR)$(PREFIX)/sbin
 	$(if $(filter /sbin /usr/sbin,$(DESTDIR)$(PREFIX)/sbin),,ln -sf $(PREFIX)/sbin/mount.sheen $(DESTDIR)/sbin/mount.sheen)
 	[ -e $(DESTDIR)/sbin/mount.lustre ] || ln -s mount.sheen $(DESTDIR)/sbin/mount.lustre
@@ -144,7 +148,7 @@ install: all ## install into $(DESTDIR)$(PREFIX); mount helpers into $(DESTDIR)/
 
 uninstall: ## remove what install put there
 	rm -f $(addprefix $(DESTDIR)$(PREFIX)/bin/,sheen lfs)
-	rm -f $(addprefix $(DESTDIR)$(PREFIX)/sbin/,sheen-mgs sheen-mds sheen-oss mkfs.sheen lctl sheenctl mount.sheen)
+	rm -f $(addprefix $(DESTDIR)$(PREFIX)/sbin/,sheen-mgs sheen-mds sheen-oss sheen-copytool mkfs.sheen lctl sheenctl mount.sheen)
 	[ "$$(readlink $(DESTDIR)/sbin/mount.lustre)" != mount.sheen ] || rm $(DESTDIR)/sbin/mount.lustre
 	rm -f $(DESTDIR)/sbin/mount.sheen $(DESTDIR)/usr/lib/ocf/resource.d/sheen/target
 	rm -f $(addprefix $(DESTDIR)$(PREFIX)/share/man/man1/,$(notdir $(MAN1)))

@@ -381,6 +381,12 @@ void check_unsure(struct checker *c, const struct unsure_key *k, const struct un
 	must_exist(c, TABLE_unsure, &k->fid, SPAN_NONE);
 }
 
+void check_hsm(struct checker *c, const struct hsm_key *k, const struct hsm_rec *v)
+{
+	(void)v;
+	must_exist(c, TABLE_hsm, &k->fid, SPAN_NONE);
+}
+
 void check_unlinklog(struct checker *c, const struct unlinklog_key *k,
 		     const struct unlinklog_rec *v)
 {

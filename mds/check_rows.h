@@ -13,6 +13,7 @@ void check_inode(struct checker *c, const struct inode_key *k, const struct inod
 void check_xattr(struct checker *c, const struct xattr_key *k, const struct xattr_rec *v);
 void check_orphan(struct checker *c, const struct orphan_key *k, const struct orphan_rec *v);
 void check_unsure(struct checker *c, const struct unsure_key *k, const struct unsure_rec *v);
+void check_hsm(struct checker *c, const struct hsm_key *k, const struct hsm_rec *v);
 void check_unlinklog(struct checker *c, const struct unlinklog_key *k,
 		     const struct unlinklog_rec *v);
 

@@ -14,7 +14,8 @@
 
 enum { MAX_TOLD = 50 };
 
-#define PHASES(P) P(dirent) P(diridx) P(link) P(inode) P(xattr) P(orphan) P(unsure) P(unlinklog)
+#define PHASES(P)                                                                                  \
+	P(dirent) P(diridx) P(link) P(inode) P(xattr) P(orphan) P(unsure) P(unlinklog) P(hsm)
 
 enum phase {
 #define PHASE_ENUM(nm) PHASE_##nm,
@@ -83,6 +84,11 @@ static struct span pos_name(const struct check_pos *p)
 	{                                                                                          \
 		p->fid                                                                             \
 	}
+#define SAVE_hsm p->fid = k->fid
+#define LOAD_hsm                                                                                   \
+	{                                                                                          \
+		p->fid                                                                             \
+	}
 #define SAVE_unlinklog p->ost = k->ost, p->fid = k->fid, p->comp = k->comp, p->stripe = k->stripe
 #define LOAD_unlinklog                                                                             \
 	{                                                                                          \
@@ -103,6 +109,7 @@ static void start_dir(struct walk *w, const struct inode_key *k, const struct in
 #define ROW_THEN_orphan
 #define ROW_THEN_unsure
 #define ROW_THEN_unlinklog
+#define ROW_THEN_hsm
 
 #define PHASE_ROW(nm)                                                                              \
 	static int nm##_row(void *arg, const struct nm##_key *k, const struct nm##_rec *v)         \
@@ -233,6 +240,7 @@ static void again_row(struct checker *c, const struct finding *f)
 	struct xattr_rec xv;
 	struct orphan_rec ov;
 	struct unsure_rec uv;
+	struct hsm_rec hv;
 
 	switch (f->table) {
 	case TABLE_link:
@@ -249,6 +257,10 @@ static void again_row(struct checker *c, const struct finding *f)
 	case TABLE_unsure:
 		if (unsure_rec_get(c->t, &(struct unsure_key){f->fid}, &uv) != -ENOENT)
 			check_unsure(c, &(struct unsure_key){f->fid}, NULL);
+		break;
+	case TABLE_hsm:
+		if (hsm_rec_get(c->t, &(struct hsm_key){f->fid}, &hv) != -ENOENT)
+			check_hsm(c, &(struct hsm_key){f->fid}, NULL);
 		break;
 	}
 }

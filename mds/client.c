@@ -6,6 +6,7 @@
  * server itself stops, nothing of that happens: clients come back to its next life and say what
  * they have open.
  */
+#include "mds/hsm_queue.h"
 #include "mds/slot.h"
 #include "mds/state.h"
 #include <stdlib.h>
@@ -231,6 +232,7 @@ void client_session_close(void *arg, struct rpc_session *s, bool evicted)
 	co_wake_all(&m->grace_q);
 	lease_holder_drop(m->leases, &c->leases, evicted); /* before files are settled */
 	close_opens(c);
+	hsm_client_gone(m->hsm, c);
 	if (!m->stopping) {
 		forget_slots(c);
 		recovery_client_news(m);

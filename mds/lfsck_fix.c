@@ -4,6 +4,7 @@
 #include "common/layout.h"
 #include "mds/attr.h"
 #include "mds/dirent.h"
+#include "mds/hsm.h"
 #include "mds/link.h"
 #include "mds/ns.h"
 #include "mds/orphan.h"
@@ -317,6 +318,8 @@ static int fix_stray(struct fix *x)
 		return orphan_del(x->t, fid);
 	case TABLE_unsure:
 		return unsure_del(x->t, fid);
+	case TABLE_hsm:
+		return hsm_forget(x->t, fid);
 	}
 	return -EOPNOTSUPP;
 }

@@ -2,6 +2,7 @@
 /* mds.c - puts an MDS together and takes it apart; see mds.h. What it does is in the other
  * files. */
 #include "mds/config.h"
+#include "mds/hsm_queue.h"
 #include "mds/lfsck.h"
 #include "mds/lfsck_fix.h"
 #include "mds/own.h"
@@ -184,6 +185,8 @@ int mdt_create(const struct mds_cfg *cfg, struct mds **out)
 	if (rc == 0)
 		rc = lfsck_create(m, &m->lfsck);
 	if (rc == 0)
+		rc = hsm_queue_create(m, &m->hsm);
+	if (rc == 0)
 		rc = mds_params_add_first(m);
 	if (rc == 0)
 		rc = open_store(m);
@@ -191,6 +194,8 @@ int mdt_create(const struct mds_cfg *cfg, struct mds **out)
 		rc = mds_params_add(m); /* what the label sets takes effect from here on */
 	if (rc == 0)
 		rc = young_start(m->young);
+	if (rc == 0)
+		rc = hsm_queue_start(m->hsm);
 	if (rc == 0)
 		rc = make_service(m);
 	if (rc) {
@@ -281,6 +286,7 @@ void mdt_co_stop(struct mds *m, uint32_t timeout_ms)
 	co_wake_all(&m->osts_q);
 	co_wake_all_rc(&m->grace_q, -ESHUTDOWN);
 	co_wake_all_rc(&m->lease_q, -ESHUTDOWN);
+	co_wake_all_rc(&m->hsm->news, -ESHUTDOWN);
 	client_wake_recalls(m);
 	lock_cancel_all(m->locks, -ESHUTDOWN); /* no answer: the clients ask the next life again */
 	rpc_service_co_stop(m->svc, timeout_ms);
@@ -315,6 +321,8 @@ void mdt_destroy(struct mds *m)
 		young_destroy(m->young);
 	if (m->lfsck)
 		lfsck_destroy(m->lfsck);
+	if (m->hsm)
+		hsm_queue_destroy(m->hsm);
 	if (m->leases)
 		lease_mgr_destroy(m->leases);
 	if (m->locks)

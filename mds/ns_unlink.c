@@ -2,6 +2,7 @@
 /* ns_unlink.c - names that go, inodes that die, and the opposite: hard links; see ns.h. */
 #include "mds/attr.h"
 #include "mds/dirent.h"
+#include "mds/hsm.h"
 #include "mds/link.h"
 #include "mds/ns.h"
 #include "mds/orphan.h"
@@ -47,6 +48,8 @@ int ns_destroy(struct txn *t, const struct ns_env *env, const struct fid *fid,
 		rc = xattr_del_all(t, fid);
 	if (rc == 0 && reg)
 		rc = unsure_del(t, fid);
+	if (rc == 0)
+		rc = hsm_forget(t, fid);
 	if (rc == 0)
 		rc = orphan_del(t, fid);
 	return rc ? rc : inode_del(t, fid);

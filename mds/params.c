@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* params.c - counters and tunables of the MDT under Lustre's names (mdt, lod, mdd); those of the
  * OSTs are in ost.c. */
+#include "mds/hsm_queue.h"
 #include "mds/inode.h"
 #include "mds/lfsck.h"
 #include "mds/state.h"
@@ -412,6 +413,8 @@ int mds_params_add(struct mds *m)
 			     MAX_STRIPES);
 	if (rc == 0)
 		rc = lfsck_params_add(m->lfsck);
+	if (rc == 0)
+		rc = hsm_queue_params(m->hsm, mdt);
 	if (rc == 0)
 		rc = add_u32(m, mdt, "commit_on_sharing", &m->commit_on_sharing, 0, 1);
 	if (rc == 0)

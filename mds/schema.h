@@ -35,7 +35,9 @@ struct uuid {
 	T(6, orphan,    "inodes without a name that live until their last close") \
 	T(7, unsure,    "regular files whose size stands at their objects, or did a minute ago") \
 	T(8, unlinklog, "objects of removed files that their OST has yet to destroy") \
-	T(9, slot,      "last reply to each slot of a client: a resend is answered, not executed")
+	T(9, slot,      "last reply to each slot of a client: a resend is answered, not executed") \
+	T(10, hsm,      "what an archive has of a file") \
+	T(11, hsmwork,  "what movers are to do, in the order in which it was asked for")
 
 #define K_config(F)    F(tail, name)
 #define V_config(F)    F(u64, value)
@@ -64,6 +66,12 @@ struct uuid {
 #define K_slot(F)      F(uuid, client) F(u32, slot)
 #define V_slot(F)      F(u64, xid) F(u32, rpc) F(i32, status) F(fid, open_fid) F(u64, open_id) \
 	F(u32, open_flags) F(blob, body) F(u64, transno)
+/* flags: HSM_*. ctime: of the inode when it was archived. name, etag: of the copy. */
+#define K_hsm(F)       F(fid, fid)
+#define V_hsm(F)       F(u32, flags) F(u32, archive) F(i64, ctime) F(str, name) F(str, etag)
+/* action: HSM_ARCHIVE, HSM_REMOVE. asked: when. */
+#define K_hsmwork(F)   F(u64, cookie)
+#define V_hsmwork(F)   F(fid, fid) F(u32, action) F(u32, archive) F(i64, asked) F(str, data)
 /* clang-format on */
 
 #define KT_fid struct fid

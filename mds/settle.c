@@ -8,6 +8,7 @@
  */
 #include "common/layout.h"
 #include "mds/attr.h"
+#include "mds/hsm.h"
 #include "mds/orphan.h"
 #include "mds/state.h"
 #include <stdlib.h>
@@ -135,6 +136,8 @@ static int store_measured(struct mds *m, const struct fid *fid, const struct obj
 		return rc == -ENOENT ? 0 : rc;
 	attr_settle(&ino.attr, sum->size, sum->blocks, sum->mtime);
 	rc = young_add(m->young, t, fid);
+	if (rc == 0)
+		rc = hsm_wrote(t, fid); /* perhaps */
 	return rc ? rc : inode_update(t, fid, &ino);
 }
 

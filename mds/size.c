@@ -9,6 +9,7 @@
  */
 #include "common/layout.h"
 #include "mds/attr.h"
+#include "mds/hsm.h"
 #include "mds/orphan.h"
 #include "mds/state.h"
 #include "mds/unlinklog.h"
@@ -109,6 +110,8 @@ static int finish(struct trunc *tr, const struct objects_sum *sum, struct attr *
 		attr_make_sure(&ino.attr);
 		rc = young_add(m->young, t, tr->fid);
 	}
+	if (rc == 0)
+		rc = hsm_wrote(t, tr->fid);
 	if (rc == 0)
 		rc = inode_update(t, tr->fid, &ino);
 	if (rc == 0)
@@ -376,6 +379,8 @@ int size_replay(struct rpc_op *op, const struct fid *fid, uint64_t size,
 		attr_make_sure(&ino.attr);
 		rc = young_add(op_mds(op)->young, t, fid);
 	}
+	if (rc == 0)
+		rc = hsm_wrote(t, fid);
 	return rc ? rc : inode_update(t, fid, &ino);
 }
 

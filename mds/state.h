@@ -33,6 +33,7 @@
 #define MAX_OPENS (1U << 20) /* of one client; then -ENFILE */
 enum md_stat { MD_STATS(MD_ENUM) MD_NSTATS };
 
+struct hsm_queue;
 struct lfsck;
 struct ost;
 
@@ -86,6 +87,7 @@ struct mds {
 	struct settle *settle;
 	struct young *young;
 	struct lfsck *lfsck;
+	struct hsm_queue *hsm;
 	TAILQ_HEAD(, ost) osts;
 	uint32_t nosts;
 	struct co_waitq osts_q; /* an OST became known, or usable */

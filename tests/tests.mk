@@ -3,7 +3,7 @@
 
 comma := ,
 # Daemons' main.c stay out: each test is its own program.
-LIB_SRC := $(filter-out %/main.c,$(COMMON) $(BLOB) $(MGS) $(MDS) $(OSS) $(CORE) $(FUSE)) \
+LIB_SRC := $(filter-out %/main.c,$(COMMON) $(BLOB) $(MOVER) $(MGS) $(MDS) $(OSS) $(CORE) $(FUSE)) \
 	$(filter-out %_main.c,$(wildcard client/tools/*.c)) tests/lib/tmpdir.c
 $(OBJ)/lib.a: $(call o,$(LIB_SRC))
 	@rm -f $@

@@ -57,7 +57,8 @@ DEPENDS = [
     ("client/fuse/", ["common/", "client/core/", "client/fuse/"]),
     ("client/tools/", ["common/", "client/tools/", "client/core/"]),
     ("client/", ["common/", "client/"]),
-    ("tests/", ["common/", "blob/", "mgs/", "mds/", "oss/", "client/", "tests/"]),
+    ("mover/", ["common/", "blob/", "client/core/", "mover/"]),
+    ("tests/", ["common/", "blob/", "mover/", "mgs/", "mds/", "oss/", "client/", "tests/"]),
 ]
 
 # Libraries that one file hides from all others (benches and tests of the library itself aside).
@@ -87,7 +88,7 @@ def error(path, line, text):
 
 
 def sources():
-    for top in ("common", "blob", "mgs", "mds", "oss", "client", "tests", "scripts"):
+    for top in ("common", "blob", "mover", "mgs", "mds", "oss", "client", "tests", "scripts"):
         for folder, dirs, files in os.walk(top):
             dirs[:] = sorted(d for d in dirs if d not in ("corpus", "__pycache__"))
             for name in sorted(files):

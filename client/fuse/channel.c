@@ -7,8 +7,9 @@
  * they are.
  *
  * Text that is longer than an attribute may be is given in pieces: "@<skip>" behind the verb
- * says how much the asker has. Reading is for everybody, setting for root.
+ * says how much the asker has. Reading is for everybody, setting parameters for root.
  */
+#include "client/core/hsm.h"
 #include "client/fuse/face.h"
 #include "common/param.h"
 #include <inttypes.h>
@@ -20,6 +21,7 @@ enum { TEXT_MAX = 4 << 20 };
 
 struct ask {
 	struct flane *fl;
+	const struct fid *fid; /* of the file it is asked of */
 	const char *arg; /* behind the colon, or "" */
 	struct wbuf *w;
 };
@@ -150,6 +152,11 @@ static int ask_fid2path(struct ask *a)
 	return 0;
 }
 
+static int ask_hsm(struct ask *a)
+{
+	return fs_co_hsm_text(a->fl->ln, a->fid, a->w);
+}
+
 static const struct verb {
 	const char *name;
 	ask_fn *fn;
@@ -158,6 +165,7 @@ static const struct verb {
 	{"get_param", ask_get_param, true}, {"list_param", ask_list_param, true},
 	{"targets", ask_targets, false},    {"info", ask_info, false},
 	{"df", ask_df, false},		    {"fid2path", ask_fid2path, true},
+	{"hsm", ask_hsm, false},
 };
 
 /* Cuts "verb[@skip][:arg]". */
@@ -187,9 +195,10 @@ static int parse(const char *name, const struct verb **v, size_t *skip, const ch
 	return 0;
 }
 
-ssize_t channel_co_get(struct flane *fl, const char *name, char *buf, size_t len)
+ssize_t channel_co_get(struct flane *fl, const struct fid *fid, const char *name, char *buf,
+		       size_t len)
 {
-	struct ask a = {.fl = fl};
+	struct ask a = {.fl = fl, .fid = fid};
 	const struct verb *v;
 	struct wbuf w;
 	size_t skip, n;
@@ -214,25 +223,60 @@ ssize_t channel_co_get(struct flane *fl, const char *name, char *buf, size_t len
 	return rc;
 }
 
-int channel_set(struct flane *fl, const char *name, struct span value, uint32_t uid)
+static int set_param(struct flane *fl, const char *pattern, const char *text)
 {
-	const char *prefix = PREFIX "set_param:";
-	char text[4096];
 	struct wbuf w;
 	int rc;
 
+	wbuf_init(&w, TEXT_MAX);
+	rc = params_set(fs_params(fl->face->fs), pattern, text, &w);
+	wbuf_fini(&w);
+	return rc;
+}
+
+/* "set clear archive" */
+static int set_hsm(struct flane *fl, const struct fid *fid, const char *text,
+		   const struct cred *cred)
+{
+	unsigned set, clear, archive;
+	int end = 0;
+
+	if (sscanf(text, "%i %i %u%n", (int *)&set, (int *)&clear, &archive, &end) != 3 ||
+	    text[end])
+		return -EINVAL;
+	return fs_co_hsm_set(fl->ln, fid, set, clear, archive, cred);
+}
+
+/* "action archive data" */
+static int request_hsm(struct flane *fl, const struct fid *fid, const char *text,
+		       const struct cred *cred)
+{
+	unsigned action, archive;
+	uint64_t cookie;
+	int end = 0;
+
+	if (sscanf(text, "%u %u %n", &action, &archive, &end) != 2 || !end)
+		return -EINVAL;
+	return fs_co_hsm_request(fl->ln, fid, action, archive, SPAN_STR(text + end), cred, &cookie);
+}
+
+int channel_co_set(struct flane *fl, const struct fid *fid, const char *name, struct span value,
+		   const struct cred *cred)
+{
+	static const char param[] = PREFIX "set_param:";
+	char text[4096];
+
 	name = plain_name(name);
-	if (strncmp(name, prefix, strlen(prefix)))
-		return -EOPNOTSUPP;
-	if (uid)
-		return -EPERM;
 	if (value.len >= sizeof(text) || (value.len && memchr(value.ptr, 0, value.len)))
 		return -EINVAL;
 	if (value.len)
 		memcpy(text, value.ptr, value.len);
 	text[value.len] = 0;
-	wbuf_init(&w, TEXT_MAX);
-	rc = params_set(fs_params(fl->face->fs), name + strlen(prefix), text, &w);
-	wbuf_fini(&w);
-	return rc;
+	if (strcmp(name, PREFIX "hsm_set") == 0)
+		return set_hsm(fl, fid, text, cred);
+	if (strcmp(name, PREFIX "hsm_request") == 0)
+		return request_hsm(fl, fid, text, cred);
+	if (strncmp(name, param, sizeof(param) - 1))
+		return -EOPNOTSUPP;
+	return cred->uid ? -EPERM : set_param(fl, name + sizeof(param) - 1, text);
 }

@@ -291,10 +291,10 @@ void ops_file(struct fuse_lowlevel_ops *o);
 void ops_xattr(struct fuse_lowlevel_ops *o);
 void ops_lock(struct fuse_lowlevel_ops *o);
 void ops_ioctl(struct fuse_lowlevel_ops *o);
-/* FUSE_TMPFILE, which libfuse 3.14 does not know. */
-void tmpfile_co_serve(struct flane *fl, const struct serve *s);
+void tmpfile_co_serve(struct flane *fl, const struct serve *s); /* libfuse 3.14 does not know it */
 
-/* ---- channel.c ---- the attributes that tools read */
+/* ---- channel.c ---- what tools read and set */
 bool channel_is_name(const char *name);
-ssize_t channel_co_get(struct flane *fl, const char *name, char *buf, size_t len);
-int channel_set(struct flane *fl, const char *name, struct span value, uint32_t uid);
+ssize_t channel_co_get(struct flane *fl, const struct fid *f, const char *name, char *b, size_t n);
+int channel_co_set(struct flane *fl, const struct fid *f, const char *name, struct span value,
+		   const struct cred *c);

@@ -28,7 +28,7 @@ static void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t
 	}
 	b = flane_co_buf(fl, size ? (uint32_t)size : 1);
 	if (channel_is_name(name))
-		n = channel_co_get(fl, name, (char *)b->ptr, size);
+		n = channel_co_get(fl, &fid, name, (char *)b->ptr, size);
 	else
 		n = stale_rc((int)fs_co_getxattr(fl->ln, &fid, name, b->ptr, size));
 	reply_value(req, n, size, (const char *)b->ptr);
@@ -64,11 +64,11 @@ static void op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const 
 	struct fid fid;
 	int rc;
 
-	if (channel_is_name(name)) {
-		reply_rc(req, channel_set(fl, name, v, cred.uid));
+	rc = face_fid(fl->face, ino, &fid);
+	if (rc == 0 && channel_is_name(name)) {
+		reply_rc(req, channel_co_set(fl, &fid, name, v, &cred));
 		return;
 	}
-	rc = face_fid(fl->face, ino, &fid);
 	if (rc == 0)
 		rc = fs_co_setxattr(fl->ln, &fid, name, v, flags, &cred);
 	atomic_fetch_add(&fl->face->acl_gen, 1);

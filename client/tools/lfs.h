@@ -13,6 +13,13 @@ int lfs_path2fid(int argc, char **argv);
 int lfs_fid2path(int argc, char **argv);
 int lfs_getname(int argc, char **argv);
 int lfs_ladvise(int argc, char **argv);
+int lfs_hsm_state(int argc, char **argv);
+int lfs_hsm_set(int argc, char **argv);
+int lfs_hsm_clear(int argc, char **argv);
+int lfs_hsm_action(int argc, char **argv);
+int lfs_hsm_archive(int argc, char **argv);
+int lfs_hsm_remove(int argc, char **argv);
+int lfs_hsm_cancel(int argc, char **argv);
 
 extern const char lfs_setstripe_usage[];
 extern const char lfs_getstripe_usage[];
@@ -24,6 +31,13 @@ extern const char lfs_path2fid_usage[];
 extern const char lfs_fid2path_usage[];
 extern const char lfs_getname_usage[];
 extern const char lfs_ladvise_usage[];
+extern const char lfs_hsm_state_usage[];
+extern const char lfs_hsm_set_usage[];
+extern const char lfs_hsm_clear_usage[];
+extern const char lfs_hsm_action_usage[];
+extern const char lfs_hsm_archive_usage[];
+extern const char lfs_hsm_remove_usage[];
+extern const char lfs_hsm_cancel_usage[];
 
 /* "lfs df: option '-q' is unknown" for what getopt_long() just refused; CMD_HELP. */
 int lfs_bad_option(int opt, char **argv);

@@ -40,7 +40,12 @@
 	X(227, mds, data,        0,            "a lease on the data of a file; waits until others have given theirs back") \
 	X(228, mds, give_back,   0,            "leases on data that were recalled, or are not wanted any more") \
 	X(229, mds, own,         0,            "a directory for this client alone, and which files in it only this client knows") \
-	X(230, mds, replay,      0,            "after a restart of the MDS: which changes of this client it has; the client has done the others again")
+	X(230, mds, replay,      0,            "after a restart of the MDS: which changes of this client it has; the client has done the others again") \
+	X(231, mds, hsm_state,   0,            "what the archive has of a file, and what is under way for it") \
+	X(232, mds, hsm_set,     RPC_MODIFIES, "sets and clears flags of that by hand") \
+	X(233, mds, hsm_request, RPC_MODIFIES, "asks for a file to be archived, its copy to be removed, or for that to be given up") \
+	X(234, mds, hsm_next,    RPC_LONG,     "a mover asks for work; waits for some") \
+	X(235, mds, hsm_progress, RPC_MODIFIES, "a mover tells how far it is, or that it is done")
 
 /* target: of a symbolic link, so that whoever looks it up can follow it even if it is replaced meanwhile.
  * open_id: not 0: an open for reading is expected to follow; if it is a regular file, and that costs nobody else anything, the
@@ -175,6 +180,31 @@
 #define REQ_mds_own(F)     F(fid, fid) F(u64, cookie) F(u32, max) F(u8, again)
 #define REP_mds_own(F)     F(attr, attr) F(u64, seq) F(u32, lease) F(i64, now) F(blob, files) F(u64, next)
 #define STRUCT_mds_fid(F)  F(fid, fid)
+
+/* flags, action: of hsm.h. action: what is under way, HSM_NOOP: nothing; running: a mover is at it, which has moved so many bytes.
+ * name, etag: of the copy. ctime: of the file when it was archived. changed: what the archive has is not the file any more, be it
+ * attributes only. error: of the last action that failed since the MDS started; 0: none. */
+#define REQ_mds_hsm_state(F) F(fid, fid)
+#define REP_mds_hsm_state(F) F(u32, flags) F(u32, archive) F(u32, action) F(u8, running) F(u64, moved) F(u8, changed) F(str, name) \
+	F(str, etag) F(i64, ctime) F(i32, error)
+/* archive: 0: as it is. */
+#define REQ_mds_hsm_set(F) F(fid, fid) F(u32, set) F(u32, clear) F(u32, archive)
+#define REP_mds_hsm_set(F) F(u32, flags)
+/* archive 0: where it is already, or the default. data: for the mover. cookie: of the work; 0: nothing is to be done. */
+#define REQ_mds_hsm_request(F) F(fid, fid) F(u32, action) F(u32, archive) F(str, data)
+#define REP_mds_hsm_request(F) F(u64, cookie)
+/* archives: a bit for each id that the mover serves, the lowest is 1. have: mds_hsm_cookie records of what it is at; of what it was
+ * given and does not know of it is told again. work: mds_hsm_work records, up to max. */
+#define REQ_mds_hsm_next(F) F(u32, archives) F(u32, max) F(blob, have)
+#define REP_mds_hsm_next(F) F(blob, work)
+#define STRUCT_mds_hsm_cookie(F) F(u64, cookie)
+/* action HSM_CANCEL: the mover should end this one, which it has. name, etag: of the copy that there is;
+ * same: it holds the data of the file, only name or attributes are others. */
+#define STRUCT_mds_hsm_work(F) F(u64, cookie) F(u32, action) F(fid, fid) F(u32, archive) F(str, name) F(str, etag) F(str, data) F(u8, same)
+/* done: with error, 0 or -errno; then name and etag say what the archive has now. stop: it is not wanted any more. changed: the
+ * file is not what it was when the work was given out; what was read is not to be put into the archive. */
+#define REQ_mds_hsm_progress(F) F(u64, cookie) F(u64, moved) F(u8, done) F(i32, error) F(str, name) F(str, etag)
+#define REP_mds_hsm_progress(F) F(u8, stop) F(u8, changed)
 
 /* Records that follow each other in a blob. With READDIR_PLUS every record carries attr; a file of
  * unsure size has ATTR_SIZE_UNSURE in it and the client asks again. With READDIR_OPEN each is a mds_dirent_open: opened, if the

@@ -2,6 +2,7 @@
 /* open.c - mds_open, mds_reopen, mds_close: who has a file open, and the size when the last
  * writer goes. */
 #include "mds/attr.h"
+#include "mds/hsm.h"
 #include "mds/orphan.h"
 #include "mds/state.h"
 #include <stdlib.h>
@@ -214,6 +215,8 @@ static int settle_size(struct mds *m, struct txn *t, const struct mds_close_req 
 		       const struct closing *cl, struct inode_rec *ino, bool *changed,
 		       bool *measure)
 {
+	int rc = 0;
+
 	if (!cl->last_writer || !(ino->attr.flags & ATTR_SIZE_UNSURE))
 		return 0;
 	if (!cl->alone || (!(q->flags & CLOSE_WROTE) && !cl->was_sure)) {
@@ -221,10 +224,12 @@ static int settle_size(struct mds *m, struct txn *t, const struct mds_close_req 
 		return 0;
 	}
 	*changed = true;
-	if (q->flags & CLOSE_WROTE)
+	if (q->flags & CLOSE_WROTE) {
 		attr_settle(&ino->attr, q->size, q->blocks, q->mtime);
+		rc = hsm_wrote(t, &q->fid);
+	}
 	attr_make_sure(&ino->attr);
-	return young_add(m->young, t, &q->fid);
+	return rc ? rc : young_add(m->young, t, &q->fid);
 }
 
 static void close_undo(struct mds *m, void *arg)

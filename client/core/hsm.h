@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* hsm.h - the archive behind the file system, as users and movers see it; the MDS decides
+ * (mds/hsm_queue.h). fs_co_ functions suspend, on the lane's loop; 0 or -errno.
+ */
+#pragma once
+#include "client/core/fs.h"
+#include "common/hsm.h"
+
+struct wbuf;
+
+/* Lines "flags 0x9", "archive 1", "action 20", "running 1", "moved 4096", "changed 0", "error 0",
+ * "name d/f", "etag ..."; see mds_hsm_state. -ENOENT. */
+int fs_co_hsm_text(struct lane *ln, const struct fid *fid, struct wbuf *out);
+/* By hand; archive 0: as it is. -EPERM: not the owner, or flags that are root's; -EINVAL. */
+int fs_co_hsm_set(struct lane *ln, const struct fid *fid, uint32_t set, uint32_t clear,
+		  uint32_t archive, const struct cred *cred);
+/* action: of hsm.h in common. archive 0: where it is, or the default. data: for the mover; may be
+ * empty. *cookie: of the work, 0: nothing is to be done. -EPERM: not the owner, or never_archive;
+ * -EBUSY: something else is under way; -ENODATA: there is no copy; -EINVAL: no file that can be
+ * archived, or it is in another archive; -EAGAIN: the coordinator is shut down. */
+int fs_co_hsm_request(struct lane *ln, const struct fid *fid, uint32_t action, uint32_t archive,
+		      struct span data, const struct cred *cred, uint64_t *cookie);
+
+/* ---- movers ---- */
+
+struct fs_hsm_work {
+	uint64_t cookie;
+	uint32_t action; /* HSM_CANCEL: of one that the mover has */
+	struct fid fid;
+	uint32_t archive;
+	struct span name, etag, data; /* of the copy that there is; valid during the callback */
+	bool same; /* the copy has the data of the file: only name or attributes are others */
+};
+typedef void fs_hsm_work_fn(void *arg, const struct fs_hsm_work *w);
+/* Waits for work for any of these archives (bit 0 is archive 1), and calls fn for up to max (64)
+ * of it. have: cookies of what the mover is at. 0, also when nothing came for a while. */
+int fs_co_hsm_next(struct lane *ln, uint32_t archives, uint32_t max, const uint64_t *have,
+		   uint32_t nhave, fs_hsm_work_fn *fn, void *arg);
+
+struct fs_hsm_progress {
+	uint64_t cookie, moved;
+	bool done;
+	int error; /* when done: 0 or -errno */
+	const char *name, *etag; /* when done without error: of the copy. NULL: none */
+};
+/* *stop: the work is not wanted any more, or another's. *changed: the file is not what it was when
+ * the work was given out. */
+int fs_co_hsm_progress(struct lane *ln, const struct fs_hsm_progress *p, bool *stop, bool *changed);

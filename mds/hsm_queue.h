@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* hsm_queue.h - the coordinator: what movers are to do, who does it, and what came of it.
+ *
+ * Work is asked for with mds_hsm_request, has a row in table hsmwork until it is done, and is
+ * given to a mover, which is a client like others, in the order in which it was asked for. The
+ * mover keeps it while its session lives and it gets on; else it is given to the next one. What is
+ * under way when the MDS ends waits again in the next life. So the same work may be done twice, and
+ * a mover must make that harmless.
+ *
+ * One loop; nothing here suspends.
+ */
+#pragma once
+#include "common/co.h"
+#include "mds/hsm.h"
+
+struct client;
+struct mds;
+struct wbuf;
+
+struct hsm_work {
+	uint64_t cookie;
+	struct fid fid;
+	uint32_t action, archive;
+	int64_t asked;	      /* wall clock */
+	uint64_t since_ns;    /* loop time: it waits since, or the mover was heard of */
+	struct client *mover; /* NULL: it waits, or has ended */
+	uint64_t moved;	      /* bytes, by the mover's word */
+	bool canceled, told;  /* told: the mover has heard that it is */
+	bool ended;
+	int32_t error; /* when it has ended */
+	char *data;
+	TAILQ_ENTRY(hsm_work) link;
+	LIST_ENTRY(hsm_work) of_cookie, of_fid; /* of what has not ended */
+};
+TAILQ_HEAD(hsm_list, hsm_work);
+LIST_HEAD(hsm_bucket, hsm_work);
+#define HSM_BUCKETS 16384
+
+struct hsm_mover {
+	struct client *client;
+	uint32_t archives;
+	uint32_t current;
+	uint64_t ok, errors;
+	uint64_t asked; /* counts mds_hsm_next: only the newest one waits */
+	TAILQ_ENTRY(hsm_mover) link;
+};
+
+enum hsm_control { HSM_STOPPED, HSM_DISABLED, HSM_ENABLED };
+
+struct hsm_queue {
+	struct mds *m;
+	enum hsm_control control;     /* disabled: nothing is given out; stopped: nor taken in */
+	struct hsm_list waiting, running, ended; /* the newest ended is last */
+	struct hsm_bucket *by_cookie, *by_fid;
+	TAILQ_HEAD(, hsm_mover) movers;
+	struct co_waitq news;	      /* something can be given out, or given up */
+	uint64_t next_cookie;
+	uint32_t nwaiting, nrunning, nended;
+	uint32_t max_requests, timeout_s, grace_s, default_archive; /* tunables */
+};
+
+must_check int hsm_queue_create(struct mds *m, struct hsm_queue **out);
+void hsm_queue_destroy(struct hsm_queue *h);
+/* Reads the table; before anybody is served. */
+must_check int hsm_queue_start(struct hsm_queue *h);
+must_check int hsm_queue_params(struct hsm_queue *h, const char *mdt);
+
+struct hsm_work *hsm_find(const struct hsm_queue *h, uint64_t cookie);
+/* What waits or runs for a file; NULL: nothing. */
+struct hsm_work *hsm_find_file(const struct hsm_queue *h, const struct fid *fid);
+/* The same of what has ended not long ago. */
+const struct hsm_work *hsm_find_ended(const struct hsm_queue *h, const struct fid *fid);
+/* Adds a row in t, and the work to the queue, unless the batch fails. -ENOMEM, errors of the
+ * store. */
+must_check int hsm_add(struct hsm_queue *h, struct txn *t, const struct hsmwork_rec *what,
+		       uint64_t *cookie);
+/* Removes the row in t; the work has ended, unless the batch fails. */
+must_check int hsm_end(struct hsm_queue *h, struct txn *t, struct hsm_work *w, int error);
+/* It runs with this mover from now on / it waits again. */
+void hsm_give(struct hsm_queue *h, struct hsm_work *w, struct hsm_mover *v);
+void hsm_take_back(struct hsm_queue *h, struct hsm_work *w);
+/* Takes back what movers have not spoken of for too long, and forgets what ended long ago. */
+void hsm_tidy(struct hsm_queue *h);
+
+/* The mover of this client, made if need be; NULL: out of memory. */
+struct hsm_mover *hsm_mover_of(struct hsm_queue *h, struct client *c);
+/* The client's session is over. */
+void hsm_client_gone(struct hsm_queue *h, const struct client *c);
+const char *hsm_action_name(uint32_t action);

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* dirs.c - a directory is an empty blob with hdi_isfolder, so that its attributes are kept. It is
+ * put when a file below is archived, once for each state of its attributes: what this process has
+ * put it remembers. */
+#include "mover/meta.h"
+#include "mover/mover.h"
+#include <stdlib.h>
+
+enum { BUCKETS = 4096, DIRS_MAX = 1 << 16 };
+
+struct dir {
+	uint64_t state;
+	LIST_ENTRY(dir) link;
+	char path[];
+};
+
+struct dirs {
+	LIST_HEAD(, dir) bucket[BUCKETS];
+	uint32_t n;
+};
+
+/* FNV-1a */
+static uint32_t bucket_of(const char *path)
+{
+	uint32_t h = 2166136261U;
+
+	for (; *path; path++)
+		h = (h ^ (uint8_t)*path) * 16777619U;
+	return h % BUCKETS;
+}
+
+int dirs_create(struct dirs **out)
+{
+	*out = calloc(1, sizeof(**out));
+	return *out ? 0 : -ENOMEM;
+}
+
+static void forget_all(struct dirs *d)
+{
+	struct dir *e;
+	uint32_t i;
+
+	for (i = 0; i < BUCKETS; i++)
+		while ((e = LIST_FIRST(&d->bucket[i]))) {
+			LIST_REMOVE(e, link);
+			free(e);
+		}
+	d->n = 0;
+}
+
+void dirs_destroy(struct dirs *d)
+{
+	if (d)
+		forget_all(d);
+	free(d);
+}
+
+static struct dir *find(struct dirs *d, const char *path)
+{
+	struct dir *e;
+
+	LIST_FOREACH(e, &d->bucket[bucket_of(path)], link)
+	if (strcmp(e->path, path) == 0)
+		return e;
+	return NULL;
+}
+
+static bool is_put(struct dirs *d, const char *path, uint64_t state)
+{
+	const struct dir *e = find(d, path);
+
+	return e && e->state == state;
+}
+
+/* A hint: without memory it is put again. */
+static void note_put(struct dirs *d, const char *path, uint64_t state)
+{
+	struct dir *e = find(d, path);
+
+	if (!e) {
+		if (d->n >= DIRS_MAX)
+			forget_all(d);
+		e = calloc(1, sizeof(*e) + strlen(path) + 1);
+		if (!e)
+			return;
+		memcpy(e->path, path, strlen(path) + 1);
+		LIST_INSERT_HEAD(&d->bucket[bucket_of(path)], e, link);
+		d->n++;
+	}
+	e->state = state;
+}
+
+/* Of what is told of it. Times of change are not: links and ACLs move them. */
+static uint64_t state_of(const struct attr *a)
+{
+	return (uint64_t)a->mtime * 31 + a->mode * 7919ULL + a->uid * 104729ULL +
+	       a->gid * 1299709ULL;
+}
+
+static int put(struct work *w, const char *path, const struct attr *a)
+{
+	CLEANUP(pairs_fini) struct pairs meta = PAIRS_INIT;
+	struct mover *m = w->m;
+	char name[HSM_NAME_MAX + 1];
+	struct blob_write bw = {.name = name, .meta = &meta};
+	int rc = meta_of_attr(a, 0, &meta);
+
+	if (rc == 0 && snprintf(name, sizeof(name), "%s%s", m->cfg.prefix, path) > HSM_NAME_MAX)
+		rc = -ENAMETOOLONG;
+	return rc ? rc : blob_co_put(m->store, &bw, NULL, 0, NULL, &w->error);
+}
+
+int dirs_co_put(struct work *w, const char *path)
+{
+	struct mover *m = w->m;
+	struct fid dir = *fs_root(m->fs);
+	char *copy = strdup(path), *slash, *from = copy;
+	struct entry e;
+	struct span name;
+	int rc = copy ? 0 : -ENOMEM;
+
+	while (rc == 0 && (slash = strchr(from, '/'))) {
+		name = (struct span){(uint8_t *)from, (uint32_t)(slash - from)};
+		rc = fs_co_lookup(m->lane, &dir, name, &e);
+		if (rc)
+			break;
+		*slash = 0;
+		if (!is_put(m->dirs, copy, state_of(&e.attr))) {
+			rc = put(w, copy, &e.attr);
+			if (rc == 0)
+				note_put(m->dirs, copy, state_of(&e.attr));
+		}
+		*slash = '/';
+		from = slash + 1;
+		dir = e.fid;
+	}
+	free(copy);
+	return rc;
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* mover.h - sheen-copytool: does what the coordinator of an MDT asks for, between the file system,
+ * of which it is a client, and a blob store. Any number of them may run, on any machine.
+ *
+ * One thread: a loop with a lane of the client, the store, and a fiber for each piece of work.
+ * The same work may be done twice, by two movers or after a restart. That is harmless: a copy is
+ * made visible at once and whole, it says for which work it was made, and the coordinator says
+ * before that whether the file is still what was read.
+ */
+#pragma once
+#include "blob/blob.h"
+#include "client/core/fs.h"
+#include "client/core/hsm.h"
+#include "common/co.h"
+
+struct mover_cfg {
+	struct mount_source source;
+	struct blob_config blob;
+	const char *prefix;	   /* of all names; "" or ends with '/' */
+	const char *log_container; /* NULL: none */
+	uint32_t archives;	   /* bit 0: archive 1 */
+	uint32_t jobs;		   /* pieces of work at once */
+	uint64_t memory;	   /* bytes of file data in memory */
+};
+
+struct dirs;
+
+struct work {
+	struct mover *m;
+	uint64_t cookie;
+	uint32_t action;
+	struct fid fid;
+	char *name, *etag, *data; /* "" if there is none */
+	bool same;
+	bool stop;	  /* it is not wanted any more */
+	uint64_t moved;	  /* bytes */
+	uint64_t told_ns; /* when the coordinator heard of that */
+	char new_name[HSM_NAME_MAX + 1];
+	char new_etag[BLOB_ETAG_MAX];
+	struct blob_error error;
+	LIST_ENTRY(work) link;
+};
+
+struct mover {
+	struct mover_cfg cfg;
+	struct loop *loop;
+	struct fs *fs;
+	struct lane *lane;
+	struct blob_store *store, *log_store;
+	struct blob_log *log;
+	struct co_mutex log_lock;
+	struct dirs *dirs;
+	LIST_HEAD(, work) work;
+	uint32_t nwork;
+	uint64_t memory_used;
+	struct co_waitq memory_q, idle_q;
+	bool stopping;
+	uint64_t done, failed;
+};
+
+/* ---- agent.c: asks for work until the mover stops ---- */
+void agent_co_run(struct mover *m);
+/* Tells how far it is; -ECANCELED: it is not wanted any more. *changed (may be NULL): see
+ * fs_co_hsm_progress(). Errors of the file system. */
+must_check int work_co_tell(struct work *w, bool *changed);
+/* The same if the last time is long ago. */
+must_check int work_co_tell_now_and_then(struct work *w);
+/* Memory for file data; waits for it. */
+void *mover_co_memory(struct mover *m, size_t len);
+void mover_memory_put(struct mover *m, void *p, size_t len);
+
+/* ---- archive.c: what a piece of work is; 0 or -errno, w->error if the store said why ---- */
+int archive_co_run(struct work *w);
+int remove_co_run(struct work *w);
+
+/* ---- dirs.c: directories in the store ---- */
+must_check int dirs_create(struct dirs **out);
+void dirs_destroy(struct dirs *d);
+/* Above a file of this path (of the file system), those that are not there as they are now. */
+must_check int dirs_co_put(struct work *w, const char *path);
