@@ -74,6 +74,17 @@ static int fence(struct rpc_op *op, const struct fid *fid)
 	return client_leave(c) ? -ESTALE : rc;
 }
 
+/* Meanwhile. */
+static bool is_released(struct mds *m, const struct fid *fid)
+{
+	struct inode_rec ino;
+	struct txn *t;
+	bool in_batch;
+
+	return store_read(m->store, &t, &in_batch) == 0 && inode_get(t, fid, &ino) == 0 &&
+	       (ino.attr.flags & INODE_RELEASED);
+}
+
 int data_co_make_way(struct rpc_op *op, const struct fid *fid, uint32_t want, bool exact,
 		     uint32_t *bits)
 {
@@ -83,13 +94,19 @@ int data_co_make_way(struct rpc_op *op, const struct fid *fid, uint32_t want, bo
 	int rc;
 
 	for (;;) {
+		rc = op_co_restore(op, fid);
+		if (rc < 0)
+			return rc;
 		*bits = decide(m, c, fid, want, exact);
 		r.bits = conflicting(*bits);
 		rc = op_co_revoke(op, &r, 1);
-		if (rc == 0 && !needs_fence(op, fid) && !size_is_cut(m, fid))
+		if (rc == 0 && !needs_fence(op, fid) && !size_is_cut(m, fid) &&
+		    !is_released(m, fid))
 			return 0;
 		if (rc == 0)
-			rc = size_is_cut(m, fid) ? size_co_wait_cut(op, fid) : fence(op, fid);
+			rc = size_is_cut(m, fid)      ? size_co_wait_cut(op, fid)
+			     : needs_fence(op, fid) ? fence(op, fid)
+						    : 0;
 		if (rc < 0)
 			return rc;
 	}

@@ -38,6 +38,7 @@ int hsm_queue_create(struct mds *m, struct hsm_queue **out)
 	TAILQ_INIT(&h->ended);
 	TAILQ_INIT(&h->movers);
 	co_waitq_init(&h->news);
+	co_waitq_init(&h->ended_q);
 	*out = h;
 	return 0;
 }
@@ -86,10 +87,11 @@ static struct hsm_bucket *of_fid(const struct hsm_queue *h, const struct fid *fi
 	return &h->by_fid[((fid->seq * 31 + fid->oid) * 0x9e3779b97f4a7c15ULL >> 32) % HSM_BUCKETS];
 }
 
-/* It waits, in front of others or behind them. */
+/* It waits, in front of others or behind them. Restores come first, the newest first. */
 static void put_in(struct hsm_queue *h, struct hsm_work *w, bool front)
 {
-	if (front)
+	/* Somebody waits for his data. */
+	if (front || w->action == HSM_RESTORE)
 		TAILQ_INSERT_HEAD(&h->waiting, w, link);
 	else
 		TAILQ_INSERT_TAIL(&h->waiting, w, link);
@@ -265,6 +267,7 @@ int hsm_end(struct hsm_queue *h, struct txn *t, struct hsm_work *w, int error)
 	take_out(h, w);
 	w->ended = true;
 	w->error = error;
+	co_wake_all(&h->ended_q);
 	TAILQ_INSERT_TAIL(&h->ended, w, link);
 	if (++h->nended > ENDED_MAX)
 		forget_ended(h);
@@ -300,6 +303,7 @@ void hsm_take_back(struct hsm_queue *h, struct hsm_work *w)
 	h->nwaiting++;
 	w->mover = NULL;
 	w->told = false;
+	w->trunc_gen = 0;
 	w->since_ns = loop_now(h->m->loop);
 	co_wake_all(&h->news);
 }
@@ -365,6 +369,8 @@ const char *hsm_action_name(uint32_t action)
 	switch (action) {
 	case HSM_ARCHIVE:
 		return "ARCHIVE";
+	case HSM_RESTORE:
+		return "RESTORE";
 	case HSM_REMOVE:
 		return "REMOVE";
 	case HSM_CANCEL:

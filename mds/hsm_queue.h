@@ -27,6 +27,7 @@ struct hsm_work {
 	uint64_t moved;	      /* bytes, by the mover's word */
 	bool canceled, told;  /* told: the mover has heard that it is */
 	bool ended;
+	uint32_t trunc_gen; /* of a restore: under which the mover writes; 0: not begun */
 	int32_t error; /* when it has ended */
 	char *data;
 	TAILQ_ENTRY(hsm_work) link;
@@ -54,6 +55,7 @@ struct hsm_queue {
 	struct hsm_bucket *by_cookie, *by_fid;
 	TAILQ_HEAD(, hsm_mover) movers;
 	struct co_waitq news;	      /* something can be given out, or given up */
+	struct co_waitq ended_q;      /* some work has ended */
 	uint64_t next_cookie;
 	uint32_t nwaiting, nrunning, nended;
 	uint32_t max_requests, timeout_s, grace_s, default_archive; /* tunables */
@@ -87,3 +89,11 @@ struct hsm_mover *hsm_mover_of(struct hsm_queue *h, struct client *c);
 /* The client's session is over. */
 void hsm_client_gone(struct hsm_queue *h, const struct client *c);
 const char *hsm_action_name(uint32_t action);
+
+/* ---- ops/restore.c: these suspend; errors as of op_co_restore() ---- */
+struct rpc_op;
+/* The data of an archived file go. -EPERM: never_release, or it is not archived as it is; -EBUSY:
+ * somebody writes it, or something is under way for it. */
+must_check int hsm_co_release(struct rpc_op *op, const struct fid *fid);
+/* The mover says that the data are back, and on the disks of their OSTs. */
+must_check int hsm_co_restored(struct rpc_op *op, uint64_t cookie);

@@ -11,9 +11,13 @@
 
 struct layout;
 
-/* In attr.flags, above the bits of the wire's contract: the layout has objects, it is no mere
- * wish. */
-enum { INODE_HAS_OBJECTS = 1 << 16 };
+/* In attr.flags, above the bits of the wire's contract. */
+enum {
+	INODE_HAS_OBJECTS = 1 << 16, /* the layout has objects, it is no mere wish */
+	/* The data are in the archive only: what is at the objects, if anything, is not the file.
+	 * Size and times are right, and stay so: such a file's size is never unsure. */
+	INODE_RELEASED = 1 << 17,
+};
 
 /* 0, -ENOENT, -EIO. */
 must_check int inode_get(struct txn *t, const struct fid *fid, struct inode_rec *out);

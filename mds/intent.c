@@ -49,7 +49,7 @@ bool intent_open(struct rpc_op *op, const struct fid *fid, const struct inode_re
 	uint64_t now = loop_now(m->loop), open_seq;
 	uint32_t sole;
 
-	if (!S_ISREG(ino->attr.mode) || (ino->attr.flags & ATTR_SIZE_UNSURE) ||
+	if (!S_ISREG(ino->attr.mode) || (ino->attr.flags & (ATTR_SIZE_UNSURE | INODE_RELEASED)) ||
 	    !op_share_free(op, fid))
 		return false;
 	if (~*lease & (LEASE_LOOKUP | LEASE_UPDATE) || m->recovery_end_ns)

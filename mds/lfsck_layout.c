@@ -79,7 +79,7 @@ static struct rest look(struct mds *m, const struct fid *fid, struct layout **la
 	/* Clients keep files open for reading long after their last close. One without a name goes
 	 * with that. */
 	r.quiet = !(n && n->nwriters) && ino.attr.nlink &&
-		  !(ino.attr.flags & ATTR_SIZE_UNSURE);
+		  !(ino.attr.flags & (ATTR_SIZE_UNSURE | INODE_RELEASED));
 	return r;
 }
 

@@ -169,6 +169,32 @@ int op_co_revoke(struct rpc_op *op, const struct revoke *r, uint32_t n)
 	return rc == 0 || rc == -ETIMEDOUT ? 1 : rc;
 }
 
+int op_co_revoke_all(struct rpc_op *op, const struct fid *fid, uint32_t bits)
+{
+	struct lease_barrier b = {.fid = *fid, .bits = bits};
+	const struct revoke r = {*fid, bits};
+	struct mds *m = op_mds(op);
+	struct client *c = op_client(op);
+	uint64_t until = 0;
+	int rc = op_co_revoke(op, &r, 1); /* of the others, and of the last life */
+	bool waited = rc > 0;
+
+	if (rc < 0)
+		return rc;
+	lease_barrier_add(m->leases, &b);
+	client_enter(c);
+	do {
+		lease_recall(m->leases, NULL, fid, bits, loop_now(m->loop));
+		until = lease_conflict(m->leases, NULL, fid, bits, loop_now(m->loop));
+		waited = waited || until;
+		rc = until && !c->dead ? co_wait(&m->lease_q, until) : 0;
+	} while (until && !c->dead && (rc == 0 || rc == -ETIMEDOUT));
+	lease_barrier_del(&b);
+	if (client_leave(c))
+		return -ESTALE;
+	return rc && rc != -ETIMEDOUT ? rc : waited;
+}
+
 /* The inode behind a name, and the directory. A name that is not there has nothing to lose: the
  * operation will say so. */
 static int name_revokes(struct rpc_op *op, const struct revoke_name *name, struct revoke *r)

@@ -132,7 +132,7 @@ static int store_measured(struct mds *m, const struct fid *fid, const struct obj
 
 	if (rc == 0)
 		rc = inode_get(t, fid, &ino);
-	if (rc || !(ino.attr.flags & ATTR_SIZE_UNSURE))
+	if (rc || !(ino.attr.flags & ATTR_SIZE_UNSURE) || (ino.attr.flags & INODE_RELEASED))
 		return rc == -ENOENT ? 0 : rc;
 	attr_settle(&ino.attr, sum->size, sum->blocks, sum->mtime);
 	rc = young_add(m->young, t, fid);

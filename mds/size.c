@@ -99,6 +99,7 @@ static int finish(struct trunc *tr, const struct objects_sum *sum, struct attr *
 	if (!tr->q || !(tr->q->valid & SETATTR_MTIME))
 		ino.attr.mtime = ino.attr.ctime;
 	ino.attr.size = tr->size;
+	ino.attr.flags &= ~(uint32_t)INODE_RELEASED; /* what the archive has is not wanted */
 	if (sum) {
 		ino.attr.blocks = sum->blocks;
 		node_bump(m->opens, tr->node);
@@ -135,6 +136,8 @@ static int begin(struct trunc *tr)
 		rc = check_file(&ino, tr->size);
 	if (rc)
 		return rc;
+	if ((ino.attr.flags & INODE_RELEASED) && tr->size)
+		return -EAGAIN; /* released since it was brought back: once more */
 	tr->was_sure = !(ino.attr.flags & ATTR_SIZE_UNSURE);
 	if (tr->was_sure && ino.attr.size == 0 && tr->size == 0)
 		return 0; /* never had data */
@@ -146,7 +149,8 @@ static int begin(struct trunc *tr)
 	ino.attr.trunc_gen++;
 	tr->trunc_gen = ino.attr.trunc_gen;
 	node_bump(m->opens, tr->node);
-	if (tr->was_sure) {
+	/* A released file stays that until its objects are empty: a crash leaves it as it was. */
+	if (tr->was_sure && !(ino.attr.flags & INODE_RELEASED)) {
 		attr_make_unsure(&ino.attr);
 		rc = unsure_add(t, tr->fid);
 	}
@@ -220,7 +224,8 @@ static int fence_begin(struct mds *m, const struct fid *fid, struct layout **l, 
 
 	if (rc == 0)
 		rc = inode_get(t, fid, &ino);
-	if (rc || !(ino.attr.flags & INODE_HAS_OBJECTS))
+	/* What is at the objects of a released file is nobody's data. */
+	if (rc || (ino.attr.flags & (INODE_HAS_OBJECTS | INODE_RELEASED)) != INODE_HAS_OBJECTS)
 		return rc == -ENOENT ? 0 : rc;
 	rc = inode_layout(fid, &ino, l);
 	if (rc)
@@ -314,7 +319,7 @@ static int lock_alone(struct trunc *tr)
 	}
 }
 
-static int set_locked(struct trunc *tr, struct attr *attr)
+static int set_once(struct trunc *tr, struct attr *attr)
 {
 	int rc = lock_alone(tr);
 
@@ -322,6 +327,17 @@ static int set_locked(struct trunc *tr, struct attr *attr)
 		return rc;
 	rc = run(tr, attr);
 	co_mutex_unlock(&tr->node->mutex);
+	return rc;
+}
+
+static int set_locked(struct trunc *tr, struct attr *attr)
+{
+	int rc;
+
+	do {
+		rc = tr->size ? op_co_restore(tr->op, tr->fid) : 0;
+		rc = rc < 0 ? rc : set_once(tr, attr);
+	} while (rc == -EAGAIN);
 	return rc;
 }
 
@@ -367,6 +383,7 @@ int size_replay(struct rpc_op *op, const struct fid *fid, uint64_t size,
 	if (rc)
 		return rc;
 	was_unsure = ino.attr.flags & ATTR_SIZE_UNSURE;
+	ino.attr.flags &= ~(uint32_t)INODE_RELEASED;
 	ino.attr.size = size;
 	ino.attr.blocks = was->blocks;
 	if (was->ctime < INT64_MAX / 2) /* it comes from the client */

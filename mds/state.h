@@ -196,6 +196,9 @@ void op_lease_give_up(struct rpc_op *op, const struct fid *fid, uint32_t bits);
 must_check int op_co_revoke(struct rpc_op *op, const struct revoke *r, uint32_t n);
 /* Others have such leases now. Does not suspend. */
 bool op_must_revoke(struct rpc_op *op, const struct fid *fid, uint32_t bits);
+/* Takes these leases of one inode back from all clients, also the one who asks. 0: nobody had any;
+ * 1: all may be different now; -ESTALE, -ESHUTDOWN. */
+must_check int op_co_revoke_all(struct rpc_op *op, const struct fid *fid, uint32_t bits);
 /* The same where a change meanwhile does not matter: 0 or -errno. */
 must_check int op_co_revoke_one(struct rpc_op *op, const struct fid *fid, uint32_t bits);
 /* Before somebody else looks at a file of unsure size: what its writer keeps back is written, and
@@ -215,6 +218,11 @@ void lease_recall_news(void *mds, struct lease_holder *h); /* lease_mgr_cfg.reca
  * not go with it. *bits can be granted until the caller suspends. */
 must_check int data_co_make_way(struct rpc_op *op, const struct fid *fid, uint32_t want, bool exact,
 				uint32_t *bits);
+
+/* Before anybody gets at the data: if they are in the archive only, has them brought back, and
+ * waits for that. 0: they are here; 1: they are now, all may be different; -EIO: they cannot be brought
+ * back; -ESTALE, -ESHUTDOWN, errors of the store. The mover that brings them waits for nobody. */
+must_check int op_co_restore(struct rpc_op *op, const struct fid *fid);
 
 /* ---- objects.c: all objects of a file at once ---- */
 struct objects_sum {

@@ -149,7 +149,7 @@ static int take_up(struct young *y, struct txn *t, const struct fid *fid, bool l
 	struct inode_rec ino;
 	int rc = inode_get(t, fid, &ino);
 
-	if (rc || (ino.attr.flags & ATTR_SIZE_UNSURE))
+	if (rc || (ino.attr.flags & (ATTR_SIZE_UNSURE | INODE_RELEASED)))
 		return rc == -ENOMEM ? rc : 0; /* what is damaged is the checker's business */
 	if (!lost_power)
 		return young_add(y, t, fid);

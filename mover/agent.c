@@ -62,7 +62,9 @@ int work_co_tell_now_and_then(struct work *w)
 
 static const char *action_name(const struct work *w)
 {
-	return w->action == HSM_REMOVE ? "remove" : "archive";
+	return w->action == HSM_REMOVE	  ? "remove"
+	       : w->action == HSM_RESTORE ? "restore"
+					  : "archive";
 }
 
 /* One line of JSON for each failure, in the container for logs. */
@@ -116,13 +118,18 @@ static void tell_end(struct work *w, int rc)
 		.moved = w->moved,
 		.done = true,
 		.error = rc,
-		.name = rc || w->action == HSM_REMOVE ? NULL : w->new_name,
-		.etag = rc || w->action == HSM_REMOVE ? NULL : w->new_etag,
+		.name = rc || w->action != HSM_ARCHIVE ? NULL : w->new_name,
+		.etag = rc || w->action != HSM_ARCHIVE ? NULL : w->new_etag,
 	};
 	bool stop, changed;
 
-	while (fs_co_hsm_progress(w->m->lane, &p, &stop, &changed) && !w->m->stopping)
-		co_sleep(AGAIN_NS);
+	do {
+		rc = fs_co_hsm_progress(w->m->lane, &p, &stop, &changed);
+		if (rc && !p.error && (rc == -EIO || rc == -ESTALE))
+			p.error = rc; /* what came back is not what the file should be */
+		else if (rc && !w->m->stopping)
+			co_sleep(AGAIN_NS);
+	} while (rc && !w->m->stopping);
 }
 
 /* ---- working ---- */
@@ -139,7 +146,9 @@ static void work_fiber(void *arg)
 {
 	struct work *w = arg;
 	struct mover *m = w->m;
-	int rc = w->action == HSM_REMOVE ? remove_co_run(w) : archive_co_run(w);
+	int rc = w->action == HSM_REMOVE    ? remove_co_run(w)
+		 : w->action == HSM_RESTORE ? restore_co_run(w)
+					    : archive_co_run(w);
 
 	/* What a mover that ends was at, others do: the MDS hears that its session is over. */
 	if (!m->stopping || rc == 0) {

@@ -287,7 +287,7 @@ int archive_co_run(struct work *w)
 }
 
 /* Azure says of one that is not there that it is another version. */
-static bool is_gone(struct work *w)
+bool work_co_is_gone(struct work *w)
 {
 	CLEANUP(blob_props_fini) struct blob_props p = {0};
 	struct blob_error e;
@@ -302,5 +302,5 @@ int remove_co_run(struct work *w)
 	if (!w->name[0])
 		return 0; /* it never came to be */
 	rc = blob_co_delete(w->m->store, w->name, w->etag[0] ? w->etag : NULL, &w->error);
-	return rc == -ENOENT || (rc == -ESTALE && is_gone(w)) ? 0 : rc;
+	return rc == -ENOENT || (rc == -ESTALE && work_co_is_gone(w)) ? 0 : rc;
 }

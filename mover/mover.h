@@ -69,9 +69,13 @@ must_check int work_co_tell_now_and_then(struct work *w);
 void *mover_co_memory(struct mover *m, size_t len);
 void mover_memory_put(struct mover *m, void *p, size_t len);
 
-/* ---- archive.c: what a piece of work is; 0 or -errno, w->error if the store said why ---- */
+/* ---- archive.c ---- what a piece of work is; 0 or -errno, w->error if the store said why ---- */
 int archive_co_run(struct work *w);
 int remove_co_run(struct work *w);
+bool work_co_is_gone(struct work *w); /* its copy: nothing has that name */
+
+/* ---- restore.c: the same ---- */
+int restore_co_run(struct work *w);
 
 /* ---- dirs.c: directories in the store ---- */
 must_check int dirs_create(struct dirs **out);

@@ -46,3 +46,16 @@ struct fs_hsm_progress {
 /* *stop: the work is not wanted any more, or another's. *changed: the file is not what it was when
  * the work was given out. */
 int fs_co_hsm_progress(struct lane *ln, const struct fs_hsm_progress *p, bool *stop, bool *changed);
+
+/* The data of a file on their way back (restore.c): written to its objects by this mover alone,
+ * past all leases. -ESTALE from any of these: the work is another's, or the file was cut. */
+struct fs_restore;
+must_check int fs_co_restore_begin(struct lane *ln, const struct fs_hsm_work *w,
+				   struct fs_restore **out);
+uint64_t fs_restore_size(const struct fs_restore *r);
+/* Any order, several fibers. */
+must_check int fs_co_restore_write(struct lane *ln, struct fs_restore *r, const void *buf,
+				   size_t len, uint64_t off);
+/* All that was written is on the disks; -EIO: an OST has lost some of it. */
+must_check int fs_co_restore_sync(struct lane *ln, struct fs_restore *r);
+void fs_restore_free(struct fs_restore *r);

@@ -18,6 +18,8 @@ int lfs_hsm_set(int argc, char **argv);
 int lfs_hsm_clear(int argc, char **argv);
 int lfs_hsm_action(int argc, char **argv);
 int lfs_hsm_archive(int argc, char **argv);
+int lfs_hsm_restore(int argc, char **argv);
+int lfs_hsm_release(int argc, char **argv);
 int lfs_hsm_remove(int argc, char **argv);
 int lfs_hsm_cancel(int argc, char **argv);
 
@@ -36,6 +38,8 @@ extern const char lfs_hsm_set_usage[];
 extern const char lfs_hsm_clear_usage[];
 extern const char lfs_hsm_action_usage[];
 extern const char lfs_hsm_archive_usage[];
+extern const char lfs_hsm_restore_usage[];
+extern const char lfs_hsm_release_usage[];
 extern const char lfs_hsm_remove_usage[];
 extern const char lfs_hsm_cancel_usage[];
 

@@ -42,6 +42,16 @@ const char lfs_hsm_remove_usage[] =
 	"  -a, --archive ID      only if they are in this one\n"
 	"  -D, --data TEXT       for the mover\n"
 	"  -l, --filelist FILE   names of more files, one in a line\n";
+const char lfs_hsm_restore_usage[] =
+	"usage: hsm_restore [-l LIST] FILE...\n"
+	"\n"
+	"Asks for the data of released files to be brought back, before somebody reads them.\n"
+	"  -l, --filelist FILE   names of more files, one in a line\n";
+const char lfs_hsm_release_usage[] =
+	"usage: hsm_release [-l LIST] FILE...\n"
+	"\n"
+	"Frees the space of archived files; whoever needs their data gets them from the archive.\n"
+	"  -l, --filelist FILE   names of more files, one in a line\n";
 const char lfs_hsm_cancel_usage[] =
 	"usage: hsm_cancel [-l LIST] FILE...\n"
 	"\n"
@@ -97,9 +107,13 @@ static int show_state(const char *path)
 		unsigned flag;
 		const char *word;
 	} words[] = {
-		{HSM_EXISTS, "exists"},		 {HSM_DIRTY, "dirty"},
-		{HSM_ARCHIVED, "archived"},	 {HSM_NORELEASE, "never_release"},
-		{HSM_NOARCHIVE, "never_archive"}, {HSM_LOST, "lost_from_hsm"},
+		{HSM_RELEASED, "released"},
+		{HSM_EXISTS, "exists"},
+		{HSM_DIRTY, "dirty"},
+		{HSM_ARCHIVED, "archived"},
+		{HSM_NORELEASE, "never_release"},
+		{HSM_NOARCHIVE, "never_archive"},
+		{HSM_LOST, "lost_from_hsm"},
 	};
 	struct state st;
 	int rc = read_state(path, &st);
@@ -126,9 +140,10 @@ static int show_action(const char *path)
 {
 	struct state st;
 	int rc = read_state(path, &st);
-	const char *word = st.action == HSM_ARCHIVE  ? "ARCHIVE"
-			   : st.action == HSM_REMOVE ? "REMOVE"
-						     : "NOOP";
+	const char *word = st.action == HSM_ARCHIVE   ? "ARCHIVE"
+			   : st.action == HSM_RESTORE ? "RESTORE"
+			   : st.action == HSM_REMOVE  ? "REMOVE"
+						      : "NOOP";
 
 	if (rc)
 		return tool_fail(rc, "can't get hsm action for %s", path);
@@ -258,7 +273,7 @@ static int request(int argc, char **argv, unsigned action)
 					     {"data", required_argument, NULL, 'D'},
 					     {"filelist", required_argument, NULL, 'l'},
 					     {NULL, 0, NULL, 0}};
-	const char *letters = action == HSM_CANCEL ? "l:" : "a:D:l:";
+	const char *letters = action == HSM_ARCHIVE || action == HSM_REMOVE ? "a:D:l:" : "l:";
 	struct request r = {.action = action, .data = ""};
 	int opt, first = 0, rc;
 	char *end;
@@ -305,6 +320,16 @@ int lfs_hsm_archive(int argc, char **argv)
 int lfs_hsm_remove(int argc, char **argv)
 {
 	return request(argc, argv, HSM_REMOVE);
+}
+
+int lfs_hsm_restore(int argc, char **argv)
+{
+	return request(argc, argv, HSM_RESTORE);
+}
+
+int lfs_hsm_release(int argc, char **argv)
+{
+	return request(argc, argv, HSM_RELEASE);
 }
 
 int lfs_hsm_cancel(int argc, char **argv)

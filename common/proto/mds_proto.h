@@ -45,7 +45,8 @@
 	X(232, mds, hsm_set,     RPC_MODIFIES, "sets and clears flags of that by hand") \
 	X(233, mds, hsm_request, RPC_MODIFIES, "asks for a file to be archived, its copy to be removed, or for that to be given up") \
 	X(234, mds, hsm_next,    RPC_LONG,     "a mover asks for work; waits for some") \
-	X(235, mds, hsm_progress, RPC_MODIFIES, "a mover tells how far it is, or that it is done")
+	X(235, mds, hsm_progress, RPC_MODIFIES, "a mover tells how far it is, or that it is done") \
+	X(236, mds, hsm_restore, RPC_MODIFIES, "a mover begins to bring the data of a file back: where they go, and under which number")
 
 /* target: of a symbolic link, so that whoever looks it up can follow it even if it is replaced meanwhile.
  * open_id: not 0: an open for reading is expected to follow; if it is a regular file, and that costs nobody else anything, the
@@ -205,6 +206,10 @@
  * file is not what it was when the work was given out; what was read is not to be put into the archive. */
 #define REQ_mds_hsm_progress(F) F(u64, cookie) F(u64, moved) F(u8, done) F(i32, error) F(str, name) F(str, etag)
 #define REP_mds_hsm_progress(F) F(u8, stop) F(u8, changed)
+/* The objects are empty, and take writes under trunc_gen from nobody else, until the file is cut or the work is begun again.
+ * -ESTALE: it is not the mover's work. */
+#define REQ_mds_hsm_restore(F) F(u64, cookie)
+#define REP_mds_hsm_restore(F) F(blob, layout) F(u32, trunc_gen) F(u64, size)
 
 /* Records that follow each other in a blob. With READDIR_PLUS every record carries attr; a file of
  * unsure size has ATTR_SIZE_UNSURE in it and the client asks again. With READDIR_OPEN each is a mds_dirent_open: opened, if the

@@ -52,7 +52,7 @@ int mds_hsm_state(struct rpc_op *op, const struct mds_hsm_state_req *q,
 		rc = hsm_get(t, &q->fid, &rec);
 	if (rc)
 		return rc;
-	p->flags = rec.flags;
+	p->flags = rec.flags | (ino.attr.flags & INODE_RELEASED ? HSM_RELEASED : 0);
 	if ((rec.flags & HSM_EXISTS) && is_changed(m, &q->fid, &ino, &rec))
 		p->flags |= HSM_DIRTY;
 	p->changed = (p->flags & HSM_DIRTY) || !(rec.flags & HSM_ARCHIVED) ||
@@ -99,6 +99,9 @@ int mds_hsm_set(struct rpc_op *op, const struct mds_hsm_set_req *q, struct mds_h
 		return rc;
 	if (!S_ISREG(ino.attr.mode))
 		return -EINVAL;
+	if ((ino.attr.flags & INODE_RELEASED) &&
+	    ((q->set & HSM_DIRTY) || (q->clear & (HSM_EXISTS | HSM_ARCHIVED))))
+		return -EBUSY; /* the archive has the only copy */
 	rec.flags = (rec.flags | q->set) & ~q->clear;
 	/* What there is not is neither whole nor changed. */
 	if (!(rec.flags & HSM_EXISTS) && (rec.flags & (HSM_DIRTY | HSM_ARCHIVED)))
@@ -131,6 +134,8 @@ static int may_archive(const struct mds *m, const struct fid *fid, const struct 
 		return -EINVAL;
 	if (rec->flags & HSM_NOARCHIVE)
 		return -EPERM;
+	if (ino->attr.flags & INODE_RELEASED)
+		return 1; /* the archive has it; attributes are told when its data are here */
 	if (!*archive)
 		*archive = rec->archive ? rec->archive : m->hsm->default_archive;
 	if ((rec->flags & HSM_EXISTS) && rec->archive && rec->archive != *archive)
@@ -139,10 +144,19 @@ static int may_archive(const struct mds *m, const struct fid *fid, const struct 
 	       rec->ctime == ino->attr.ctime;
 }
 
-static int may_remove(const struct hsm_rec *rec, uint32_t *archive)
+/* 1: its data are here. */
+static int may_restore(const struct inode_rec *ino, const struct hsm_rec *rec, uint32_t *archive)
+{
+	*archive = rec->archive;
+	return !(ino->attr.flags & INODE_RELEASED);
+}
+
+static int may_remove(const struct inode_rec *ino, const struct hsm_rec *rec, uint32_t *archive)
 {
 	if (!(rec->flags & HSM_EXISTS))
 		return -ENODATA;
+	if (ino->attr.flags & INODE_RELEASED)
+		return -EBUSY; /* it is the only one there is */
 	if (*archive && rec->archive && *archive != rec->archive)
 		return -EINVAL;
 	*archive = rec->archive ? rec->archive : *archive;
@@ -164,6 +178,8 @@ int mds_hsm_request(struct rpc_op *op, const struct mds_hsm_request_req *q,
 		return -EINVAL;
 	if (m->hsm->control == HSM_STOPPED)
 		return -EAGAIN;
+	if (q->action == HSM_RELEASE)
+		return hsm_co_release(op, &q->fid);
 	rc = op_co_settle_data(op, &q->fid);
 	if (rc == 0)
 		rc = begin_change(op, &q->fid, &t, &ino, &rec);
@@ -180,10 +196,13 @@ int mds_hsm_request(struct rpc_op *op, const struct mds_hsm_request_req *q,
 	}
 	work.archive = q->archive;
 	work.asked = op->time;
+	rc = -EINVAL;
 	if (q->action == HSM_ARCHIVE)
 		rc = may_archive(m, &q->fid, &ino, &rec, &work.archive);
-	else
-		rc = q->action == HSM_REMOVE ? may_remove(&rec, &work.archive) : -EINVAL;
+	else if (q->action == HSM_RESTORE)
+		rc = may_restore(&ino, &rec, &work.archive);
+	else if (q->action == HSM_REMOVE)
+		rc = may_remove(&ino, &rec, &work.archive);
 	return rc ? rc < 0 ? rc : 0 : hsm_add(m->hsm, t, &work, &p->cookie);
 }
 
@@ -423,8 +442,10 @@ static int finish(struct rpc_op *op, struct txn *t, struct hsm_work *w,
 	if (ino) {
 		if (w->action == HSM_ARCHIVE)
 			archived(rec, q, is_changed(m, &w->fid, ino, rec));
-		else
+		else if (w->action == HSM_REMOVE)
 			removed(rec, q);
+		else if (q->error == -ENOENT)
+			rec->flags |= HSM_LOST; /* nobody can bring it back */
 		rc = hsm_put(t, &w->fid, rec);
 	}
 	return rc ? rc : hsm_end(m->hsm, t, w, q->error);
@@ -449,6 +470,8 @@ int mds_hsm_progress(struct rpc_op *op, const struct mds_hsm_progress_req *q,
 	w->since_ns = loop_now(m->loop);
 	p->stop = w->canceled;
 	op->durable = true;
+	if (w->action == HSM_RESTORE && q->done && !q->error)
+		return hsm_co_restored(op, q->cookie);
 	rc = q->done ? op_write(op, &t) : op_read(op, &t);
 	if (rc == 0)
 		rc = inode_get(t, &w->fid, &ino);

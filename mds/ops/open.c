@@ -23,6 +23,8 @@ static int admit_writer(struct mds *m, struct txn *t, const struct fid *fid, str
 {
 	int rc = 0;
 
+	if (ino->attr.flags & INODE_RELEASED)
+		return -EAGAIN; /* released while the open waited for something else */
 	if (!(flags & OPEN_DELAY_LAYOUT))
 		rc = size_make_objects(m, t, fid, ino, flags & OPEN_APPEND);
 	if (rc || (ino->attr.flags & ATTR_SIZE_UNSURE))
@@ -106,25 +108,45 @@ int open_again(struct rpc_op *op, const struct mds_open_req *q, const struct mds
 	return admit_writer(op_mds(op), t, &q->fid, &ino, q->open_flags);
 }
 
+static bool is_released(struct rpc_op *op, const struct fid *fid)
+{
+	struct inode_rec ino;
+	struct txn *t;
+	bool in_batch;
+
+	return store_read(op_mds(op)->store, &t, &in_batch) == 0 && inode_get(t, fid, &ino) == 0 &&
+	       (ino.attr.flags & INODE_RELEASED);
+}
+
 /* Nobody else keeps the attributes of a file that is being written, nor the layout that it may have
  * had. */
 static int revoke_and_open(struct rpc_op *op, const struct mds_open_req *q, struct mds_open_rep *p)
 {
 	struct mds *m = op_mds(op);
 	uint32_t writes = q->open_flags & OPEN_WRITE, data = 0;
+	bool here;
 	int rc;
 
 	if (q->data && q->data != LEASE_SHARED && q->data != LEASE_EXCLUSIVE)
 		return -EINVAL;
+again:
 	do {
-		rc = q->data ? data_co_make_way(op, &q->fid, q->data, false, &data)
-			     : op_co_settle_data(op, &q->fid);
+		/* Who only opens a file to read it does not wait for its data, nor need anybody
+		 * bring them. */
+		rc = writes ? op_co_restore(op, &q->fid) : 0;
+		if (rc < 0)
+			return rc;
+		here = writes || !is_released(op, &q->fid);
+		rc = q->data && here ? data_co_make_way(op, &q->fid, q->data, false, &data)
+				     : op_co_settle_data(op, &q->fid);
 		if (rc == 0 && writes)
 			rc = op_co_revoke(op, &(struct revoke){q->fid, LEASE_UPDATE | LEASE_XATTR},
 					  1);
 	} while (rc > 0);
 	if (rc == 0)
 		rc = open_once(op, q, p);
+	if (rc == -EAGAIN)
+		goto again;
 	if (rc)
 		return rc;
 	p->seq = op_seq(op);

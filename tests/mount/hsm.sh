@@ -3,37 +3,8 @@
 # Files are copied to a blob container when somebody asks for it, whole and as they were at one moment; what the archive has of a file
 # is known, whatever becomes of the file, the mover or the MDS.
 . "$(dirname "$0")/lib.sh"
-requires node
 own_cluster --oss 1 --osts 2
-MDS_NID=127.0.0.1@tcp:$((PORT + 1))
-make -s -C "$ROOT" blob-servers >"$WORK/npm" 2>&1 || { cat "$WORK/npm"; die "azurite can be installed"; }
-node "$ROOT/build/npm/node_modules/azurite/dist/src/blob/main.js" --inMemoryPersistence --disableTelemetry --blobHost 127.0.0.1 --blobPort 0 \
-	>"$WORK/azurite" 2>&1 &
-PIDS+=($!)
-azurite_port() { AZURITE=$(sed -nE 's/.*listens on http:\/\/127.0.0.1:([0-9]+).*/\1/p' "$WORK/azurite"); [ -n "$AZURITE" ]; }
-until_true 60 azurite_port || die "azurite starts"
-URL=http://127.0.0.1:$AZURITE/devstoreaccount1
-az() { $PY "$HERE/azure.py" "$URL" "$@"; }
-(umask 077 && cat >"$WORK/cred" <<-EOT
-	account_name = devstoreaccount1
-	account_key = Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==
-EOT
-)
-az mkcontainer data || die "a container"
-az mkcontainer logs || die "a container for logs"
-mover() { # NAME OPTION...: starts one; its pid is in $MOVER
-	local name=$1
-	shift
-	check "mover $name starts" sheen-copytool --pid-file "$WORK/$name.pid" --endpoint "$URL" --container data --log-container logs \
-		--credentials "$WORK/cred" --prefix /fs --block-size 1 "$@" "$SOURCE"
-	MOVER=$(cat "$WORK/$name.pid")
-	SERVERS+=("$MOVER")
-}
-param() { lctl get_param -n --nid "$MDS_NID" "mdt.*.$1"; }
-state() { lfs hsm_state "$1" | sed "s|^$1: ||"; }
-idle() { [ "$(param hsm.actions | grep -c -E 'WAITING|STARTED')" = 0 ]; }
-settled() { until_true 60 idle || fail "the coordinator comes to rest"; }
-archive() { lfs hsm_archive "$@" && settled; }
+. "$HERE/hsm_lib.sh"
 
 # ---- without a mover ----
 mkdir -p "$A/d/sub"
