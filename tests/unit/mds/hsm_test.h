@@ -25,7 +25,8 @@ static UNUSED bool attributes_changed(struct st *s, struct fid fid)
 	return p.changed;
 }
 
-static UNUSED int ask(struct st *s, struct fid fid, uint32_t action, uint32_t archive, uint64_t *cookie)
+static UNUSED int ask(struct st *s, struct fid fid, uint32_t action, uint32_t archive,
+		      uint64_t *cookie)
 {
 	struct mds_hsm_request_req q = {
 		.fid = fid, .action = action, .archive = archive, .data = SPAN_STR("how")};
@@ -75,7 +76,8 @@ static UNUSED struct got next(struct st *s, int c, uint32_t archives, uint64_t h
 	return g;
 }
 
-static UNUSED struct mds_hsm_progress_rep tell(struct st *s, int c, uint64_t cookie, bool done, int error)
+static UNUSED struct mds_hsm_progress_rep tell(struct st *s, int c, uint64_t cookie, bool done,
+					       int error)
 {
 	struct mds_hsm_progress_req q = {
 		.cookie = cookie,
