@@ -101,7 +101,7 @@ struct flane {
 	struct loop_work serve_work, stop_work, uring_work, leave_work;
 	struct uring *uring; /* NULL: there is only /dev/fuse */
 	struct loop_timer settle; /* see fs_settle() */
-	struct loop_timer look; /* armed while requests of the ring are served */
+	struct loop_timer look, soft; /* armed while requests (look: of the ring) are served */
 	/* how starting went, told to the main thread */
 	pthread_mutex_t lock;
 	pthread_cond_t cond;
