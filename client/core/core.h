@@ -138,6 +138,8 @@ struct fs {
 	int64_t start_real;
 	int64_t stats_start;
 	struct book_claims last;
+	struct mds_target_stat *space; /* what the MDS told last, see statfs.c */
+	uint32_t nspace;
 };
 
 /* Scratch of one window of a read or write; pooled per lane because it is too big for a stack. */

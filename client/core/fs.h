@@ -237,8 +237,11 @@ struct fs_space {
 	uint64_t bsize, blocks, bfree, bavail, files, ffree;
 };
 int fs_co_statfs(struct lane *ln, struct fs_space *out);
+/* It is not connected, or owes an answer for a second. */
+bool fs_mds_is_away(struct lane *ln);
 typedef void fs_target_stat_fn(void *arg, const struct mds_target_stat *t);
-/* What statfs is made of: the MDT and every OST. */
+/* What statfs is made of: the MDT and every OST; servers that are away have an error, and what was
+ * last known of them. Takes two seconds at most. */
 int fs_co_statfs_targets(struct lane *ln, fs_target_stat_fn *fn, void *arg);
 /* n-th path of an inode below the file system's root, without leading slash; buf gets up to len
  * bytes with a NUL. Length or -errno. */

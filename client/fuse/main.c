@@ -444,7 +444,8 @@ static int run(struct mounted *m)
 int main(int argc, char **argv)
 {
 	static struct mounted m = {
-		.status_fd = -1, .face = {.fd = -1, .end_fd = -1}, .keep = {-1, -1, 0}};
+		.status_fd = -1, .keep = {-1, -1, 0},
+		.face = {.fd = -1, .end_fd = -1, .root.lock = PTHREAD_MUTEX_INITIALIZER}};
 	struct options *o = &m.face.opt;
 	int rc;
 
