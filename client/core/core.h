@@ -61,7 +61,7 @@ struct ost {
 	uint32_t max_rpcs, checksums, active;
 	uint64_t boot;	     /* the server's life, as the MGS says */
 	uint32_t generation; /* counts changes of nids and boot */
-	atomic_bool told;    /* that it is silent */
+	atomic_bool told, told_off; /* that it is silent; switched off */
 	/* grant.c: */
 	uint64_t grant;		/* promised bytes that no share has */
 	uint64_t grant_session; /* the session that they were promised in */
