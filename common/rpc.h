@@ -64,6 +64,9 @@ struct rpc_import_cfg {
 	/* State changed (for lfs check, lctl dl). Optional. */
 	void (*on_state)(void *arg, struct rpc_import *imp, enum import_state s);
 	void *arg;
+	uint32_t timeo_ms; /* a server that owes answers may say nothing for so long; 0: ever */
+	bool soft;	   /* see rpc_soft.c */
+	_Atomic bool *told; /* the log has it; of all imports to that server. NULL: of this one */
 	/* Optional. Notes by slot number - 1, to be kept; and those that another process has left.
 	 * Who works for the same as a request of that process repeats that very request, so it is
 	 * executed once. Until rpc_import_settle() slots with such notes are not used otherwise. */
@@ -103,6 +106,8 @@ void rpc_import_reconnect(struct rpc_import *imp);
 /* 0 when it works, -ETIMEDOUT, or an error that will not go away (-EPROTONOSUPPORT, -ENODEV: no
  * such target). Suspends. */
 must_check int rpc_import_co_wait(struct rpc_import *imp, uint32_t timeout_ms);
+/* For so long the server owes answers (not to calls that may take long), and says nothing. */
+uint64_t rpc_import_silent_ns(const struct rpc_import *imp);
 /* Counters by RPC number: count and latency of calls over this import; RPC_NR_MAX entries. */
 const struct stat_counter *rpc_import_stats(const struct rpc_import *imp);
 
@@ -110,6 +115,7 @@ enum rpc_call_flags {
 	RPC_CALL_RECLAIM = 1,
 	RPC_CALL_NOCRC = 2, /* send bulk without a checksum */
 	RPC_CALL_NOW = 4,   /* others wait for it, whatever RPC_RIDES says */
+	RPC_CALL_HARD = 8,  /* it was promised already: soft imports wait, too */
 };
 
 /* One call; memory of the caller, on its stack. Zero-initialise (RPC_CALL does). Replies hold
@@ -134,10 +140,8 @@ struct rpc_call {
 #define RPC_CALL(name) CLEANUP(rpc_call_fini) struct rpc_call name = {0}
 void rpc_call_fini(struct rpc_call *call);
 
-/* Sends and waits. The status of the reply (0 or -errno), or -ETIMEDOUT, -ENOTCONN, -EIO
- * (inactive),
- * -EBADMSG (undecodable reply, or bulk whose crc is wrong after retries). rep is only set on 0.
- * Suspends. */
+/* Sends and waits. The reply's status (0 or -errno), or -ETIMEDOUT, -ENOTCONN, -EIO (inactive, or
+ * soft), -EBADMSG (undecodable, or bulk damaged each time). rep is only set on 0. Suspends. */
 must_check int rpc_co_call(struct rpc_import *imp, const struct rpc_desc *d, struct rpc_call *call,
 			   const void *req, void *rep);
 

@@ -171,6 +171,7 @@ static void import_on_msg(void *arg, struct net_conn *c, struct msg *m)
 	bool damaged;
 
 	imp->last_recv_ns = loop_now(imp->l);
+	rpc_soft_heard(imp);
 	if (!p || p->done) {
 		m->done(m, 0);
 		return;
@@ -295,17 +296,29 @@ static void call_timeout(void *arg)
 	pending_check(p);
 }
 
+/* What was sent must not be executed when the server answers again: it takes nothing from an older
+ * connection once there is a new one. */
+void rpc_call_give_up(struct pending *p)
+{
+	p->timed_out = p->given_up = true;
+	if (p->sent && p->imp->conn)
+		net_close(p->imp->conn, -ETIMEDOUT);
+	pending_check(p);
+}
+
 /* All others may be held by calls that wait for the end of the reclaim, whose calls come singly. */
 #define SETUP_SLOT (1ULL << (SESSION_SLOTS - 1))
 
-static int slot_co_take(struct rpc_import *imp, bool setup, uint16_t *slot)
+static int slot_co_take(struct rpc_import *imp, const struct rpc_desc *d,
+			const struct rpc_call *call, bool setup, uint16_t *slot)
 {
+	uint64_t since = loop_clock(imp->l);
 	uint64_t mine = setup ? SETUP_SLOT : ~SETUP_SLOT;
 	int rc, bit;
 
 	while (!(imp->slots & mine)) {
 		rpc_import_send_rides(imp); /* they have slots */
-		rc = co_wait(&imp->slot_q, 0);
+		rc = setup ? co_wait(&imp->slot_q, 0) : rpc_soft_co_slot(imp, d, call, since);
 		if (rc)
 			return rc;
 	}
@@ -422,6 +435,8 @@ static void call_co_finish(struct rpc_import *imp, struct pending *p)
 	p->fiber = fiber_self();
 	fiber_co_suspend();
 	loop_timer_stop(imp->l, &p->timer);
+	if (imp->cfg.timeo_ms)
+		rpc_soft_end(p);
 	if (p->riding)
 		ride_end(imp, p);
 	TAILQ_REMOVE(&imp->calls, p, link);
@@ -432,7 +447,7 @@ static int call_reply(struct pending *p, void *rep)
 {
 	struct rpc_call *call = p->call;
 	struct rbuf r;
-	int rc = p->done ? p->rc : -ETIMEDOUT;
+	int rc = p->done ? p->rc : p->given_up ? -EIO : -ETIMEDOUT;
 
 	if (!p->in)
 		return rc;
@@ -471,7 +486,7 @@ static int call_co_run(struct rpc_import *imp, struct pending *p, const void *re
 	if (old) {
 		slot = (uint16_t)(old - imp->cfg.claims + 1);
 	} else if (p->desc->flags & RPC_MODIFIES) {
-		rc = slot_co_take(imp, is_setup(p->desc, call), &slot);
+		rc = slot_co_take(imp, p->desc, call, is_setup(p->desc, call), &slot);
 		if (rc)
 			return rc;
 	}
@@ -494,6 +509,8 @@ static int call_co_run(struct rpc_import *imp, struct pending *p, const void *re
 	call_begin(imp, p);
 	if (call->deadline_ms)
 		loop_timer_start(imp->l, &p->timer, call->deadline_ms * NSEC_PER_MSEC);
+	if (imp->cfg.timeo_ms && !is_setup(p->desc, call))
+		rpc_soft_begin(p);
 	if (call->on_sent)
 		call->on_sent(call->on_sent_arg, call->xid);
 	if (imp->state == IMP_FULL && (p->desc->flags & RPC_RIDES) &&

@@ -17,11 +17,13 @@ struct pending {
 	struct rpc_frame *in;	/* the reply, once whole */
 	struct fiber *fiber;	/* suspended in co_reply, or NULL */
 	struct loop_timer timer;
+	struct loop_timer patience;
 	bool in_net;		/* out is queued in the transport */
 	bool receiving;		/* the reply's bulk is coming into call->in */
 	bool riding;		/* in the import's list of those that wait for the next message */
 	bool sent;		/* at least once: the next time carries WIRE_RESENT */
 	bool timed_out;
+	bool given_up;		/* timed_out by the import's patience, not by the call's */
 	uint32_t retries;	/* after damaged bulk */
 	bool again;		/* to be sent again as soon as the transport is done with it */
 	int rc;			/* valid with done */
@@ -58,6 +60,8 @@ struct rpc_import {
 	uint64_t next_xid;
 	uint64_t slots; /* bit set: free */
 	uint64_t last_recv_ns;
+	uint64_t heard_ns;	/* the newest message of the server */
+	_Atomic bool told;	/* the server's silence is in the log, see cfg.told */
 	struct co_waitq slot_q, state_q;
 	TAILQ_HEAD(, pending) calls;
 	STAILQ_HEAD(, pending) rides; /* RPC_RIDES that wait for the next message or ride_timer */
@@ -82,6 +86,16 @@ void rpc_import_fail_calls(struct rpc_import *imp, int rc);
 /* The connection is lost: the calls that make it work again end, the others wait for the next
  * one. */
 void rpc_import_fail_setup(struct rpc_import *imp, int rc);
+/* rpc_soft.c: what becomes of calls of a server that is silent. */
+void rpc_soft_begin(struct pending *p); /* p waits from now on; for setup calls nothing */
+void rpc_soft_end(struct pending *p);
+/* Like co_wait() on slot_q, but with the patience of the import for a call of d. 0 or -EIO. */
+must_check int rpc_soft_co_slot(struct rpc_import *imp, const struct rpc_desc *d,
+				const struct rpc_call *call, uint64_t since_ns);
+void rpc_soft_heard(struct rpc_import *imp);
+uint32_t rpc_soft_ping_ms(const struct rpc_import *imp);
+/* rpc_call.c */
+void rpc_call_give_up(struct pending *p);
 /* rpc_import.c: the transport's news. */
 void rpc_import_on_close(void *arg, struct net_conn *c, int rc);
 void rpc_import_on_connect(void *arg, struct net_conn *c, int rc);

@@ -189,7 +189,8 @@ static void import_ping(void *arg)
 static void import_co_watch(struct rpc_import *imp)
 {
 	while (imp->conn && !imp->closing) {
-		uint64_t due = imp->ping_ms ? imp->last_recv_ns + imp->ping_ms * NSEC_PER_MSEC : 0;
+		uint32_t ping_ms = rpc_soft_ping_ms(imp);
+		uint64_t due = ping_ms ? imp->last_recv_ns + ping_ms * NSEC_PER_MSEC : 0;
 
 		if (due && loop_now(imp->l) >= due) {
 			imp->last_recv_ns = loop_now(imp->l);

@@ -221,7 +221,7 @@ must_check int data_co_make_way(struct rpc_op *op, const struct fid *fid, uint32
 
 /* Before anybody gets at the data: if they are in the archive only, has them brought back, and
  * waits for that. 0: they are here; 1: they are now, all may be different; -EIO: they cannot be
- * brought back; -ESTALE, -ESHUTDOWN, errors of the store. The mover that brings them waits for nobody. */
+ * brought back; -ESTALE, -ESHUTDOWN, errors of the store. */
 must_check int op_co_restore(struct rpc_op *op, const struct fid *fid);
 
 /* ---- objects.c: all objects of a file at once ---- */

@@ -251,6 +251,7 @@ int attr_co_tell(struct lane *ln, const struct fid *fid, const struct later *l)
 	struct mds_setattr_rep p;
 	RPC_CALL(call);
 
+	call.flags = RPC_CALL_HARD;
 	q.answered = loop_realtime(ln->loop) - (int64_t)q.age;
 	return setattr_rpc(ln, &call, &q, &p);
 }

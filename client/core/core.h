@@ -61,6 +61,7 @@ struct ost {
 	uint32_t max_rpcs, checksums, active;
 	uint64_t boot;	     /* the server's life, as the MGS says */
 	uint32_t generation; /* counts changes of nids and boot */
+	atomic_bool told, told_off; /* that it is silent; switched off */
 	/* grant.c: */
 	uint64_t grant;		/* promised bytes that no share has */
 	uint64_t grant_session; /* the session that they were promised in */
@@ -106,16 +107,6 @@ struct link_seen {
 	uint32_t len;
 };
 
-/* What is given back by itself, or because the MDS asks for it; under fs->lock. See lru.c. */
-struct lru {
-	uint32_t size;	     /* of each kind of lease, at most; 0: as many as the MDS allows */
-	uint32_t max_age_ms; /* tunable; not under the lock */
-	uint32_t asked;	     /* by the MDS, and not given back yet: inodes */
-	uint32_t clear, clear_idle; /* inodes and data to give back for lru_size=clear */
-	bool running;
-	uint64_t nasked, nreturned;
-};
-
 struct fs {
 	struct fs_cfg cfg;
 	char name[128], instance[20], source_text[512];
@@ -147,6 +138,8 @@ struct fs {
 	int64_t start_real;
 	int64_t stats_start;
 	struct book_claims last;
+	struct mds_target_stat *space; /* what the MDS told last, see statfs.c */
+	uint32_t nspace;
 };
 
 /* Scratch of one window of a read or write; pooled per lane because it is too big for a stack. */
@@ -178,6 +171,7 @@ struct lane {
 	struct loop *loop;
 	uint32_t index;
 	bool started, stopping, recalling;
+	atomic_bool silent; /* some server is, see fs_is_silent() */
 	struct rpc_client_cfg client;
 	struct mgs_link *mgs; /* lane 0 */
 	struct target *mdt;
@@ -272,18 +266,6 @@ must_check int recall_start(struct lane *ln, const struct ost *mdt);
 void recall_co_stop(struct lane *ln);
 /* The MDS has forgotten what it gave this client before this session. */
 void recall_co_lose_all(struct lane *ln, uint64_t session, bool evicted);
-
-/* ---- lru.c ---- */
-void lru_init(struct fs *fs);
-uint32_t lru_idle_max(const struct fs *fs); /* leases on data of files that nobody has open */
-uint32_t lru_unused(struct fs *fs);	    /* leases that could be given back */
-/* Gives back in the background what is too much, too old, or asked for. */
-void lru_start(struct lane *ln);
-/* The MDS wants the leases of n inodes back. */
-void lru_asked(struct lane *ln, uint32_t n);
-/* Any thread. size: see struct lru. */
-void lru_set_size(struct fs *fs, uint32_t size);
-void lru_clear(struct fs *fs);
 
 /* ---- name.c ---- */
 /* mds_create with all that it means for leases. */

@@ -93,6 +93,7 @@ void fs_destroy(struct fs *fs)
 	link_fini(fs);
 	free(fs->last.claims);
 	pthread_mutex_destroy(&fs->lock);
+	free(fs->space);
 	free(fs);
 }
 

@@ -39,6 +39,11 @@ struct fs_cfg {
 	bool cache_data;     /* what a lease covers may be cached, and written behind */
 	bool flock;	     /* locks go to the MDS; else they stay in the kernel */
 	uint32_t timeout_ms; /* of the first connection; 0: 30 s */
+	/* A server is silent when it owes answers for so long; 0: never. soft: operations that wait
+	 * for it then end with -EIO where that leaves nothing behind, and what was kept back for
+	 * writing is dropped; others go on (see fs_is_silent()). */
+	uint32_t timeo_ms;
+	bool soft;
 	const char *name;    /* "host pid", told to servers */
 	/* A cache above (the kernel's) must forget these inodes' attributes or pages, and with
 	 * names all names. Suspends until it has. Optional. */
@@ -78,6 +83,10 @@ const char *fs_name(const struct fs *fs);     /* "lustre" */
 const char *fs_instance(const struct fs *fs); /* "ffff9d3b7f4f3800": in parameter names */
 const uint8_t *fs_uuid(const struct fs *fs);  /* valid, as the instance, once lane 0 is created */
 /* Lane 0 is stopped last: it says goodbye for the session that all lanes share. */
+
+/* Some server of the mount is silent for cfg.timeo_ms, as far as lanes have looked. On each lane's
+ * loop, now and then. */
+bool fs_is_silent(struct lane *ln);
 
 /* ---- leases ---- any thread; see lease.h in client/core */
 /* How long, in ns, a cache above may keep these attributes, and with name that the name it asked
@@ -228,8 +237,11 @@ struct fs_space {
 	uint64_t bsize, blocks, bfree, bavail, files, ffree;
 };
 int fs_co_statfs(struct lane *ln, struct fs_space *out);
+/* It is not connected, or owes an answer for a second. */
+bool fs_mds_is_away(struct lane *ln);
 typedef void fs_target_stat_fn(void *arg, const struct mds_target_stat *t);
-/* What statfs is made of: the MDT and every OST. */
+/* What statfs is made of: the MDT and every OST; servers that are away have an error, and what was
+ * last known of them. Takes two seconds at most. */
 int fs_co_statfs_targets(struct lane *ln, fs_target_stat_fn *fn, void *arg);
 /* n-th path of an inode below the file system's root, without leading slash; buf gets up to len
  * bytes with a NUL. Length or -errno. */

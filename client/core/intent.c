@@ -46,7 +46,9 @@ static uint64_t take_ids(struct fs *fs, uint32_t *n)
 
 static bool may_ask(const struct lane *ln)
 {
-	return ln->fs->cfg.cache_data && ln->fs->intents.mode != INTENT_NEVER && !ln->stopping;
+	/* Of an answer that a soft mount does not wait for nobody would close what it opened. */
+	return ln->fs->cfg.cache_data && !ln->fs->cfg.soft &&
+	       ln->fs->intents.mode != INTENT_NEVER && !ln->stopping;
 }
 
 /* Those that nobody wanted do not stand in the way of others for ever. */

@@ -112,6 +112,17 @@ static int part_read(struct io *io, struct io_part *p, struct target *t, uint32_
 	return 0;
 }
 
+/* Nobody waits for an OST that is switched off; the log says once why. */
+static int switched_off(const struct io *io, struct ost *o)
+{
+	char text[FID_STRLEN];
+
+	if (!atomic_exchange(&o->told_off, true))
+		log_err("%s is switched off (osc.*.active=0): %s and others cannot be %s there",
+			o->name, fid_str(&io->file->fid, text), io->write ? "written" : "read");
+	return -EIO;
+}
+
 static int part_run(void *arg, uint32_t i)
 {
 	struct io *io = arg;
@@ -123,6 +134,8 @@ static int part_run(void *arg, uint32_t i)
 	rc = target_co_ost(io->lane, c->ost[p->run->stripe], &t);
 	if (rc)
 		return rc;
+	if (!t->set_active)
+		return switched_off(io, t->ost);
 	target_co_enter(t);
 	rc = io->write ? part_write(io, p, t, c) : part_read(io, p, t, c->id);
 	target_leave(t);

@@ -161,3 +161,27 @@ struct lease_counts {
 	uint64_t inodes, names, hits, misses, recalls;
 };
 void leases_counts(struct leases *t, struct lease_counts *out);
+
+/* ---- lru.c ---- leases that are given back before anybody wants them */
+struct fs;
+struct lane;
+/* What is given back by itself, or because the MDS asks for it; under fs->lock. See lru.c. */
+struct lru {
+	uint32_t size;	     /* of each kind of lease, at most; 0: as many as the MDS allows */
+	uint32_t max_age_ms; /* tunable; not under the lock */
+	uint32_t asked;	     /* by the MDS, and not given back yet: inodes */
+	uint32_t clear, clear_idle; /* inodes and data to give back for lru_size=clear */
+	bool running;
+	uint64_t nasked, nreturned;
+};
+
+void lru_init(struct fs *fs);
+uint32_t lru_idle_max(const struct fs *fs); /* leases on data of files that nobody has open */
+uint32_t lru_unused(struct fs *fs);	    /* leases that could be given back */
+/* Gives back in the background what is too much, too old, or asked for. */
+void lru_start(struct lane *ln);
+/* The MDS wants the leases of n inodes back. */
+void lru_asked(struct lane *ln, uint32_t n);
+/* Any thread. size: see struct lru. */
+void lru_set_size(struct fs *fs, uint32_t size);
+void lru_clear(struct fs *fs);

@@ -467,6 +467,7 @@ static int set_active(void *arg, const char *value)
 	fs_lock(o->fs);
 	o->active = *value == '1';
 	fs_unlock(o->fs);
+	atomic_store(&o->told_off, false);
 	target_refresh_all(o->fs);
 	return 0;
 }

@@ -234,6 +234,9 @@ static int target_add(struct lane *ln, struct ost *o)
 		.on_restart = on_restart,
 		.on_state = on_state,
 		.arg = t,
+		.timeo_ms = ln->fs->cfg.timeo_ms,
+		.soft = ln->fs->cfg.soft,
+		.told = &o->told,
 	};
 	int rc = 0;
 
@@ -357,6 +360,23 @@ void target_leave(struct target *t)
 {
 	t->inflight--;
 	co_wake_one(&t->room);
+}
+
+/* The lane's own imports are its own to look at; of the others it sees what they said last. */
+bool fs_is_silent(struct lane *ln)
+{
+	uint64_t limit = ln->fs->cfg.timeo_ms * NSEC_PER_MSEC;
+	bool silent = ln->mdt && rpc_import_silent_ns(ln->mdt->imp) >= limit;
+	uint32_t i;
+
+	for (i = 0; i < ln->nost && !silent; i++)
+		silent = ln->ost[i] && rpc_import_silent_ns(ln->ost[i]->imp) >= limit;
+	atomic_store(&ln->silent, silent);
+	fs_lock(ln->fs);
+	for (i = 0; i < MAX_LANES && !silent; i++)
+		silent = ln->fs->lanes[i] && atomic_load(&ln->fs->lanes[i]->silent);
+	fs_unlock(ln->fs);
+	return silent;
 }
 
 void target_co_destroy_all(struct lane *ln, uint32_t goodbye_ms)

@@ -351,6 +351,7 @@ static void flight_fiber(void *arg)
 	RPC_CALL(call);
 	int rc;
 
+	call.flags = RPC_CALL_HARD;
 	rc = mds_co_unlink(ln->mdt->imp, &call, &q, &p);
 	if (rc == 0) {
 		g = (struct lease_grant){call.hdr.session, p.seq, p.parent_lease, 0};

@@ -11,6 +11,7 @@
 #define FUSE_USE_VERSION 314
 #include "client/core/book.h"
 #include "client/core/fs.h"
+#include "client/fuse/away.h"
 #include "client/fuse/options.h"
 #include "client/fuse/uring.h"
 #include "common/buf.h"
@@ -39,8 +40,7 @@ struct face {
 	int fd;	      /* /dev/fuse */
 	int end_fd;   /* eventfd: the session is over */
 	uint32_t max_req; /* bytes of a READ or WRITE */
-	atomic_bool ended;
-	atomic_bool serving; /* requests are taken from the kernel */
+	atomic_bool ended, serving; /* the session is; requests are taken from the kernel */
 	atomic_bool leaving; /* another process will take over: no new requests */
 	atomic_uint acl_gen; /* counts own changes of xattrs */
 	struct glance *glance;
@@ -50,10 +50,10 @@ struct face {
 	bool keeps_names; /* the kernel can be told to forget all names */
 	bool attached;	  /* mount(2) was called */
 	const char *path; /* the mount point */
+	struct root_seen root;
 	bool uring_want;  /* the kernel will be asked for io_uring */
-	uint32_t uring_queues;
+	uint32_t uring_queues, nlanes;
 	atomic_bool uring_on; /* it agreed */
-	uint32_t nlanes;
 	struct flane *lane[64];
 	atomic_ullong reading; /* bit set: that lane reads the device, or has been asked to */
 	atomic_uint blocked;   /* lanes that cannot take more requests */
@@ -101,7 +101,7 @@ struct flane {
 	struct loop_work serve_work, stop_work, uring_work, leave_work;
 	struct uring *uring; /* NULL: there is only /dev/fuse */
 	struct loop_timer settle; /* see fs_settle() */
-	struct loop_timer look; /* armed while requests of the ring are served */
+	struct loop_timer look, soft; /* armed while requests (look: of the ring) are served */
 	/* how starting went, told to the main thread */
 	pthread_mutex_t lock;
 	pthread_cond_t cond;

@@ -14,7 +14,7 @@
  * reading the device, and the kernel's queue fills up.
  */
 #include "client/fuse/again.h"
-#include "client/fuse/face.h"
+#include "client/fuse/soft.h"
 #include "common/log.h"
 #include "common/rpc_msg.h"
 #include <stdlib.h>
@@ -227,6 +227,8 @@ static void serve_start(struct flane *fl, struct serve *s)
 	TAILQ_INSERT_TAIL(&fl->serving, s, link);
 	s->looked = s->given_up = false;
 	s->kill_ns = 0;
+	if (fl->face->opt.soft && !fl->soft.due_ns)
+		soft_look(fl);
 	if (s->ent)
 		flane_look(fl);
 	if (fiber_spawn(fl->loop, serve_fiber, s)) {
@@ -409,6 +411,7 @@ static void stop_fiber(void *arg)
 		lane_co_stop(fl->ln);
 	fl->ln = NULL;
 	loop_timer_stop(fl->loop, &fl->look);
+	loop_timer_stop(fl->loop, &fl->soft);
 	loop_timer_stop(fl->loop, &fl->settle);
 	loop_stop(fl->loop);
 }
@@ -462,6 +465,7 @@ int flane_create(struct face *f, uint32_t index, struct flane **out)
 	fl->serve_work = (struct loop_work){.fn = on_serve, .arg = fl};
 	fl->look = (struct loop_timer){.fn = look, .arg = fl};
 	fl->settle = (struct loop_timer){.fn = settle, .arg = fl};
+	soft_init(fl);
 	fl->stop_work = (struct loop_work){.fn = on_stop, .arg = fl};
 	pthread_mutex_init(&fl->lock, NULL);
 	pthread_condattr_init(&ca);

@@ -161,6 +161,24 @@ static int apply_params(struct mounted *m)
 	return rc;
 }
 
+static int get_mount_options(void *arg, struct wbuf *w)
+{
+	char text[256];
+
+	options_text(&((struct mounted *)arg)->face.opt, text, sizeof(text));
+	wbuf_put(w, text, (uint32_t)strlen(text));
+	return w->rc;
+}
+
+static int options_param(struct mounted *m)
+{
+	struct fs *fs = m->face.fs;
+	char name[128];
+
+	snprintf(name, sizeof(name), "llite.%s-%s.mount_options", fs_name(fs), fs_instance(fs));
+	return param_add(fs_params(fs), name, get_mount_options, NULL, m);
+}
+
 /* Requests that wait in the ring of the last process cannot come by another way. */
 static int check_transport(struct mounted *m)
 {
@@ -183,6 +201,8 @@ static int start_core(struct mounted *m)
 		.cache_data = !o->nocache,
 		.flock = o->locks == LOCKS_FLOCK,
 		.timeout_ms = o->timeout_s * 1000,
+		.timeo_ms = o->timeo_ds * 100,
+		.soft = o->soft,
 		.name = m->name,
 		.co_invalidate = notifier_co_invalidate,
 		.co_invalidate_arg = &m->face,
@@ -203,6 +223,8 @@ static int start_core(struct mounted *m)
 		rc = start_lanes(m);
 	if (rc == 0)
 		rc = transport_param(&m->face);
+	if (rc == 0)
+		rc = options_param(m);
 	if (rc == 0)
 		rc = apply_params(m);
 	return rc;
@@ -422,7 +444,8 @@ static int run(struct mounted *m)
 int main(int argc, char **argv)
 {
 	static struct mounted m = {
-		.status_fd = -1, .face = {.fd = -1, .end_fd = -1}, .keep = {-1, -1, 0}};
+		.status_fd = -1, .keep = {-1, -1, 0},
+		.face = {.fd = -1, .end_fd = -1, .root.lock = PTHREAD_MUTEX_INITIALIZER}};
 	struct options *o = &m.face.opt;
 	int rc;
 

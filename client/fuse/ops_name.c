@@ -39,7 +39,8 @@ static void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
 	(void)fi;
 	rc = face_fid(fl->face, ino, &fid);
 	if (rc == 0)
-		rc = fs_co_getattr(fl->ln, &fid, &a);
+		rc = fid_eq(&fid, fs_root(fl->face->fs)) ? away_co_getattr_root(fl, &a)
+							 : fs_co_getattr(fl->ln, &fid, &a);
 	if (rc == -ENOENT && glance_removed_dir(fl, &fid, &a))
 		rc = 0;
 	reply_attr(fl, req, asked, stale_rc(rc), &fid, &a);

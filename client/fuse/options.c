@@ -4,11 +4,12 @@
 #include "client/fuse/options.h"
 #include "client/fuse/uring.h"
 #include "common/log.h"
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mount.h>
 
-enum { MAX_LANES_OPTION = 64, MAX_TIMEOUT_S = 86400 };
+enum { MAX_LANES_OPTION = 64, MAX_TIMEOUT_S = 86400, MAX_TIMEO_DS = 864000, TIMEO_DS = 600 };
 
 #define OPT_ENUM(id, text, doc) OPT_##id,
 #define OPT_ROW(id, text, doc) {text, doc},
@@ -24,6 +25,55 @@ void options_init(struct options *o)
 		.timeout_s = 30,
 		.read_ahead_kb = 4096,
 	};
+}
+
+struct option_list {
+	char *text;
+	size_t len, at;
+};
+
+static void add(struct option_list *l, bool if_, const char *fmt, ...) PRINTF_LIKE(3, 4);
+static void add(struct option_list *l, bool if_, const char *fmt, ...)
+{
+	va_list ap;
+	int n;
+
+	if (!if_ || l->at + 1 >= l->len)
+		return;
+	if (l->at)
+		l->text[l->at++] = ',';
+	va_start(ap, fmt);
+	n = vsnprintf(l->text + l->at, l->len - l->at, fmt, ap);
+	va_end(ap);
+	l->at = min_u64(l->at + (n > 0 ? (size_t)n : 0), l->len - 1);
+}
+
+void options_text(const struct options *o, char *text, size_t len)
+{
+	static const char *const locks[] = {"flock", "localflock", "noflock"};
+	static const struct {
+		unsigned long bit;
+		const char *name;
+	} flags[] = {{MS_NOSUID, "nosuid"},   {MS_NODEV, "nodev"},     {MS_NOEXEC, "noexec"},
+		     {MS_SYNCHRONOUS, "sync"}, {MS_DIRSYNC, "dirsync"},
+		     {MS_NODIRATIME, "nodiratime"}};
+	struct option_list l = {text, len, 0};
+	size_t i;
+
+	add(&l, true, "%s", o->ms_flags & MS_RDONLY ? "ro" : "rw");
+	for (i = 0; i < ARRAY_SIZE(flags); i++)
+		add(&l, o->ms_flags & flags[i].bit, "%s", flags[i].name);
+	add(&l, o->noatime, "noatime");
+	add(&l, true, "%s", locks[o->locks]);
+	add(&l, true, "%s", o->soft ? "soft" : "hard");
+	add(&l, o->timeo_ds, "timeo=%u", o->timeo_ds);
+	add(&l, o->lanes, "lanes=%u", o->lanes);
+	add(&l, o->nocache, "nocache");
+	add(&l, true, "read_ahead_kb=%u", o->read_ahead_kb);
+	add(&l, o->uring == URING_ON && !o->uring_depth, "uring");
+	add(&l, o->uring == URING_ON && o->uring_depth, "uring=%u", o->uring_depth);
+	add(&l, o->uring == URING_OFF, "nouring");
+	add(&l, o->keeper, "keeper");
 }
 
 void options_help(void)
@@ -128,6 +178,8 @@ static int apply_value(struct options *o, int opt, const char *value, char *why,
 		return number(name, value, 0, 1000000, &o->retry, why, len);
 	case OPT_mount_timeout:
 		return number(name, value, 1, MAX_TIMEOUT_S, &o->timeout_s, why, len);
+	case OPT_timeo:
+		return number(name, value, 1, MAX_TIMEO_DS, &o->timeo_ds, why, len);
 	case OPT_read_ahead_kb:
 		return number(name, value, 0, 1 << 20, &o->read_ahead_kb, why, len);
 	case OPT_uring_depth:
@@ -176,6 +228,10 @@ static void apply_flag(struct options *o, int opt)
 	case OPT_diratime:
 	case OPT_nodiratime:
 		flag(o, MS_NODIRATIME, opt == OPT_nodiratime);
+		break;
+	case OPT_hard:
+	case OPT_soft:
+		o->soft = opt == OPT_soft;
 		break;
 	case OPT_nocache:
 		o->nocache = true;
@@ -320,6 +376,8 @@ int options_parse(struct options *o, int argc, char **argv, char *why, size_t le
 		rc = parse_arg(o, argv, argc, &i, why, len);
 	if (rc || o->help || o->version)
 		return rc;
+	if (o->soft && !o->timeo_ds)
+		o->timeo_ds = TIMEO_DS;
 	if (!o->source_text || !o->mountpoint) {
 		snprintf(why, len, "need a source and a mount point");
 		return -EINVAL;

@@ -22,6 +22,8 @@ struct options {
 	enum lock_mode locks;
 	uint32_t lanes;	     /* 0: by the number of processors */
 	uint32_t retry;	     /* tries after the first */
+	bool soft;	     /* operations do not wait for silent servers for ever */
+	uint32_t timeo_ds;   /* tenths of a second after which one is silent; 0: never */
 	uint32_t timeout_s;  /* for the MGS and the MDT to answer at mount */
 	bool nocache;	     /* the kernel keeps no names and attributes, leases or not */
 	uint32_t read_ahead_kb;
@@ -60,6 +62,9 @@ struct options {
 	O(lanes, "lanes=", "threads that serve the mount (default: processors, 4 at most)") \
 	O(retry, "retry=", "try so many times more when no server answers") \
 	O(mount_timeout, "mount_timeout=", "wait for servers so long (default 30 s)") \
+	O(hard, "hard", "operations wait until servers answer (default)") \
+	O(soft, "soft", "they end with EIO when a server is silent for timeo") \
+	O(timeo, "timeo=", "tenths of a second (600 with soft); hard: the log says so") \
 	O(nocache, "nocache", "the kernel keeps no names and attributes (default: by leases)") \
 	O(read_ahead_kb, "read_ahead_kb=", "read-ahead of the kernel (default 4096)") \
 	O(uring, "uring", "FUSE over io_uring (default: where the kernel has it switched on)") \
@@ -77,4 +82,6 @@ void options_init(struct options *o);
 must_check int options_parse(struct options *o, int argc, char **argv, char *why, size_t why_len);
 /* One -o string: "a,b=c". Changes nothing that text points to. */
 must_check int options_parse_list(struct options *o, const char *text, char *why, size_t why_len);
+/* What is in effect, as one -o string without fsname, subtype and param=. */
+void options_text(const struct options *o, char *text, size_t len);
 void options_help(void);

@@ -12,6 +12,8 @@ static const struct tool_cmd cmds[] = {
 	 lctl_which_nid_usage},
 	{"get_param", lctl_get_param, "show counters and tunables", lctl_get_param_usage},
 	{"set_param", lctl_set_param, "change tunables", lctl_set_param_usage},
+	{"conf_param", lctl_conf_param, "change tunables for good, by the older names",
+	 lctl_conf_param_usage},
 	{"list_param", lctl_list_param, "names of counters and tunables", lctl_list_param_usage},
 	{"abort_recovery", lctl_abort_recovery, "wait no longer for clients that are missing",
 	 lctl_abort_recovery_usage},

@@ -34,7 +34,18 @@ const char lctl_set_param_usage[] =
 	"  -n               shows nothing\n"
 	"  -P               at the MGS: for every node, now and whenever it starts\n"
 	"  -d               with -P: takes that back\n" WHERE_USAGE;
+const char lctl_conf_param_usage[] =
+	"usage: conf_param [-d] [--nid NID] [--mount DIR] DEVICE.PARAMETER[=VALUE]...\n"
+	"\n"
+	"Sets a parameter for good, as set_param -P does, by its name in older scripts:\n"
+	"  FS-OST0001.osc.NAME   of every client; active: of the MDS, too\n"
+	"  FS-OST0001.ost.NAME   of the OST\n"
+	"  FS-MDT0000.mdc.NAME   of every client for that MDT\n"
+	"  FS-MDT0000.mdt.NAME   of the MDT\n"
+	"  FS.llite.NAME         of every mount\n"
+	"  -d                    takes it back\n" WHERE_USAGE;
 const char lctl_list_param_usage[] =
+
 	"usage: list_param [-F] [-R] [--json] [--nid NID] [--mount DIR] PATTERN...\n"
 	"\n"
 	"Lists the names of parameters.\n"
@@ -420,6 +431,74 @@ int lctl_set_param(int argc, char **argv)
 			rc2 = set_one(&a, &mgs, argv[optind]);
 			rc = rc ? rc : rc2;
 		}
+	}
+	done(&a);
+	return rc;
+}
+
+/* ---- older names ---- */
+
+/* What set_param calls it: up to two patterns. How many; 0: nothing has such a name. */
+static int conf_names(const char *arg, char name[2][MAX_PARAM_NAME])
+{
+	static const struct {
+		const char *kind, *target, *is, *end;
+	} rows[] = {
+		{"osc", "OST", "osc", "-osc-*"}, {"ost", "OST", "obdfilter", ""},
+		{"mdc", "MDT", "mdc", "-mdc-*"}, {"mdt", "MDT", "mdt", ""},
+		{"llite", NULL, "llite", "-*"},
+	};
+	char device[64], kind[16], rest[MAX_PARAM_NAME / 2];
+	const char *dash;
+	size_t i;
+	int n = 0;
+
+	if (sscanf(arg, "%63[^.].%15[^.].%63s", device, kind, rest) != 3)
+		return 0;
+	dash = strrchr(device, '-');
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		if (strcmp(kind, rows[i].kind) != 0)
+			continue;
+		if (rows[i].target && (!dash || strncmp(dash + 1, rows[i].target, 3) != 0))
+			continue;
+		snprintf(name[n++], MAX_PARAM_NAME, "%s.%s%s.%s", rows[i].is, device, rows[i].end,
+			 rest);
+	}
+	if (n && strcmp(kind, "osc") == 0 && strcmp(rest, "active") == 0)
+		snprintf(name[n++], MAX_PARAM_NAME, "osp.%s-osc-MDT*.active", device);
+	return n;
+}
+
+static int conf_one(const struct ask *a, const struct nid_list *mgs, char *arg)
+{
+	char name[2][MAX_PARAM_NAME], *eq = strchr(arg, '=');
+	int i, n, rc = 0;
+
+	if (eq)
+		*eq++ = '\0';
+	n = conf_names(arg, name);
+	if (!n || (!eq && !a->del)) {
+		fprintf(stderr, "error: %s: '%s': %s\n", a->cmd, arg,
+			n ? "expected NAME=VALUE" : "no such parameter; see set_param -P");
+		return n ? -EINVAL : -ENOENT;
+	}
+	for (i = 0; i < n && rc == 0; i++)
+		rc = set_permanent(a, mgs, name[i], eq);
+	return rc;
+}
+
+int lctl_conf_param(int argc, char **argv)
+{
+	struct nid_list mgs = {0};
+	struct ask a = {.permanent = true};
+	int rc, rc2;
+
+	rc = options(&a, argc, argv, "d");
+	if (rc == 0)
+		rc = find_mgs(&a, &mgs);
+	for (; rc == 0 && optind < argc; optind++) {
+		rc2 = conf_one(&a, &mgs, argv[optind]);
+		rc = rc ? rc : rc2;
 	}
 	done(&a);
 	return rc;

@@ -10,34 +10,34 @@
 #pragma once
 /* clang-format off */
 #define MDS_RPCS(X) \
-	X(200, mds, lookup,      0,            "find a name in a directory") \
-	X(201, mds, getattr,     0,            "attributes of an inode") \
+	X(200, mds, lookup,      RPC_LOSABLE, "find a name in a directory") \
+	X(201, mds, getattr,     RPC_LOSABLE, "attributes of an inode") \
 	X(202, mds, setattr,     RPC_MODIFIES, "chmod, chown, utimens, truncate") \
 	X(203, mds, create,      RPC_MODIFIES, "make a name with a new inode of any type, and open it if asked to") \
 	X(204, mds, link,        RPC_MODIFIES, "give an inode another name") \
 	X(205, mds, unlink,      RPC_MODIFIES, "remove a name (unlink or rmdir)") \
 	X(206, mds, rename,      RPC_MODIFIES, "move a name, replacing or exchanging the target") \
-	X(207, mds, readlink,    0,            "target of a symbolic link") \
+	X(207, mds, readlink,    RPC_LOSABLE, "target of a symbolic link") \
 	X(208, mds, open,        RPC_MODIFIES, "open a regular file; O_TRUNC included") \
 	X(209, mds, close,       RPC_MODIFIES | RPC_RIDES, "end an open; gives size, blocks and times after writes") \
-	X(210, mds, readdir,     0,            "entries of a directory from a cookie on, with attributes if asked for") \
-	X(211, mds, getxattr,    0,            "value of an extended attribute") \
+	X(210, mds, readdir,     RPC_LOSABLE, "entries of a directory from a cookie on, with attributes if asked for") \
+	X(211, mds, getxattr,    RPC_LOSABLE, "value of an extended attribute") \
 	X(212, mds, setxattr,    RPC_MODIFIES, "set an extended attribute") \
-	X(213, mds, listxattr,   0,            "names of the extended attributes") \
+	X(213, mds, listxattr,   RPC_LOSABLE, "names of the extended attributes") \
 	X(214, mds, removexattr, RPC_MODIFIES, "remove an extended attribute") \
-	X(215, mds, statfs,      0,            "space of the MDT and of every OST") \
+	X(215, mds, statfs,      RPC_LOSABLE, "space of the MDT and of every OST") \
 	X(216, mds, setlk,       RPC_LONG,     "take, change or give back a file lock; waits if asked to") \
-	X(217, mds, getlk,       0,            "the first lock that conflicts") \
+	X(217, mds, getlk,       RPC_LOSABLE, "the first lock that conflicts") \
 	X(218, mds, cancel,      0,            "end a waiting setlk of this session with EINTR") \
 	X(219, mds, layout,      RPC_MODIFIES, "layout of a file; makes its objects if asked to") \
-	X(220, mds, fid2path,    0,            "the n-th path of an inode") \
+	X(220, mds, fid2path,    RPC_LOSABLE, "the n-th path of an inode") \
 	X(221, mds, alloc_seq,   RPC_MODIFIES, "a fresh sequence for new FIDs") \
-	X(222, mds, sync,        0,            "answered when everything answered before is on disk") \
+	X(222, mds, sync,        RPC_LOSABLE, "answered when everything answered before is on disk") \
 	X(223, mds, reopen,      0,            "after a restart of the MDS: this file is still open here") \
-	X(224, mds, parent,      0,            "parent and name of an inode (its first link)") \
+	X(224, mds, parent,      RPC_LOSABLE, "parent and name of an inode (its first link)") \
 	X(225, mds, reclaimed,   0,            "after a restart of the MDS: this lane has told all that it holds") \
 	X(226, mds, recalls,     RPC_LONG,     "leases to give back; renews the term of all leases, waits for news if asked to") \
-	X(227, mds, data,        0,            "a lease on the data of a file; waits until others have given theirs back") \
+	X(227, mds, data,        RPC_LOSABLE, "a lease on the data of a file; waits until others have given theirs back") \
 	X(228, mds, give_back,   0,            "leases on data that were recalled, or are not wanted any more") \
 	X(229, mds, own,         0,            "a directory for this client alone, and which files in it only this client knows") \
 	X(230, mds, replay,      0,            "after a restart of the MDS: which changes of this client it has; the client has done the others again") \

@@ -7,15 +7,15 @@
 #pragma once
 /* clang-format off */
 #define OSS_RPCS(X) \
-	X(300, oss, read,      RPC_BULK_OUT,  "bytes of an object; fewer come back at its end") \
-	X(301, oss, write,     RPC_BULK_IN,   "write bytes of an object, making it if need be") \
-	X(302, oss, getattr,   0,             "size, blocks and times of an object") \
+	X(300, oss, read,      RPC_BULK_OUT | RPC_LOSABLE, "bytes of an object; fewer come back at its end") \
+	X(301, oss, write,     RPC_BULK_IN | RPC_LOSABLE, "write bytes of an object, making it if need be") \
+	X(302, oss, getattr,   RPC_LOSABLE, "size, blocks and times of an object") \
 	X(303, oss, punch,     0,             "set the size of an object (truncate); from the MDS") \
-	X(304, oss, fallocate, 0,             "preallocate, punch a hole or zero a range") \
-	X(305, oss, seek,      0,             "next data or hole at or after an offset") \
-	X(306, oss, sync,      0,             "make an object stable") \
+	X(304, oss, fallocate, RPC_LOSABLE, "preallocate, punch a hole or zero a range") \
+	X(305, oss, seek,      RPC_LOSABLE, "next data or hole at or after an offset") \
+	X(306, oss, sync,      RPC_LOSABLE, "make an object stable") \
 	X(307, oss, destroy,   0,             "remove objects; done when answered; from the MDS") \
-	X(308, oss, statfs,    0,             "space of the target") \
+	X(308, oss, statfs,    RPC_LOSABLE, "space of the target") \
 	X(309, oss, fence,     0,             "refuse writes of an older trunc_gen from now on; from the MDS") \
 	X(310, oss, grant,     0,             "promise space to this client, or take it back") \
 	X(311, oss, list,      0,             "objects that the target has; for the checker")

@@ -32,6 +32,7 @@ enum rpc_flags {
 	RPC_BULK_OUT = 8,  /* reply carries bulk data */
 	RPC_LONG = 16,	   /* may wait for other clients: no latency statistics */
 	RPC_RIDES = 32,	   /* nobody waits for it: it may leave a little later, with the next one */
+	RPC_LOSABLE = 64,  /* a client may stop waiting for the answer: it is as if it was lost */
 };
 
 /* Constants that travel in fields. */

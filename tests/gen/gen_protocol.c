@@ -24,7 +24,7 @@ static const struct {
 } rpc_flag[] = {
 	{RPC_MODIFIES, "modifies"},	{RPC_NOSESSION, "no session"}, {RPC_BULK_IN, "bulk in"},
 	{RPC_BULK_OUT, "bulk out"},	{RPC_LONG, "may take long"},
-	{RPC_RIDES, "may wait for company"},
+	{RPC_RIDES, "may wait for company"}, {RPC_LOSABLE, "may be given up"},
 };
 
 static void print_fields(const char *title, const char *fields)

@@ -18,6 +18,7 @@ struct net_conn {
 };
 
 static struct net_conn conn;
+static uint32_t timeo_ms; /* of the import; with it messages leave at once */
 static struct msg *last_sent, *all_sent[256];
 static struct co_waitq sent_q;
 static uint32_t nsent;
@@ -51,6 +52,8 @@ void net_send(struct net_conn *c, struct msg *m)
 	assert_true(nsent < ARRAY_SIZE(all_sent));
 	all_sent[nsent] = m;
 	nsent++;
+	if (timeo_ms)
+		m->done(m, 0);
 	co_wake_all(&sent_q);
 }
 
@@ -117,7 +120,7 @@ static uint32_t nclosed;
 static void co_answer_connect_again(struct msg *m)
 {
 	struct any_connect_rep p = {
-		.version = WIRE_VERSION, .session = 7, .epoch = 1, .boot_id = 1};
+		.version = WIRE_VERSION, .session = 7, .epoch = 1, .boot_id = 1, .ping_ms = 1000};
 	struct wire_hdr h = m->h;
 	struct wbuf w;
 
@@ -157,6 +160,7 @@ static void co_destroy(void)
 
 static struct rpc_note notes[SESSION_SLOTS], claims[SESSION_SLOTS];
 static uint32_t nclaims;
+static bool soft;
 
 static void run(loop_fn *body)
 {
@@ -166,7 +170,9 @@ static void run(loop_fn *body)
 				     .nids = {.n = 1},
 				     .notes = notes,
 				     .claims = claims,
-				     .nclaims = nclaims};
+				     .nclaims = nclaims,
+				     .timeo_ms = timeo_ms,
+				     .soft = soft};
 
 	nsent = 0;
 	nclosed = 0;
@@ -436,6 +442,190 @@ static void what_another_process_sent_is_sent_again_and_not_anew(void **state)
 	nclaims = 0;
 }
 
+/* ---- servers that are silent ---- */
+
+enum { TIMEO_MS = 150 };
+
+static uint32_t npings;
+
+/* Answers what it is asked by whoever looks whether it is there, for so long. */
+static void co_answer_pings(uint32_t ms)
+{
+	uint64_t until = loop_now(l) + ms * NSEC_PER_MSEC;
+	uint32_t n = nsent;
+
+	while (loop_now(l) < until && !call_over) {
+		if (co_wait(&sent_q, until))
+			break;
+		for (; n < nsent; n++)
+			if (all_sent[n]->h.rpc == RPC_any_ping) {
+				npings++;
+				answer_with(all_sent[n], 0);
+			}
+	}
+}
+
+static void call_setattr(void *arg)
+{
+	struct mds_setattr_req q = {.fid = {0x200000401, 7, 0}};
+	struct mds_setattr_rep p;
+	RPC_CALL(call);
+
+	call.flags = (uint32_t)(uintptr_t)arg;
+	call_rc = mds_co_setattr(imp, &call, &q, &p);
+	call_over = true;
+}
+
+static void run_soft(loop_fn *body, bool is_soft)
+{
+	timeo_ms = TIMEO_MS;
+	soft = is_soft;
+	npings = 0;
+	run(body);
+	timeo_ms = 0;
+	soft = false;
+}
+
+static void b_soft_silent(void *arg)
+{
+	uint64_t begin;
+
+	(void)arg;
+	co_answer_connect();
+	begin = loop_clock(l);
+	CHECK_RC(fiber_spawn(l, call_getattr, NULL), 0);
+	(void)co_sent(2);
+	assert_false(conn.closing);
+	while (!call_over)
+		co_sleep(NSEC_PER_MSEC);
+	assert_int_equal(call_rc, -EIO);
+	assert_true(loop_clock(l) - begin >= TIMEO_MS * NSEC_PER_MSEC);
+	assert_true(conn.closing); /* its late copy must not be executed */
+	co_destroy();
+}
+
+static void a_soft_call_of_a_silent_server_ends_with_an_error(void **state)
+{
+	(void)state;
+	run_soft(b_soft_silent, true);
+}
+
+static void b_soft_busy(void *arg)
+{
+	struct msg *m;
+
+	(void)arg;
+	co_answer_connect();
+	CHECK_RC(fiber_spawn(l, call_getattr, NULL), 0);
+	m = co_sent(2);
+	co_answer_pings(4 * TIMEO_MS);
+	assert_true(npings > 4);
+	assert_false(call_over);
+	assert_true(rpc_import_silent_ns(imp) < TIMEO_MS * NSEC_PER_MSEC);
+	answer_with(m, -ENOENT);
+	while (!call_over)
+		co_yield();
+	assert_int_equal(call_rc, -ENOENT);
+	assert_int_equal(rpc_import_silent_ns(imp), 0);
+	co_destroy();
+}
+
+static void a_server_that_answers_pings_may_take_its_time(void **state)
+{
+	(void)state;
+	run_soft(b_soft_busy, true);
+}
+
+static void b_soft_change(void *arg)
+{
+	struct msg *m;
+
+	(void)arg;
+	co_answer_connect();
+	CHECK_RC(fiber_spawn(l, call_setattr, NULL), 0);
+	m = co_sent(2);
+	co_sleep(3 * TIMEO_MS * NSEC_PER_MSEC);
+	assert_false(call_over);
+	assert_true(rpc_import_silent_ns(imp) >= 3 * TIMEO_MS * NSEC_PER_MSEC);
+	answer_with(m, -ENOENT);
+	while (!call_over)
+		co_yield();
+	assert_int_equal(call_rc, -ENOENT);
+	co_destroy();
+}
+
+static void a_change_that_was_sent_is_waited_for(void **state)
+{
+	(void)state;
+	run_soft(b_soft_change, true);
+}
+
+static void b_soft_unsent(void *arg)
+{
+	(void)arg; /* connect is never answered */
+	CHECK_RC(fiber_spawn(l, call_setattr, NULL), 0);
+	while (!call_over)
+		co_sleep(NSEC_PER_MSEC);
+	assert_int_equal(call_rc, -EIO);
+	call_over = false;
+	CHECK_RC(fiber_spawn(l, call_setattr, (void *)(uintptr_t)RPC_CALL_HARD), 0);
+	co_sleep(3 * TIMEO_MS * NSEC_PER_MSEC);
+	assert_false(call_over);
+	co_destroy();
+}
+
+static void a_change_that_was_never_sent_ends_unless_it_was_promised(void **state)
+{
+	(void)state;
+	run_soft(b_soft_unsent, true);
+}
+
+static void b_soft_slots(void *arg)
+{
+	uint32_t i;
+
+	(void)arg;
+	co_answer_connect();
+	for (i = 1; i < SESSION_SLOTS; i++)
+		CHECK_RC(fiber_spawn(l, call_setattr, (void *)(uintptr_t)RPC_CALL_HARD), 0);
+	co_yield();
+	call_over = false;
+	CHECK_RC(fiber_spawn(l, call_setattr, NULL), 0); /* there is no slot left */
+	while (!call_over)
+		co_sleep(NSEC_PER_MSEC);
+	assert_int_equal(call_rc, -EIO);
+	co_destroy();
+}
+
+static void a_wait_for_a_slot_ends_too(void **state)
+{
+	(void)state;
+	run_soft(b_soft_slots, true);
+}
+
+static void b_hard(void *arg)
+{
+	struct msg *m;
+
+	(void)arg;
+	co_answer_connect();
+	CHECK_RC(fiber_spawn(l, call_getattr, NULL), 0);
+	m = co_sent(2);
+	co_sleep(3 * TIMEO_MS * NSEC_PER_MSEC);
+	assert_false(call_over);
+	answer_with(m, -ENOENT);
+	while (!call_over)
+		co_yield();
+	assert_int_equal(call_rc, -ENOENT);
+	co_destroy();
+}
+
+static void a_hard_call_waits_for_ever(void **state)
+{
+	(void)state;
+	run_soft(b_hard, false);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -446,6 +636,12 @@ int main(void)
 		cmocka_unit_test(closes_that_wait_do_not_keep_slots_from_others),
 		cmocka_unit_test(a_close_that_waits_outlives_the_connection),
 		cmocka_unit_test(a_close_that_timed_out_while_it_waited_is_not_sent),
+		cmocka_unit_test(a_soft_call_of_a_silent_server_ends_with_an_error),
+		cmocka_unit_test(a_server_that_answers_pings_may_take_its_time),
+		cmocka_unit_test(a_change_that_was_sent_is_waited_for),
+		cmocka_unit_test(a_change_that_was_never_sent_ends_unless_it_was_promised),
+		cmocka_unit_test(a_wait_for_a_slot_ends_too),
+		cmocka_unit_test(a_hard_call_waits_for_ever),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -126,6 +126,33 @@ static void wrong_networks_and_missing_arguments_are_refused(void **state)
 	assert_int_equal(options_parse(&o, 2, opt, why, sizeof(why)), -EINVAL);
 }
 
+static void soft_mounts_have_a_time_and_hard_ones_wait(void **state)
+{
+	struct options o;
+	char text[128];
+
+	(void)state;
+	assert_int_equal(parse(&o, "rw"), 0);
+	assert_false(o.soft);
+	assert_int_equal(o.timeo_ds, 0);
+	assert_int_equal(parse(&o, "soft"), 0);
+	assert_true(o.soft);
+	assert_int_equal(o.timeo_ds, 600);
+	assert_int_equal(parse(&o, "soft,timeo=25"), 0);
+	assert_int_equal(o.timeo_ds, 25);
+	options_text(&o, text, sizeof(text));
+	assert_string_equal(text, "rw,flock,soft,timeo=25,read_ahead_kb=4096");
+	assert_int_equal(parse(&o, "ro,noatime,soft,hard,nouring,localflock"), 0);
+	assert_false(o.soft);
+	options_text(&o, text, sizeof(text));
+	assert_string_equal(text, "ro,noatime,localflock,hard,read_ahead_kb=4096,nouring");
+	options_text(&o, text, 8);
+	assert_string_equal(text, "ro,noat");
+	assert_int_equal(parse(&o, "timeo=0"), -EINVAL);
+	assert_int_equal(parse(&o, "timeo="), -EINVAL);
+	assert_int_equal(parse(&o, "timeo=2s"), -EINVAL);
+}
+
 static void parameters_need_a_name_and_a_value(void **state)
 {
 	struct options o;
@@ -147,6 +174,7 @@ int main(void)
 		cmocka_unit_test(an_unknown_option_is_refused_by_its_name),
 		cmocka_unit_test(numbers_are_checked),
 		cmocka_unit_test(wrong_networks_and_missing_arguments_are_refused),
+		cmocka_unit_test(soft_mounts_have_a_time_and_hard_ones_wait),
 		cmocka_unit_test(parameters_need_a_name_and_a_value),
 	};
 
