@@ -28,9 +28,10 @@ static void bad_block(void *arg, uint64_t block)
 	scrub_damage(b->ost->scrub, b->id, block);
 }
 
-/* A block of which only a part was asked for: it is read whole, and that part of it is what is
- * answered, or one could be good and the other not. */
-static int check_part(struct ost *ost, struct object *o, uint8_t *data, uint64_t off, uint32_t len)
+/* A block of which only a part was asked for: it is read whole. If that part is other than what was
+ * read before, somebody writes at this moment, and the answer would be of two moments. */
+static int check_part(struct ost *ost, struct object *o, const uint8_t *data, uint64_t off,
+		      uint32_t len)
 {
 	struct bad bad = {ost, &o->id};
 	uint64_t at = off / SEAL_BLOCK * SEAL_BLOCK;
@@ -45,8 +46,8 @@ static int check_part(struct ost *ost, struct object *o, uint8_t *data, uint64_t
 				    &bad);
 	if (rc == 0 && n > 0 && at + (uint64_t)n < off + len)
 		rc = -EAGAIN; /* it was cut meanwhile */
-	if (rc == 0)
-		memcpy(data, block + (off - at), len);
+	if (rc == 0 && memcmp(data, block + (off - at), len) != 0)
+		rc = -EAGAIN;
 	free(block);
 	return rc > 0 ? -EIO : rc;
 }
