@@ -5,8 +5,9 @@
  * that is only slow, or waits for others, still answers pings, which come often enough for that. So
  * what ends here ends because nobody is there, not because there is much to do. Silence is told in
  * the log. With `soft` calls that lose nothing by it then end with -EIO: those that are
- * RPC_LOSABLE, and changes that were never sent. Calls of RPC_CALL_HARD, those that ride, that may
- * take long, or belong to a reclaim, wait.
+ * RPC_LOSABLE, and changes and writes that were never sent: what was sent may be executed when the
+ * server goes on, after things that the caller does next. Calls of RPC_CALL_HARD, those that ride,
+ * that may take long, or belong to a reclaim, wait.
  */
 #include "common/log.h"
 #include "common/rpc_client.h"
@@ -55,7 +56,7 @@ static bool may_give_up(const struct rpc_import *imp, const struct rpc_desc *d,
 {
 	if (!imp->cfg.soft || (call->flags & RPC_CALL_HARD) || (d->flags & (RPC_RIDES | RPC_LONG)))
 		return false;
-	return (d->flags & RPC_LOSABLE) || ((d->flags & RPC_MODIFIES) && !sent);
+	return (d->flags & RPC_LOSABLE) || (!sent && (d->flags & (RPC_MODIFIES | RPC_BULK_IN)));
 }
 
 static void patience_over(void *arg)

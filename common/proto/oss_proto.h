@@ -8,10 +8,10 @@
 /* clang-format off */
 #define OSS_RPCS(X) \
 	X(300, oss, read,      RPC_BULK_OUT | RPC_LOSABLE, "bytes of an object; fewer come back at its end") \
-	X(301, oss, write,     RPC_BULK_IN | RPC_LOSABLE, "write bytes of an object, making it if need be") \
+	X(301, oss, write,     RPC_BULK_IN,   "write bytes of an object, making it if need be") \
 	X(302, oss, getattr,   RPC_LOSABLE, "size, blocks and times of an object") \
 	X(303, oss, punch,     0,             "set the size of an object (truncate); from the MDS") \
-	X(304, oss, fallocate, RPC_LOSABLE, "preallocate, punch a hole or zero a range") \
+	X(304, oss, fallocate, 0,             "preallocate, punch a hole or zero a range") \
 	X(305, oss, seek,      RPC_LOSABLE, "next data or hole at or after an offset") \
 	X(306, oss, sync,      RPC_LOSABLE, "make an object stable") \
 	X(307, oss, destroy,   0,             "remove objects; done when answered; from the MDS") \
