@@ -279,6 +279,8 @@ int fs_co_setattr(struct lane *ln, const struct fid *fid, struct file *file, uin
 
 	if ((valid & SETATTR_SIZE) && want->size > MAX_FILE_SIZE)
 		return -EFBIG;
+	if ((valid & SETATTR_SIZE) && file && file_lost_lock(file))
+		return -EIO;
 	if (later_set(ln, fid, valid, want, out))
 		return 0;
 	hold = setattr_co_begin(ln, fid, valid);

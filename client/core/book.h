@@ -30,6 +30,7 @@ enum book_state {
 	BOOK_RELEASED = 8, /* and has given it back */
 	BOOK_DIRTY = 16,   /* bytes of it were only in the memory of the process */
 	BOOK_STALE = 32,   /* of the last process, and nobody here has asked for it */
+	BOOK_UNLOCKED = 64, /* a lock that was taken through it was lost: file_lost_lock() */
 };
 
 struct book_file {

@@ -276,6 +276,8 @@ must_check int name_co_create(struct lane *ln, struct rpc_call *call,
 /* Gives back the locks that were taken through f and are left. */
 void lock_co_drop_handle(struct lane *ln, struct file *f);
 void lock_co_reclaim(struct lane *ln);
+/* This client was evicted: the locks of other sessions than this one are lost. */
+void lock_lose_all(struct fs *fs, uint64_t session);
 
 /* ---- param.c ---- */
 must_check int param_add_fs(struct fs *fs);

@@ -251,6 +251,25 @@ bool file_has_acl(struct file *f)
 	return yes;
 }
 
+/* In the book first: the next process, too, must not let it read or write. */
+bool file_lose_lock(struct fs *fs, const struct fid *fid, uint64_t handle)
+{
+	struct file *f;
+
+	LIST_FOREACH(f, &fs->files[file_hash(fid)], link)
+		if (f->open_id == handle && fid_eq(&f->fid, fid)) {
+			if (f->place)
+				book_file_set(f->place, BOOK_UNLOCKED);
+			return !atomic_exchange(&f->lost_lock, true);
+		}
+	return false;
+}
+
+bool file_lost_lock(const struct file *f)
+{
+	return atomic_load(&f->lost_lock);
+}
+
 uint64_t file_handle(const struct file *f)
 {
 	return f->open_id;

@@ -48,6 +48,7 @@ struct file {
 	uint64_t ahead_ns; /* opened by a lookup or a listing then, and not used yet; 0: no */
 	bool came_ahead;   /* so, and this is its first use */
 	atomic_uint users;
+	atomic_bool lost_lock; /* see file_lost_lock() */
 	TAILQ_ENTRY(file) kept_link;
 	LIST_ENTRY(file) link;
 };
@@ -109,6 +110,9 @@ void file_apply_attr(struct fs *fs, const struct fid *fid, const struct attr *at
 bool file_knows_size(struct fs *fs, const struct fid *fid, uint64_t open_seq, struct attr *attr);
 /* Newest mtime of data that this client has heard of, open or closed. */
 int64_t file_newest_mtime(struct fs *fs, const struct fid *fid);
+/* A lock that was taken through the open file with this handle is lost. fs->lock is held. False:
+ * the file is closed, or was marked before. */
+must_check bool file_lose_lock(struct fs *fs, const struct fid *fid, uint64_t handle);
 /* What the MDS said last: a file may be longer than its objects can prove. */
 uint64_t file_size_hint(struct file *f);
 /* At least so long, by that or by what the objects said. */

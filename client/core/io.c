@@ -438,8 +438,16 @@ bool io_may_keep(const struct file *f, enum data_how how)
  * whoever got the file since has raised the number, and these bytes are refused. */
 int io_co_enter_write(struct lane *ln, struct file *f, uint32_t *trunc_gen, enum data_how *how)
 {
+	int rc;
+
 	*trunc_gen = file_trunc_gen(f);
-	return data_co_enter(ln, f->data, DATA_WRITE, how);
+	rc = data_co_enter(ln, f->data, DATA_WRITE, how);
+	/* A lease that came after an eviction comes after the locks are known to be lost. */
+	if (rc == 0 && file_lost_lock(f)) {
+		data_leave(f->data, *how);
+		rc = -EIO;
+	}
+	return rc;
 }
 
 static ssize_t write_under_lease(struct lane *ln, struct file *f, const uint8_t *buf, size_t len,
@@ -662,6 +670,10 @@ static ssize_t read_under_lease(struct lane *ln, struct file *f, void *buf, size
 		rc = data_co_enter(ln, f->data, need, &how);
 		if (rc)
 			return rc;
+		if (file_lost_lock(f)) {
+			data_leave(f->data, how);
+			return -EIO;
+		}
 		seq = data_seq(f->data);
 		rahead_read(ln, f, off, len, need, how);
 		n = read_both(ln, f, buf, len, off, how);

@@ -146,6 +146,7 @@ int fs_co_setlk(struct lane *ln, const struct fid *fid, const struct fs_lock *lk
 	locktab_change_begin(&ln->fs->locks, &change);
 	fs_unlock(ln->fs);
 	rc = mds_co_setlk(ln->mdt->imp, &call, &q, &p);
+	h.session = call.hdr.session;
 	if (w)
 		lock_place_gone(ln, w->place);
 	/* A flock that was to be converted and was not is lost, as flock(2) tells. */
@@ -200,6 +201,55 @@ void lock_co_drop_handle(struct lane *ln, struct file *f)
 	}
 }
 
+/* ---- what is lost ---- */
+
+/* fs->lock is held. */
+static void tell_lost(struct fs *fs, const struct held_lock *l)
+{
+	const char *kind = l->space == LOCK_FLOCK ? "flock" : "fcntl";
+	char buf[FID_STRLEN];
+
+	if (l->handle && file_lose_lock(fs, &l->fid, l->handle))
+		log_err("a lock on %s (%s, process %u) is lost: reads and writes through its open "
+			"file fail with EIO until that is closed",
+			fid_str(&l->fid, buf), kind, l->pid);
+}
+
+static void lost_one(void *arg, const struct held_lock *l)
+{
+	tell_lost(arg, l);
+}
+
+void lock_lose_all(struct fs *fs, uint64_t session)
+{
+	uint32_t n;
+
+	fs_lock(fs);
+	n = locktab_lose(&fs->locks, session, lost_one, fs);
+	fs_unlock(fs);
+	if (n)
+		log_err("%u file locks were lost with the session", n);
+}
+
+/* Not an answer: it will be asked again. */
+static bool unheard(int rc)
+{
+	return rc == -ENOTCONN || rc == -ECONNRESET || rc == -ETIMEDOUT;
+}
+
+/* The MDS does not give it again: somebody else may have it, or had it. */
+static void lose_one(struct lane *ln, const struct held_lock *l)
+{
+	struct held_lock none = *l;
+
+	none.type = F_UNLCK;
+	fs_lock(ln->fs);
+	tell_lost(ln->fs, l);
+	if (locktab_set(&ln->fs->locks, &none))
+		log_err("out of memory: a lock that is lost is asked for again");
+	fs_unlock(ln->fs);
+}
+
 /* ---- after a restart of the MDS ---- */
 
 void lock_co_reclaim(struct lane *ln)
@@ -223,9 +273,11 @@ void lock_co_reclaim(struct lane *ln)
 
 		call.flags = RPC_CALL_RECLAIM;
 		rc = mds_co_setlk(ln->mdt->imp, &call, &q, &p);
-		if (rc)
+		if (rc && !unheard(rc)) {
 			log_err("a lock on %s was lost when the MDS restarted: %s",
 				fid_str(&l->fid, buf), err_str(rc));
+			lose_one(ln, l);
+		}
 	}
 	locktab_fini(&claims);
 }

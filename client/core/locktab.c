@@ -237,6 +237,24 @@ int locktab_claims(const struct locktab *t, uint32_t lane, struct locktab *out)
 	return rc;
 }
 
+uint32_t locktab_lose(struct locktab *t, uint64_t session,
+		      void (*lost)(void *arg, const struct held_lock *l), void *arg)
+{
+	struct held_lock *l, *next;
+	uint32_t i, n = 0;
+
+	for (i = 0; i < LOCKTAB_HASH && t->n; i++)
+		for (l = LIST_FIRST(&t->head[i]); l; l = next) {
+			next = LIST_NEXT(l, link);
+			if (l->session == session)
+				continue;
+			lost(arg, l);
+			drop(t, l);
+			n++;
+		}
+	return n;
+}
+
 bool locktab_has(const struct locktab *t, const struct fid *fid, uint8_t space, uint64_t owner)
 {
 	const struct held_lock *l;
@@ -257,7 +275,8 @@ bool locktab_find_handle(const struct locktab *t, const struct fid *fid, uint64_
 	if (!t->n)
 		return false;
 	LIST_FOREACH(l, &t->head[hash(fid)], link)
-		if (l->handle && l->handle == handle && fid_eq(&l->fid, fid)) {
+		if (l->handle && l->handle == handle && l->space == LOCK_POSIX &&
+		    fid_eq(&l->fid, fid)) {
 			*owner = l->owner;
 			return true;
 		}

@@ -22,6 +22,7 @@ struct held_lock {
 	uint32_t lane; /* that asked for it and takes it again */
 	uint64_t owner, handle; /* handle: of the open file it was taken through; 0: none */
 	uint64_t start, end;	/* end inclusive */
+	uint64_t session;	/* with the MDS that it was given in; 0: of an earlier process */
 	struct book_lock *place; /* NULL: in no book */
 	LIST_ENTRY(held_lock) link;
 };
@@ -54,8 +55,12 @@ void locktab_change_end(struct lock_change *c);
  * on its way gives back. The last life may have executed it, and given the lock to somebody else.
  * out is empty; -ENOMEM: it has not all. */
 must_check int locktab_claims(const struct locktab *t, uint32_t lane, struct locktab *out);
+/* The MDS has ended all sessions before this one: their locks leave the table, lost() hears of each
+ * before it goes. Returns how many. */
+uint32_t locktab_lose(struct locktab *t, uint64_t session,
+		      void (*lost)(void *arg, const struct held_lock *l), void *arg);
 bool locktab_has(const struct locktab *t, const struct fid *fid, uint8_t space, uint64_t owner);
-/* An owner with a lock of this file that was taken through this handle. */
+/* An owner with a POSIX lock of this file that was taken through this handle. */
 bool locktab_find_handle(const struct locktab *t, const struct fid *fid, uint64_t handle,
 			 uint64_t *owner);
 /* All of them in no order; prev NULL starts. */

@@ -496,7 +496,7 @@ void fs_co_release(struct lane *ln, struct file *f)
 		intent_closed(f->fs, was_read);
 	if (read_at && !atime_matters(ln, f, read_at))
 		read_at = 0;
-	if (read_at || !kept_put(ln, f))
+	if (read_at || file_lost_lock(f) || !kept_put(ln, f))
 		file_co_close(ln, f, read_at);
 }
 

@@ -56,6 +56,8 @@ void recall_co_lose_all(struct lane *ln, uint64_t session, bool evicted)
 {
 	struct inval v = {.names = true};
 
+	if (evicted) /* before anything is read or written under new leases */
+		lock_lose_all(ln->fs, session);
 	if (leases_session(ln->fs->leases) != session) {
 		leases_lose_all(ln->fs->leases, inval_add, &v);
 		inval_co_run(ln, &v);

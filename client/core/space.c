@@ -190,10 +190,8 @@ static int falloc_under_lease(struct fan_objs *a)
 {
 	struct data *d = a->f->data;
 	enum data_how how;
-	int rc;
+	int rc = io_co_enter_write(a->ln, a->f, &a->trunc_gen, &how);
 
-	a->trunc_gen = file_trunc_gen(a->f);
-	rc = data_co_enter(a->ln, d, DATA_WRITE, &how);
 	if (rc)
 		return rc;
 	later_co_write(a->ln, d);

@@ -238,6 +238,7 @@ static struct file *restore(struct fs *fs, struct book_file *p)
 		.lane = p->lane < book_head(fs->cfg.book)->nlanes ? p->lane : 0,
 		.wrote = writes, /* perhaps: the close has the MDS look */
 		.place = p,
+		.lost_lock = (p->state & BOOK_UNLOCKED) != 0,
 	};
 	d->nwriters += writes;
 	d->ncached += f->cached;

@@ -61,6 +61,16 @@ static bool refused(const struct flane *fl, fuse_req_t req)
 	return none;
 }
 
+/* Through an open file that has lost a lock none is given: nothing could be done under it. Unlocking
+ * always works. */
+static int may_lock(struct flane *fl, fuse_ino_t ino, struct fuse_file_info *fi,
+		    const struct fs_lock *lk, struct fid *fid)
+{
+	int rc = face_fid(fl->face, ino, fid);
+
+	return rc == 0 && lk->type != F_UNLCK && file_lost_lock(fi_file(fi)) ? -EIO : rc;
+}
+
 static struct fs_lock lock_of(const struct flock *l, uint64_t owner)
 {
 	struct fs_lock lk = {
@@ -113,7 +123,7 @@ static void op_setlk(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi, 
 	if (refused(fl, req))
 		return;
 	lk.handle = file_handle(fi_file(fi));
-	rc = face_fid(fl->face, ino, &fid);
+	rc = may_lock(fl, ino, fi, &lk, &fid);
 	if (rc == 0)
 		rc = setlk(fl, req, &fid, &lk, sleep && lk.type != F_UNLCK);
 	reply_rc(req, rc);
@@ -123,6 +133,7 @@ static void op_flock(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi, 
 {
 	struct flane *fl = flane_here();
 	struct fs_lock lk = {.space = LOCK_FLOCK, .owner = fi->lock_owner, .end = UINT64_MAX,
+			     .handle = file_handle(fi_file(fi)),
 			     .pid = (uint32_t)fuse_req_ctx(req)->pid};
 	struct fid fid;
 	int rc;
@@ -130,7 +141,7 @@ static void op_flock(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi, 
 	if (refused(fl, req))
 		return;
 	lk.type = op & LOCK_EX ? F_WRLCK : op & LOCK_SH ? F_RDLCK : F_UNLCK;
-	rc = face_fid(fl->face, ino, &fid);
+	rc = may_lock(fl, ino, fi, &lk, &fid);
 	if (rc == 0)
 		rc = setlk(fl, req, &fid, &lk, !(op & LOCK_NB) && lk.type != F_UNLCK);
 	reply_rc(req, rc);

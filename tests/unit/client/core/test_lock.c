@@ -143,6 +143,60 @@ static void set_id_bits_are_cleared_by_a_write_without_asking_for_each(void **st
 	fake_run(priv_mounted);
 }
 
+static void evicted_body(struct fake *f)
+{
+	struct file *file = fake_open_file(O_RDWR), *other = fake_open_file(O_RDWR);
+	struct fs_lock unlock = {.space = LOCK_FLOCK, .type = F_UNLCK, .owner = 9,
+				 .end = UINT64_MAX, .handle = file_handle(file)};
+	struct fs_lock flock = unlock;
+	struct attr a = {.size = 1};
+	uint64_t off = 0;
+	char buf[8];
+
+	flock.type = F_WRLCK;
+	assert_int_equal(fs_co_setlk(f->ln, &f->fid, &flock, false, NULL), 0);
+	assert_int_equal(set(F_RDLCK, 5, file_handle(file)), 0);
+	lock_lose_all(f->fs, rpc_import_session(f->ln->mdt->imp)); /* theirs: nothing is lost */
+	assert_false(file_lost_lock(file));
+	assert_int_equal(fs_co_write(f->ln, file, "x", 1, &off, false, false), 1);
+	lock_lose_all(f->fs, rpc_import_session(f->ln->mdt->imp) + 1);
+	assert_true(file_lost_lock(file));
+	assert_false(file_lost_lock(other));
+	assert_false(fs_holds_locks(f->fs, &f->fid, 5));
+	assert_int_equal(fs_co_write(f->ln, file, "x", 1, &off, false, false), -EIO);
+	assert_int_equal(fs_co_write(f->ln, file, "x", 1, &off, true, false), -EIO);
+	assert_int_equal(fs_co_read(f->ln, file, buf, 1, 0), -EIO);
+	assert_int_equal(fs_co_fallocate(f->ln, file, 0, 0, 99), -EIO);
+	assert_int_equal(fs_co_setattr(f->ln, &f->fid, file, SETATTR_SIZE, &a, &a), -EIO);
+	assert_int_equal(fs_co_copy_range(f->ln, file, 0, other, 0, 1), -EIO);
+	assert_int_equal(fs_co_write(f->ln, other, "x", 1, &off, false, false), 1);
+	assert_int_equal(fs_co_setlk(f->ln, &f->fid, &unlock, false, NULL), 0);
+	assert_int_equal(fs_co_write(f->ln, file, "x", 1, &off, false, false), -EIO);
+	fs_co_release(f->ln, file);
+	fs_co_release(f->ln, other);
+	file = fake_open_file(O_RDONLY);
+	assert_true(fs_co_read(f->ln, file, buf, 1, 0) >= 0);
+	flock.handle = file_handle(file);
+	assert_int_equal(fs_co_setlk(f->ln, &f->fid, &flock, false, NULL), 0);
+	recall_co_lose_all(f->ln, rpc_import_session(f->ln->mdt->imp) + 1, false);
+	assert_false(file_lost_lock(file)); /* a restart: they are taken again */
+	recall_co_lose_all(f->ln, rpc_import_session(f->ln->mdt->imp) + 1, true);
+	assert_true(file_lost_lock(file));
+	fs_co_release(f->ln, file);
+}
+
+static void evicted_mounted(struct fake *f)
+{
+	(void)f;
+	mounted(evicted_body);
+}
+
+static void an_open_file_whose_lock_went_with_the_session_is_dead(void **state)
+{
+	(void)state;
+	fake_run(evicted_mounted);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -151,6 +205,7 @@ int main(void)
 		cmocka_unit_test(locks_of_an_open_file_description_go_with_it),
 		cmocka_unit_test(a_waiting_request_can_be_cancelled),
 		cmocka_unit_test(set_id_bits_are_cleared_by_a_write_without_asking_for_each),
+		cmocka_unit_test(an_open_file_whose_lock_went_with_the_session_is_dead),
 	};
 
 	log_set_level(LOG_LVL_ERROR);

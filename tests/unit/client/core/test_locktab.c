@@ -208,6 +208,37 @@ static void a_flock_that_is_being_converted_is_not_claimed(void **state)
 	locktab_fini(&t);
 }
 
+static void note_lost(void *arg, const struct held_lock *l)
+{
+	*(uint64_t *)arg = *(uint64_t *)arg * 1000 + l->start;
+}
+
+static void an_eviction_takes_what_older_sessions_gave(void **state)
+{
+	struct held_lock l = {.fid = file_a, .type = F_WRLCK, .owner = 7, .start = 1, .end = 9};
+	uint64_t told = 0;
+	struct locktab t;
+
+	(void)state;
+	locktab_init(&t);
+	assert_int_equal(locktab_set(&t, &l), 0); /* of an earlier process */
+	l.start = 20;
+	l.end = 29;
+	l.session = 11;
+	assert_int_equal(locktab_set(&t, &l), 0);
+	l.start = 40;
+	l.end = 49;
+	l.session = 12;
+	assert_int_equal(locktab_set(&t, &l), 0);
+	assert_int_equal(locktab_lose(&t, 12, note_lost, &told), 2);
+	assert_true(told == 1020 || told == 20001);
+	assert_int_equal(t.n, 1);
+	assert_int_equal(type_at(&t, 45), F_WRLCK);
+	assert_int_equal(type_at(&t, 25), F_UNLCK);
+	assert_int_equal(locktab_lose(&t, 12, note_lost, &told), 0);
+	locktab_fini(&t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -219,6 +250,7 @@ int main(void)
 		cmocka_unit_test(random_calls_agree_with_a_table_of_bytes),
 		cmocka_unit_test(what_is_being_given_back_is_not_claimed),
 		cmocka_unit_test(a_flock_that_is_being_converted_is_not_claimed),
+		cmocka_unit_test(an_eviction_takes_what_older_sessions_gave),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
