@@ -192,9 +192,9 @@ bool file_is_cached(const struct file *f);
 bool file_writes(const struct file *f); /* it is open for writing */
 const struct fid *file_fid(const struct file *f);
 uint64_t file_handle(const struct file *f);
-/* A lock that was taken through it went when the MDS evicted this client, and somebody else may have
- * had it since: reads and writes through it fail with -EIO until it is closed, whatever becomes of
- * other locks. Any thread. */
+/* A lock that was taken through it went when the MDS evicted this client, and somebody else may
+ * have had it since: reads and writes through it fail with -EIO until it is closed, whatever
+ * becomes of other locks. Any thread. */
 bool file_lost_lock(const struct file *f);
 /* An ACL or a security attribute, when it was opened. */
 bool file_has_acl(struct file *f);

@@ -61,8 +61,8 @@ static bool refused(const struct flane *fl, fuse_req_t req)
 	return none;
 }
 
-/* Through an open file that has lost a lock none is given: nothing could be done under it. Unlocking
- * always works. */
+/* Through an open file that has lost a lock none is given: nothing could be done under it.
+ * Unlocking always works. */
 static int may_lock(struct flane *fl, fuse_ino_t ino, struct fuse_file_info *fi,
 		    const struct fs_lock *lk, struct fid *fid)
 {
