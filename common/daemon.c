@@ -15,6 +15,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -202,8 +203,21 @@ static void wait_for_child(int fd)
 	_exit(n == 1 ? 0 : 1);
 }
 
+/* Each lane of each client is a descriptor here, and the usual limit is 1024. */
+static void raise_open_files(void)
+{
+	struct rlimit lim;
+
+	if (getrlimit(RLIMIT_NOFILE, &lim))
+		return;
+	lim.rlim_cur = lim.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &lim))
+		log_warn("the limit of open files cannot be raised: %s", err_str(errno));
+}
+
 void daemon_fork(struct daemon_opts *o)
 {
+	raise_open_files();
 	int fd[2];
 	pid_t pid;
 

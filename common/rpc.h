@@ -103,8 +103,7 @@ uint64_t rpc_import_boot(const struct rpc_import *imp);
 bool rpc_import_connected(const struct rpc_import *imp);
 /* Closes the connection, if there is one; it is made again. */
 void rpc_import_reconnect(struct rpc_import *imp);
-/* 0 when it works, -ETIMEDOUT, or an error that will not go away (-EPROTONOSUPPORT, -ENODEV: no
- * such target). Suspends. */
+/* 0 when it works, -ETIMEDOUT, or what will not go away (-EPROTONOSUPPORT, -ENODEV). Suspends. */
 must_check int rpc_import_co_wait(struct rpc_import *imp, uint32_t timeout_ms);
 /* For so long the server owes answers (not to calls that may take long), and says nothing. */
 uint64_t rpc_import_silent_ns(const struct rpc_import *imp);
@@ -186,6 +185,7 @@ struct rpc_session {
 	bool ending;		/* being closed: nobody finds it any more */
 	void *priv;		/* of the service */
 	TAILQ_ENTRY(rpc_session) link;
+	LIST_ENTRY(rpc_session) hash;
 };
 
 /* A request being served. */
@@ -264,14 +264,12 @@ must_check int rpc_service_create(const struct rpc_service_cfg *cfg, struct rpc_
 /* Takes connections on an address. */
 must_check int rpc_service_listen(struct rpc_service *s, const struct nid *at);
 void rpc_service_local(const struct rpc_service *s, struct nid *out);
-/* Stops: refuses new requests, waits until running ones are answered (up to timeout_ms), closes.
- * Suspends. */
+/* Refuses new requests, waits for running ones (up to timeout_ms), closes. Suspends. */
 void rpc_service_co_stop(struct rpc_service *s, uint32_t timeout_ms);
 /* After that: waits for requests that did not end in time. False: some still run. */
 must_check bool rpc_service_co_drain(struct rpc_service *s, uint32_t timeout_ms);
 void rpc_service_destroy(struct rpc_service *s);
-/* How long an absent peer keeps its session, from now on, for those that are absent already too.
- * Peers learn how often to say something at their next connect. */
+/* How long an absent peer keeps its session; peers hear of it at their next connect. */
 void rpc_service_set_session_timeout(struct rpc_service *s, uint32_t ms);
 /* bulk_get failed with -EAGAIN before and might work now. */
 void rpc_service_bulk_ready(struct rpc_service *s);
@@ -279,6 +277,8 @@ const struct stat_counter *rpc_service_stats(const struct rpc_service *s); /* RP
 void *rpc_service_arg(const struct rpc_service *s); /* cfg.arg */
 uint32_t rpc_service_nsessions(const struct rpc_service *s);
 struct rpc_session *rpc_service_session_next(struct rpc_service *s, struct rpc_session *prev);
+/* The peer's; NULL: it has none, or that is ending. */
+struct rpc_session *rpc_service_session_find(struct rpc_service *s, const uint8_t uuid[UUID_LEN]);
 void rpc_service_evict(struct rpc_service *s, struct rpc_session *ses, const char *why);
 
 /* Memory that lives until the reply is sent; NULL when out of memory. */

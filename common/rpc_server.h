@@ -40,6 +40,8 @@ struct op {
 	LIST_ENTRY(op) link;
 };
 
+enum { SESSION_HASH = 4096 };
+
 struct rpc_service {
 	struct rpc_service_cfg cfg;
 	struct net_listener *listener;
@@ -47,6 +49,7 @@ struct rpc_service {
 	LIST_HEAD(, op) ops;
 	LIST_HEAD(, sconn) conns;
 	TAILQ_HEAD(, rpc_session) sessions;
+	LIST_HEAD(, rpc_session) by_uuid[SESSION_HASH];
 	struct co_waitq idle_q; /* nops became 0 */
 	struct co_waitq ended_q; /* an op of a session that is ending is over */
 	uint32_t nops, nsessions;

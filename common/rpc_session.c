@@ -15,12 +15,22 @@
 #include <ctype.h>
 #include <stdlib.h>
 
-static struct rpc_session *session_find(struct rpc_service *s, struct span uuid)
+/* Peers choose it at random. */
+static uint32_t uuid_hash(const uint8_t uuid[UUID_LEN])
+{
+	uint64_t a, b;
+
+	memcpy(&a, uuid, sizeof(a));
+	memcpy(&b, uuid + sizeof(a), sizeof(b));
+	return (uint32_t)((a ^ b) * 0x9e3779b97f4a7c15ULL >> 32) % SESSION_HASH;
+}
+
+struct rpc_session *rpc_service_session_find(struct rpc_service *s, const uint8_t uuid[UUID_LEN])
 {
 	struct rpc_session *ses;
 
-	TAILQ_FOREACH(ses, &s->sessions, link)
-		if (!ses->ending && memcmp(ses->uuid, uuid.ptr, UUID_LEN) == 0)
+	LIST_FOREACH(ses, &s->by_uuid[uuid_hash(uuid)], hash)
+		if (!ses->ending && memcmp(ses->uuid, uuid, UUID_LEN) == 0)
 			return ses;
 	return NULL;
 }
@@ -49,6 +59,7 @@ static struct rpc_session *session_new(struct rpc_service *s, const struct any_c
 	memcpy(ses->uuid, q->uuid.ptr, UUID_LEN);
 	copy_printable(ses->name, sizeof(ses->name), q->name);
 	TAILQ_INSERT_TAIL(&s->sessions, ses, link);
+	LIST_INSERT_HEAD(&s->by_uuid[uuid_hash(ses->uuid)], ses, hash);
 	s->nsessions++;
 	return ses;
 }
@@ -56,6 +67,7 @@ static struct rpc_session *session_new(struct rpc_service *s, const struct any_c
 static void session_free(struct rpc_service *s, struct rpc_session *ses)
 {
 	TAILQ_REMOVE(&s->sessions, ses, link);
+	LIST_REMOVE(ses, hash);
 	s->nsessions--;
 	free(ses);
 }
@@ -290,6 +302,8 @@ static void connect_supersede(struct sconn *c, const struct rpc_session *ses, ui
 {
 	struct sconn *old;
 
+	if (!ses->nconns)
+		return;
 	LIST_FOREACH(old, &c->svc->conns, link)
 		if (old != c && old->session == ses && old->lane == lane)
 			net_close(old->net, -ECONNRESET);
@@ -299,7 +313,7 @@ static int connect_session(struct sconn *c, const struct any_connect_req *q,
 			   struct any_connect_rep *p)
 {
 	struct rpc_service *s = c->svc;
-	struct rpc_session *ses = session_find(s, q->uuid);
+	struct rpc_session *ses = rpc_service_session_find(s, q->uuid.ptr);
 	int rc;
 
 	p->resumed = ses != NULL;

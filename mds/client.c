@@ -55,7 +55,7 @@ void client_lane_back(struct client *c, uint32_t lane, uint32_t lanes, bool open
 	c->opened |= all_lanes(c, c->opened_lanes);
 	c->back |= all_lanes(c, c->back_lanes);
 	if (c->opened)
-		recovery_client_news(c->mds);
+		recovery_client_news(c->mds, false);
 	if (c->back)
 		co_wake_all(&c->mds->lease_q); /* for who waits for owners of directories */
 }
@@ -235,7 +235,7 @@ void client_session_close(void *arg, struct rpc_session *s, bool evicted)
 	hsm_client_gone(m->hsm, c);
 	if (!m->stopping) {
 		forget_slots(c);
-		recovery_client_news(m);
+		recovery_client_news(m, true);
 	}
 	while (c->busy)
 		(void)!co_wait(&c->idle_q, 0);

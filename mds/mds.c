@@ -154,6 +154,11 @@ static void init_memory(struct mds *m)
 	memcpy(m->rpc_client.uuid, m->cfg.uuid, UUID_LEN);
 }
 
+static uint64_t client_number(const struct client *c)
+{
+	return c->id;
+}
+
 int mdt_create(const struct mds_cfg *cfg, struct mds **out)
 {
 	struct mds *m = calloc(1, sizeof(*m));
@@ -171,6 +176,8 @@ int mdt_create(const struct mds_cfg *cfg, struct mds **out)
 	leases.limits = &m->lease_limits;
 	leases.first_seq = (uint64_t)m->started_real_ns;
 	rc = open_table_create((uint64_t)m->started_real_ns, &m->opens);
+	if (rc == 0)
+		open_table_number(m->opens, client_number);
 	if (rc == 0)
 		rc = lock_mgr_create(&m->locks);
 	m->share = share_create();

@@ -10,6 +10,7 @@ enum { BUCKETS = 1 << 15 };
 struct open_table {
 	LIST_HEAD(, node) nodes[BUCKETS];
 	struct open_list opens[BUCKETS];
+	uint64_t (*number)(const struct client *c); /* or NULL */
 	uint32_t nopens;
 	uint64_t seq;
 };
@@ -27,11 +28,16 @@ static uint32_t node_bucket(const struct fid *fid)
 	return mix(fid->seq * 31 + fid->oid);
 }
 
-/* Ids are chosen by clients, who count them up; which client it is hardly matters for the hash, and
- * addresses must not decide the order of anything. */
-static uint32_t open_bucket(uint64_t id)
+/* Ids are chosen by clients, who all count them up from one; addresses must not decide the order of
+ * anything. */
+static uint32_t open_bucket(const struct open_table *tab, const struct client *c, uint64_t id)
 {
-	return mix(id);
+	return mix(id ^ (tab->number ? tab->number(c) : 0));
+}
+
+void open_table_number(struct open_table *tab, uint64_t (*number)(const struct client *c))
+{
+	tab->number = number;
 }
 
 int open_table_create(uint64_t first, struct open_table **out)
@@ -117,7 +123,7 @@ struct open *open_find(const struct open_table *tab, const struct client *c, uin
 {
 	struct open *o;
 
-	LIST_FOREACH(o, &tab->opens[open_bucket(id)], hash)
+	LIST_FOREACH(o, &tab->opens[open_bucket(tab, c, id)], hash)
 		if (o->client == c && o->id == id)
 			return o;
 	return NULL;
@@ -143,7 +149,7 @@ int open_add(struct open_table *tab, struct client *c, struct open_list *list,
 			n->was_sure = was_sure;
 		node_bump(tab, n);
 	}
-	LIST_INSERT_HEAD(&tab->opens[open_bucket(id)], o, hash);
+	LIST_INSERT_HEAD(&tab->opens[open_bucket(tab, c, id)], o, hash);
 	LIST_INSERT_HEAD(list, o, of_client);
 	LIST_INSERT_HEAD(&n->opens, o, of_node);
 	tab->nopens++;

@@ -44,6 +44,8 @@ struct open_table;
 
 /* first: open_seq begins behind it; larger than any of an earlier life of the server. */
 must_check int open_table_create(uint64_t first, struct open_table **out);
+/* Before anything is open: a client's number, which does not change, to tell them apart quickly. */
+void open_table_number(struct open_table *tab, uint64_t (*number)(const struct client *c));
 void open_table_destroy(struct open_table *tab); /* forgets whatever is open */
 uint32_t open_table_count(const struct open_table *tab);
 

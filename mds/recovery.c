@@ -16,17 +16,15 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-enum { SCAN = 256, NAME_LEN = 192 };
+enum { SCAN = 256, NAME_LEN = 192, FEW = 64 };
+#define LOOK_NS (10 * 1000ULL) /* several times what it costs to look at one client */
 
 /* The client of an earlier life, if it has a session in this one. */
 static struct client *client_here(struct mds *m, const uint8_t uuid[UUID_LEN])
 {
-	struct rpc_session *ses = NULL;
+	struct rpc_session *ses = rpc_service_session_find(m->svc, uuid);
 
-	while ((ses = rpc_service_session_next(m->svc, ses)))
-		if (!ses->ending && memcmp(ses->uuid, uuid, UUID_LEN) == 0)
-			return ses->priv;
-	return NULL;
+	return ses ? ses->priv : NULL;
 }
 
 /* ---- who is missing ---- */
@@ -69,9 +67,10 @@ static bool all_back(struct mds *m)
 	bool in_batch;
 	int rc = store_read(m->store, &t, &in_batch);
 
-	r->missing = r->unopened = 0;
+	r->known = r->missing = r->unopened = 0;
 	while (rc == 0) {
 		rc = known_next(m, t, &k);
+		r->known += rc == 0;
 		r->missing += rc == 0 && !(k.c && k.c->back);
 		r->unopened += rc == 0 && !(k.c && k.c->opened);
 	}
@@ -243,8 +242,10 @@ static void window_over(void *arg)
 		loop_timer_start(m->loop, &m->recovery.window, NSEC_PER_SEC);
 }
 
-void recovery_client_news(struct mds *m)
+static void news(void *arg)
 {
+	struct mds *m = arg;
+
 	co_wake_all(&m->grace_q); /* its own requests */
 	replay_news(m);
 	if (!m->recovery_end_ns)
@@ -254,6 +255,15 @@ void recovery_client_news(struct mds *m)
 		loop_timer_start(m->loop, &m->recovery.window, 1);
 	else if (loop_now(m->loop) >= m->inherited_until_ns)
 		data_due(m);
+}
+
+/* Each look goes through all that are known. */
+void recovery_client_news(struct mds *m, bool gone)
+{
+	if (gone || m->recovery.known <= FEW)
+		news(m);
+	else if (!m->recovery.news.due_ns)
+		loop_timer_start(m->loop, &m->recovery.news, m->recovery.known * LOOK_NS);
 }
 
 void recovery_abort(struct mds *m)
@@ -274,6 +284,7 @@ void recovery_start(struct mds *m, uint64_t term_ns)
 
 	r->window = (struct loop_timer){.fn = window_over, .arg = m};
 	r->data = (struct loop_timer){.fn = data_due, .arg = m};
+	r->news = (struct loop_timer){.fn = news, .arg = m};
 	if (all_back(m)) /* there was nobody */
 		ns = term_ns = 1;
 	m->recovery_end_ns = loop_now(m->loop) + ns;
@@ -287,6 +298,7 @@ void recovery_stop(struct mds *m)
 {
 	loop_timer_stop(m->loop, &m->recovery.window);
 	loop_timer_stop(m->loop, &m->recovery.data);
+	loop_timer_stop(m->loop, &m->recovery.news);
 	replay_stop(m);
 }
 

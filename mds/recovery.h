@@ -16,9 +16,10 @@ struct recovery_count {
 };
 
 struct recovery {
-	struct loop_timer window, data;
+	struct loop_timer window, data, news;
 	bool data_open; /* who is not back counts as dead: leases on data are given */
-	uint32_t missing;  /* clients that are not back */
+	uint32_t known;	   /* clients of the last life */
+	uint32_t missing;  /* of them, those that are not back */
 	uint32_t unopened; /* that have not told what they have open */
 	bool aborted;
 	struct recovery_count at_end;
@@ -28,8 +29,10 @@ struct recovery {
 /* term_ns: of leases. */
 void recovery_start(struct mds *m, uint64_t term_ns);
 void recovery_stop(struct mds *m);
-/* A client has told all that it held, or has gone. */
-void recovery_client_news(struct mds *m);
+/* A client has told all that it held, or that it has done everything again; or it has gone. When
+ * there are very many, what follows from the former is found out a moment later, for many at once.
+ */
+void recovery_client_news(struct mds *m, bool gone);
 /* Ends it now; who is not back is evicted. */
 void recovery_abort(struct mds *m);
 /* Another client than c may still have leases of the last life: any, or such under which it writes

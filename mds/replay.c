@@ -28,12 +28,9 @@
 
 static struct client *client_of(struct mds *m, const uint8_t uuid[UUID_LEN])
 {
-	struct rpc_session *ses = NULL;
+	struct rpc_session *ses = rpc_service_session_find(m->svc, uuid);
 
-	while ((ses = rpc_service_session_next(m->svc, ses)))
-		if (!ses->ending && memcmp(ses->uuid, uuid, UUID_LEN) == 0)
-			return ses->priv;
-	return NULL;
+	return ses ? ses->priv : NULL;
 }
 
 uint32_t replay_clients(struct mds *m)
@@ -105,7 +102,8 @@ int mds_replay(struct rpc_op *op, const struct mds_replay_req *q, struct mds_rep
 	p->transno = c->had_transno;
 	if (q->done) {
 		c->replayed = true;
-		replay_news(op_mds(op));
+		if (op_mds(op)->replay.on)
+			recovery_client_news(op_mds(op), false);
 	}
 	return 0;
 }

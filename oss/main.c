@@ -129,7 +129,8 @@ static void *target_main(void *arg)
 
 /* ---- start ---- */
 
-/* Objects, connections and the rest share the descriptors of the process. */
+/* Objects, connections and the rest share the descriptors of the process; daemon_fork() has raised
+ * their limit. */
 static uint32_t open_objects_limit(uint32_t ntargets)
 {
 	struct rlimit lim;
@@ -137,9 +138,6 @@ static uint32_t open_objects_limit(uint32_t ntargets)
 
 	if (getrlimit(RLIMIT_NOFILE, &lim))
 		return OST_MAX_OPEN;
-	lim.rlim_cur = lim.rlim_max;
-	if (setrlimit(RLIMIT_NOFILE, &lim) || getrlimit(RLIMIT_NOFILE, &lim))
-		log_warn("the limit of open files cannot be raised: %s", err_str(errno));
 	each = lim.rlim_cur > 2 * FDS_FOR_REST ? (lim.rlim_cur - FDS_FOR_REST) / ntargets : 64;
 	return (uint32_t)min_u64(OST_MAX_OPEN, each);
 }

@@ -18,6 +18,7 @@
 #include "tests/sim/death.h"
 #include "tests/sim/stable.h"
 #include "tests/sim/orphans.h"
+#include "tests/sim/past.h"
 #include "tests/sim/play.h"
 #include "tests/sim/shared.h"
 #include "tests/sim/sim.h"
@@ -44,7 +45,8 @@ enum {
 struct mode {
 	const char *name;
 	uint32_t players;
-	bool shared, sweep, data, maps, cut, strict, faults, restarts, power, death, scrub, stable;
+	bool shared, sweep, data, maps, cut, strict, faults, restarts, power, death, scrub, stable,
+		past;
 };
 
 /* The first MIXED_MODES are what "mixed" chooses from. */
@@ -69,6 +71,7 @@ static const struct mode modes[] = {
 	{.name = "shared+power", .shared = true, .restarts = true, .power = true},
 	{.name = "sweep+power", .sweep = true, .restarts = true, .power = true},
 	{.name = "stable", .stable = true},
+	{.name = "past", .past = true},
 };
 
 /* The first DATA_MODES are what "data" chooses from; as many from MAPS_MODES on, "maps". "strict":
@@ -313,6 +316,8 @@ static void finish(struct run *r)
 		death_run(r->cl, r->mode->restarts, r->mode->power);
 	if (r->mode->stable)
 		stable_run(r->cl);
+	if (r->mode->past)
+		past_run(r->cl);
 	if (r->shared)
 		shared_check(r->shared);
 	if (r->sweep && !sim_failed())
@@ -509,7 +514,7 @@ static const char usage[] =
 	"  -s STEPS  operations of the players together (600)\n"
 	"  -m MODE   serial, crowd, shared, sweep, each also +faults, +restarts or +power\n"
 	"            (the MDS's machine loses power); death, death+restarts, death+power;\n"
-	"            stable (machines of OSTs lose power);\n"
+	"            stable (machines of OSTs lose power); past (what is over stays over);\n"
 	"            data+power, maps+power; mixed (mixed);\n"
 	"            data: data+calm, data+restarts, data+cut\n"
 	"            data+faults, data+cut+restarts, data+scrub[+restarts];\n"
