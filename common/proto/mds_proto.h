@@ -46,7 +46,9 @@
 	X(233, mds, hsm_request, RPC_MODIFIES, "asks for a file to be archived, its copy to be removed, or for that to be given up") \
 	X(234, mds, hsm_next,    RPC_LONG,     "a mover asks for work; waits for some") \
 	X(235, mds, hsm_progress, RPC_MODIFIES, "a mover tells how far it is, or that it is done") \
-	X(236, mds, hsm_restore, RPC_MODIFIES, "a mover begins to bring the data of a file back: where they go, and under which number")
+	X(236, mds, hsm_restore, RPC_MODIFIES, "a mover begins to bring the data of a file back: where they go, and under which number") \
+	X(237, mds, hsm_wait,    RPC_LONG,     "waits until bytes of a released file are back") \
+	X(238, mds, hsm_range,   0,            "a mover has brought a range of a file back, and asks for the next one")
 
 /* target: of a symbolic link, so that whoever looks it up can follow it even if it is replaced meanwhile.
  * open_id: not 0: an open for reading is expected to follow; if it is a regular file, and that costs nobody else anything, the
@@ -163,10 +165,11 @@
 #define STRUCT_mds_recall(F) F(fid, fid) F(u32, bits) F(u64, seq) F(u64, granted)
 
 /* want: LEASE_SHARED to read, LEASE_EXCLUSIVE to write; LEASE_CONTENDED may be given instead if others have the file
- * open, unless exact is set (for pages in the kernel's cache). lease: what the client has now; 0: try again.
+ * open, unless exact is set (for pages in the kernel's cache). lease: what the client has now; 0: try again. released: the
+ * data are not all back from the archive yet: what is read has to be waited for with mds_hsm_wait first.
  * leases: mds_recall records, seq 0 for those that were not recalled. */
 #define REQ_mds_data(F)    F(fid, fid) F(u32, want) F(u32, exact)
-#define REP_mds_data(F)    F(attr, attr) F(blob, layout) F(u64, open_seq) F(u64, seq) F(u32, lease)
+#define REP_mds_data(F)    F(attr, attr) F(blob, layout) F(u64, open_seq) F(u64, seq) F(u32, lease) F(u8, released)
 #define REQ_mds_give_back(F) F(blob, leases)
 #define REP_mds_give_back(F)
 
@@ -210,6 +213,19 @@
  * -ESTALE: it is not the mover's work. */
 #define REQ_mds_hsm_restore(F) F(u64, cookie)
 #define REP_mds_hsm_restore(F) F(blob, layout) F(u32, trunc_gen) F(u64, size)
+/* Until the byte at off is back, and, if it is behind the end, until all are; the restore is asked for. whole: all are back. Else from
+ * offset from to offset to, and they are read with trunc_gen and with the power of each object, of mds_power records. -EIO: they
+ * cannot be brought back. */
+#define REQ_mds_hsm_wait(F) F(fid, fid) F(u64, off)
+#define REP_mds_hsm_wait(F) F(u8, whole) F(u64, from) F(u64, to) F(u64, size) F(u64, unit) F(u32, trunc_gen) F(blob, power)
+/* power: of the OST at the first write to an object (oss_write), in the order of the layout; 0: nothing was written. */
+#define STRUCT_mds_power(F) F(u64, power)
+/* worker: a number for each of those that the mover has at it, up to MAX_HSM_WORKERS. off, len: what it was given and has written
+ * now, len 0: nothing; then the next it gets, len 0: nothing is left. What it was given before and not told of goes to others.
+ * stop: the work is not wanted any more. -ESTALE: it is not the mover's work. After a restart of the MDS it still is, if the number
+ * under which it writes is that of the file; what it had brought before is brought once more. */
+#define REQ_mds_hsm_range(F) F(u64, cookie) F(u32, trunc_gen) F(u32, worker) F(u64, off) F(u64, len) F(blob, power)
+#define REP_mds_hsm_range(F) F(u64, off) F(u64, len) F(u8, stop)
 
 /* Records that follow each other in a blob. With READDIR_PLUS every record carries attr; a file of
  * unsure size has ATTR_SIZE_UNSURE in it and the client asks again. With READDIR_OPEN each is a mds_dirent_open: opened, if the

@@ -188,6 +188,10 @@ int mds_hsm_request(struct rpc_op *op, const struct mds_hsm_request_req *q,
 	w = hsm_find_file(m->hsm, &q->fid);
 	if (q->action == HSM_CANCEL)
 		return cancel(op, t, w, &p->cookie);
+	/* Somebody has read it, and the mover is not done yet. */
+	if (w && w->action == HSM_RESTORE && q->action == HSM_ARCHIVE &&
+	    (ino.attr.flags & INODE_RELEASED))
+		return 0;
 	if (w && (w->action != q->action || w->canceled))
 		return -EBUSY;
 	if (w) {
@@ -324,12 +328,12 @@ static int tell_again(struct giving *g)
 	return rc;
 }
 
-static int give_new(struct giving *g)
+static int give_new(struct giving *g, struct hsm_list *from)
 {
 	struct hsm_work *w, *next;
 	int rc = 0;
 
-	for (w = TAILQ_FIRST(&g->h->waiting); w && rc == 0; w = next) {
+	for (w = TAILQ_FIRST(from); w && rc == 0; w = next) {
 		next = TAILQ_NEXT(w, link);
 		if (g->n >= g->q->max || g->h->nrunning >= g->h->max_requests)
 			break;
@@ -345,6 +349,7 @@ static int give_new(struct giving *g)
 
 static int give_all(struct giving *g)
 {
+	uint32_t i;
 	int rc;
 
 	g->n = 0;
@@ -352,8 +357,8 @@ static int give_all(struct giving *g)
 	g->look_again = false;
 	hsm_tidy(g->h);
 	rc = tell_again(g);
-	if (rc == 0 && g->h->control == HSM_ENABLED)
-		rc = give_new(g);
+	for (i = 0; i < HSM_RANKS && rc == 0 && g->h->control == HSM_ENABLED; i++)
+		rc = give_new(g, &g->h->waiting[i]);
 	return rc ? rc : g->out->rc;
 }
 
@@ -470,8 +475,13 @@ int mds_hsm_progress(struct rpc_op *op, const struct mds_hsm_progress_req *q,
 	w->since_ns = loop_now(m->loop);
 	p->stop = w->canceled;
 	op->durable = true;
-	if (w->action == HSM_RESTORE && q->done && !q->error)
-		return hsm_co_restored(op, q->cookie);
+	if (w->action == HSM_RESTORE && q->done && !q->error) {
+		if (w->trunc_gen)
+			return hsm_co_restored(op, q->cookie);
+		hsm_take_back(m->hsm, w); /* of an earlier life: nobody knows what it is */
+		p->stop = true;
+		return 0;
+	}
 	rc = q->done ? op_write(op, &t) : op_read(op, &t);
 	if (rc == 0)
 		rc = inode_get(t, &w->fid, &ino);

@@ -58,6 +58,7 @@ cat <&7 >"$WORK/copy"
 check "who reads it gets it, through a descriptor that was open before" cmp "$WORK/f" "$WORK/copy"
 exec 7<&-
 check "on another mount, too" same f "$B"
+settled
 is "then it is here" "$(state "$A/d/f")" "$HERE_AGAIN"
 is "as it was" "$(stat -c '%s %y' "$B/d/f")" "$(echo "$BEFORE" | cut -d' ' -f1,4-)"
 check "it can be released again" lfs hsm_release "$A/d/f"
@@ -72,6 +73,7 @@ done
 BAD=0
 for p in "${PIDS_R[@]}"; do wait "$p" || BAD=$((BAD + 1)); done
 is "twenty readers all get it" "$BAD" 0
+settled
 is "by one restore" "$(($(restores) - N))" 1
 put_away "$A/d/f"
 is "the middle of it is right" "$(tail -c +1500001 "$B/d/f" | head -c 1000 | md5sum)" "$(tail -c +1500001 "$WORK/f" | head -c 1000 | md5sum)"
