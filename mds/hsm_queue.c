@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* hsm_queue.c - see hsm_queue.h. */
 #include "mds/hsm_queue.h"
+#include "mds/evict.h"
 #include "mds/state.h"
 #include <inttypes.h>
 #include <stdlib.h>
+#include <strings.h>
 
 enum {
 	ENDED_MAX = 4096, /* remembered */
@@ -22,7 +24,7 @@ int hsm_queue_create(struct mds *m, struct hsm_queue **out)
 		return -ENOMEM;
 	h->by_cookie = calloc(HSM_BUCKETS, sizeof(*h->by_cookie));
 	h->by_fid = calloc(HSM_BUCKETS, sizeof(*h->by_fid));
-	if (!h->by_cookie || !h->by_fid) {
+	if (!h->by_cookie || !h->by_fid || evict_create(m, &h->evict)) {
 		free(h->by_cookie);
 		free(h->by_fid);
 		free(h);
@@ -86,6 +88,7 @@ void hsm_queue_destroy(struct hsm_queue *h)
 		TAILQ_REMOVE(&h->movers, v, link);
 		free(v);
 	}
+	evict_destroy(h->evict);
 	free(h->by_cookie);
 	free(h->by_fid);
 	free(h);
@@ -193,6 +196,7 @@ int hsm_queue_start(struct hsm_queue *h)
 
 	/* Cookies of the last life that were done: a mover may still speak of them. */
 	h->next_cookie = max_u64((uint64_t)h->m->started_real_ns / 1000, 1);
+	evict_start(h->evict);
 	return rc ? rc : hsmwork_rec_walk(t, &(struct hsmwork_key){0}, load_row, h);
 }
 
@@ -506,6 +510,30 @@ static int get_control(void *arg, struct wbuf *out)
 	return text_put(out, "%s", names[((struct hsm_queue *)arg)->control]);
 }
 
+/* Work that failed is not done again by itself; asking for that is refused. */
+static int get_policy(void *arg, struct wbuf *out)
+{
+	bool on = ((struct hsm_queue *)arg)->nonblocking;
+
+	return text_put(out, "%sNonBlockingRestore%s [NoRetryAction]", on ? "[" : "",
+			on ? "]" : "");
+}
+
+/* "NBR" or "" as a whole, "+NBR" and "-NBR" by one. */
+static int set_policy(void *arg, const char *value)
+{
+	struct hsm_queue *h = arg;
+	char sign = value[0] == '+' || value[0] == '-' ? *value++ : 0;
+	bool nbr = strcasecmp(value, "NBR") == 0 || strcasecmp(value, "NonBlockingRestore") == 0;
+	bool nra = strcasecmp(value, "NRA") == 0 || strcasecmp(value, "NoRetryAction") == 0;
+
+	if ((!nbr && !nra && *value) || (nra && sign == '-') || (!*value && sign))
+		return -EINVAL;
+	if (nbr || !sign)
+		h->nonblocking = nbr && sign != '-';
+	return 0;
+}
+
 /* What waits is forgotten, what runs is given up. */
 static int purge(struct hsm_queue *h)
 {
@@ -566,6 +594,8 @@ int hsm_queue_params(struct hsm_queue *h, const char *mdt)
 	int rc = add(h, mdt, "hsm_control", get_control, set_control);
 
 	if (rc == 0)
+		rc = add(h, mdt, "hsm.policy", get_policy, set_policy);
+	if (rc == 0)
 		rc = add(h, mdt, "hsm.actions", get_actions, NULL);
 	if (rc == 0)
 		rc = add(h, mdt, "hsm.active_requests", get_active, NULL);
@@ -577,6 +607,8 @@ int hsm_queue_params(struct hsm_queue *h, const char *mdt)
 		rc = add_u32(h, mdt, "hsm.active_request_timeout", &h->timeout_s, 1, 1U << 20);
 	if (rc == 0)
 		rc = add_u32(h, mdt, "hsm.grace_delay", &h->grace_s, 0, 1U << 20);
-	return rc ? rc
-		  : add_u32(h, mdt, "hsm.default_archive_id", &h->default_archive, 1, HSM_ARCHIVES);
+	if (rc == 0)
+		rc = add_u32(h, mdt, "hsm.default_archive_id", &h->default_archive, 1,
+			     HSM_ARCHIVES);
+	return rc ? rc : evict_params(h->evict, mdt);
 }

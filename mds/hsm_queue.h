@@ -67,7 +67,9 @@ struct hsm_queue {
 	struct co_waitq news;	      /* something can be given out, or given up */
 	struct co_waitq ended_q;      /* some work has ended */
 	struct co_waitq back_q;	      /* the same, or a range of a file is back */
+	struct evict *evict;
 	uint64_t next_cookie;
+	bool nonblocking; /* policy NBR: who needs data that are away gets -ENODATA */
 	uint32_t nwaiting, nrunning, nended;
 	uint32_t max_requests, timeout_s, grace_s, default_archive; /* tunables */
 };

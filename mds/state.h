@@ -223,7 +223,8 @@ must_check int data_co_make_way(struct rpc_op *op, const struct fid *fid, uint32
 
 /* Before anybody gets at the data: if they are in the archive only, has them brought back, and
  * waits for that. 0: they are here; 1: they are now, all may be different; -EIO: they cannot be
- * brought back; -ESTALE, -ESHUTDOWN, errors of the store. */
+ * brought back; -ENODATA: nobody waits for them, by hsm.policy; -ESTALE, -ESHUTDOWN, errors of the
+ * store. */
 must_check int op_co_restore(struct rpc_op *op, const struct fid *fid);
 /* Before somebody reads who can wait for a part (mds_hsm_wait): has them brought, if they are
  * enough that this is worth it, and does not wait. Else the same. */

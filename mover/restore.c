@@ -94,3 +94,13 @@ int restore_co_run(struct work *w)
 		log_warn("%s: an OST has lost what was brought back: once more", w->name);
 	return rc == -ESTALE && w->error.rc == rc && work_co_is_gone(w) ? -ENOENT : rc;
 }
+
+int release_co_run(struct work *w)
+{
+	const struct cred root = {0};
+	uint64_t none;
+	int rc = fs_co_hsm_request(w->m->lane, &w->fid, HSM_RELEASE, 0, SPAN_NONE, &root, &none);
+
+	/* Somebody uses it by now. */
+	return rc == -EBUSY || rc == -EPERM || rc == -ENOENT ? 0 : rc;
+}

@@ -202,7 +202,8 @@
 #define REQ_mds_hsm_next(F) F(u32, archives) F(u32, max) F(blob, have)
 #define REP_mds_hsm_next(F) F(blob, work)
 #define STRUCT_mds_hsm_cookie(F) F(u64, cookie)
-/* action HSM_CANCEL: the mover should end this one, which it has. name, etag: of the copy that there is;
+/* action HSM_CANCEL: the mover should end this one, which it has; HSM_RELEASE: it should ask for that (mds_hsm_request), nobody
+ * hears what came of it. name, etag: of the copy that there is;
  * same: it holds the data of the file, only name or attributes are others. */
 #define STRUCT_mds_hsm_work(F) F(u64, cookie) F(u32, action) F(fid, fid) F(u32, archive) F(str, name) F(str, etag) F(str, data) F(u8, same)
 /* done: with error, 0 or -errno; then name and etag say what the archive has now. stop: it is not wanted any more. changed: the

@@ -6,6 +6,7 @@
  * asks before it makes its copy visible, the answer is right without anybody having been kept from
  * writing. Replies leave when they are on the disk: nothing here has to be done again.
  */
+#include "mds/evict.h"
 #include "mds/hsm_queue.h"
 #include "mds/inode.h"
 #include "mds/state.h"
@@ -347,6 +348,18 @@ static int give_new(struct giving *g, struct hsm_list *from)
 	return rc;
 }
 
+/* What the mover is to have released, for space: nothing that it tells the end of. */
+static void give_evictions(struct giving *g)
+{
+	static const struct hsm_rec none;
+	struct hsm_work w = {.data = (char[]){""}};
+
+	while (g->n < g->q->max && evict_next(g->h->evict, &w.fid)) {
+		w.cookie = g->h->next_cookie++;
+		put_work(g, &w, HSM_RELEASE, &none);
+	}
+}
+
 static int give_all(struct giving *g)
 {
 	uint32_t i;
@@ -359,6 +372,8 @@ static int give_all(struct giving *g)
 	rc = tell_again(g);
 	for (i = 0; i < HSM_RANKS && rc == 0 && g->h->control == HSM_ENABLED; i++)
 		rc = give_new(g, &g->h->waiting[i]);
+	if (rc == 0 && g->h->control == HSM_ENABLED)
+		give_evictions(g);
 	return rc ? rc : g->out->rc;
 }
 

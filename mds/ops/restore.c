@@ -207,6 +207,14 @@ static int want_restore(struct mds *m, const struct fid *fid, uint64_t *cookie)
 	return rc;
 }
 
+/* For an operation that would have to wait for them: by policy it fails, but they come. */
+static int want_or_refuse(struct mds *m, const struct fid *fid, uint64_t *cookie)
+{
+	int rc = m->stopping ? -ESHUTDOWN : want_restore(m, fid, cookie);
+
+	return rc == 0 && m->hsm->nonblocking ? -ENODATA : rc;
+}
+
 enum { STREAM_MIN = 1 << 20 }; /* bytes: less comes in one piece anyway */
 
 bool op_restore_streams(struct rpc_op *op, const struct fid *fid)
@@ -226,7 +234,7 @@ int op_co_restore_begin(struct rpc_op *op, const struct fid *fid)
 
 	if (!op_restore_streams(op, fid))
 		return op_co_restore(op, fid);
-	return m->stopping ? -ESHUTDOWN : want_restore(m, fid, &cookie);
+	return want_or_refuse(m, fid, &cookie);
 }
 
 static bool has_failed(struct mds *m, const struct fid *fid, uint64_t cookie)
@@ -249,7 +257,7 @@ int op_co_restore(struct rpc_op *op, const struct fid *fid)
 			return rc ? rc : cookie != 0;
 		if (has_failed(m, fid, cookie))
 			return -EIO;
-		rc = m->stopping ? -ESHUTDOWN : want_restore(m, fid, &cookie);
+		rc = want_or_refuse(m, fid, &cookie);
 		if (rc == 0)
 			rc = wait_end(op, cookie);
 		if (rc)

@@ -133,6 +133,23 @@ check "one can be asked for before it is read" lfs hsm_restore "$A/d/wanted"
 settled
 is "then it is here" "$(state "$A/d/wanted")" "$HERE_AGAIN"
 
+# ---- space ----
+for f in old open kept newer; do data $f 100000; done
+archive "$A"/d/{old,open,kept,newer}
+echo more >>"$A/d/newer"
+lfs hsm_set --norelease "$A/d/kept"
+exec 7<"$A/d/open"
+lctl set_param -n --nid "$MDS_NID" 'mdt.*.hsm.release_low=1' 'mdt.*.hsm.release_high=1' || fail "files are released when space is used"
+went() { [ "$(state "$A/d/old")" = "$RELEASED" ]; }
+until_true 60 went || fail "what was archived and is not used goes when space is used"
+lctl set_param -n --nid "$MDS_NID" 'mdt.*.hsm.release_high=0' || fail "and no more"
+is "what is open stays" "$(state "$A/d/open")" "$HERE_AGAIN"
+like "what must stay stays" "$(state "$A/d/kept")" 'exists archived never_release'
+like "what was changed stays" "$(state "$A/d/newer")" 'exists dirty archived'
+check "and what went comes back" same old
+exec 7<&-
+settled
+
 # ---- what goes wrong ----
 data changed 5000
 put_away "$A/d/changed"

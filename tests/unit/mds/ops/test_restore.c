@@ -303,6 +303,46 @@ static void a_mover_goes_on_after_a_restart_of_the_mds(void **state)
 	st_run(body_mds_restarts);
 }
 
+static void set_policy(struct st *s, const char *value, int rc)
+{
+	struct wbuf out;
+
+	wbuf_init(&out, 4096);
+	assert_int_equal(params_set(s->mds->params, "mdt.*.hsm.policy", value, &out), rc);
+	wbuf_fini(&out);
+}
+
+static void body_policy(struct st *s)
+{
+	struct user u = {.s = s};
+	struct got g;
+
+	st_connect(s, 0);
+	st_connect(s, 1);
+	u.fid = released_file(s, "f").fid;
+	set_policy(s, "+nbr", 0);
+	use_it(&u);
+	assert_int_equal(u.rc, -ENODATA);
+	g = next(s, 1, 1, 0);
+	assert_int_equal(g.w[0].action, HSM_RESTORE); /* but it comes */
+	tell(s, 1, g.w[0].cookie, true, -EIO);
+	u = (struct user){.s = s, .fid = big_file(s)};
+	use_it(&u);
+	assert_int_equal(u.rc, -ENODATA);
+	assert_non_null(hsm_find_file(s->mds->hsm, &u.fid));
+	set_policy(s, "-NRA", -EINVAL);
+	set_policy(s, "x", -EINVAL);
+	assert_true(s->mds->hsm->nonblocking);
+	set_policy(s, "-NBR", 0);
+	assert_false(s->mds->hsm->nonblocking);
+}
+
+static void by_policy_nobody_waits(void **state)
+{
+	(void)state;
+	st_run(body_policy);
+}
+
 static void body_short(struct st *s)
 {
 	struct co_group g = CO_GROUP_INIT;
@@ -453,6 +493,7 @@ int main(void)
 		cmocka_unit_test(a_part_is_given_when_it_is_there),
 		cmocka_unit_test(who_waits_for_a_part_hears_that_it_will_not_come),
 		cmocka_unit_test(a_mover_goes_on_after_a_restart_of_the_mds),
+		cmocka_unit_test(by_policy_nobody_waits),
 		cmocka_unit_test(what_is_not_all_of_it_is_not_the_file),
 		cmocka_unit_test(an_emptied_file_takes_no_old_data),
 		cmocka_unit_test(each_begin_shuts_the_last_one_out),
