@@ -143,7 +143,7 @@ static bool read_ns(const char *text, int64_t *out)
 
 	if (n > 2 && strcmp(text + n - 2, "ns") == 0)
 		n -= 2;
-	if (n < 1u + minus || n > sizeof(digits))
+	if (n < 1U + minus || n - minus >= sizeof(digits))
 		return false;
 	memcpy(digits, text + minus, n - minus);
 	digits[n - minus] = 0;

@@ -13,7 +13,8 @@
  *   azcopy (standard)          posix_owner posix_group, permissions as decimal st_mode, modtime and
  *                              posix_atime in ns; is_fifo, is_socket, is_block_dev, is_char_dev
  *   azure-import (lemur 2019)  uid gid perm modtime
- *   S3 File Gateway, FSx       file-owner file-group file-permissions file-mtime file-atime ("...ns")
+ *   S3 File Gateway, FSx       file-owner file-group file-permissions file-mtime file-atime
+ *                              ("...ns")
  */
 #pragma once
 #include "blob/pairs.h"

@@ -144,7 +144,8 @@ static void what_makes_no_sense_is_not_told(void **state)
 
 static void what_is_written_is_read(void **state)
 {
-	static const int64_t time[] = {0, 1, -1, 1580702706789000001, -1500000000, 4102444800000000000};
+	static const int64_t time[] = {
+		0, 1, -1, 1580702706789000001, -1500000000, 4102444800000000000};
 	struct pairs p = PAIRS_INIT;
 	struct meta_attr out;
 	uint32_t i;
