@@ -497,6 +497,13 @@ bool job_co_error(struct job *j, const char *name, int rc, const char *why)
 	return !job_too_many(j);
 }
 
+void job_co_note(struct job *j, const char *name, int rc, const char *why)
+{
+	log_info("%s: %s", name, why);
+	if (j->log)
+		log_line(j, name, rc, why);
+}
+
 bool job_too_many(const struct job *j)
 {
 	return j->cfg.maximum_errors >= 0 && j->n.errors > (uint64_t)j->cfg.maximum_errors;

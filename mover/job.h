@@ -94,6 +94,8 @@ must_check int job_resume_put(struct job *j, const char *marker);
 /* An object (a path or the name of a blob, of any bytes) that the job leaves out. rc: -errno; why:
  * a sentence, NULL: that of rc. Returns false from when there are more errors than are allowed. */
 bool job_co_error(struct job *j, const char *name, int rc, const char *why);
+/* A line of the log that is no error. */
+void job_co_note(struct job *j, const char *name, int rc, const char *why);
 /* There are more errors than are allowed. */
 bool job_too_many(const struct job *j);
 
