@@ -31,6 +31,7 @@ enum hsm_action {
 #define HSM_DATA_MAX 1024    /* bytes of what a request tells the mover */
 #define HSM_NAME_MAX 1024    /* of a name in the archive */
 #define HSM_ETAG_MAX 128     /* of its version there */
+#define MAX_HSM_WORKERS 16   /* of a mover, at one file */
 
 /* ---- import: entries of a container become names (mds_hsm_import) ---- */
 

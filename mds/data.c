@@ -85,7 +85,13 @@ static bool is_released(struct mds *m, const struct fid *fid)
 	       (ino.attr.flags & INODE_RELEASED);
 }
 
-int data_co_make_way(struct rpc_op *op, const struct fid *fid, uint32_t want, bool exact,
+/* What is given may be given although data are not back. */
+static bool may_stream(struct rpc_op *op, const struct fid *fid, uint32_t how, uint32_t bits)
+{
+	return (how & WAY_STREAM) && bits == LEASE_SHARED && op_restore_streams(op, fid);
+}
+
+int data_co_make_way(struct rpc_op *op, const struct fid *fid, uint32_t want, uint32_t how,
 		     uint32_t *bits)
 {
 	struct mds *m = op_mds(op);
@@ -94,14 +100,15 @@ int data_co_make_way(struct rpc_op *op, const struct fid *fid, uint32_t want, bo
 	int rc;
 
 	for (;;) {
-		rc = op_co_restore(op, fid);
+		rc = want == LEASE_SHARED && (how & WAY_STREAM) ? op_co_restore_begin(op, fid)
+								: op_co_restore(op, fid);
 		if (rc < 0)
 			return rc;
-		*bits = decide(m, c, fid, want, exact);
+		*bits = decide(m, c, fid, want, how & WAY_EXACT);
 		r.bits = conflicting(*bits);
 		rc = op_co_revoke(op, &r, 1);
 		if (rc == 0 && !needs_fence(op, fid) && !size_is_cut(m, fid) &&
-		    !is_released(m, fid))
+		    (!is_released(m, fid) || may_stream(op, fid, how, *bits)))
 			return 0;
 		if (rc == 0)
 			rc = size_is_cut(m, fid)      ? size_co_wait_cut(op, fid)
@@ -136,7 +143,8 @@ int mds_data(struct rpc_op *op, const struct mds_data_req *q, struct mds_data_re
 
 	if (q->want != LEASE_SHARED && q->want != LEASE_EXCLUSIVE)
 		return -EINVAL;
-	rc = data_co_make_way(op, &q->fid, q->want, q->exact, &p->lease);
+	rc = data_co_make_way(op, &q->fid, q->want, WAY_STREAM | (q->exact ? WAY_EXACT : 0),
+			      &p->lease);
 	if (rc == 0)
 		rc = op_read(op, &t);
 	if (rc == 0)
@@ -144,6 +152,7 @@ int mds_data(struct rpc_op *op, const struct mds_data_req *q, struct mds_data_re
 	if (rc)
 		return rc;
 	p->open_seq = op_open_seq(op, &q->fid, &ino.attr);
+	p->released = (ino.attr.flags & INODE_RELEASED) != 0;
 	p->seq = op_seq(op);
 	p->lease = lease_grant(m->leases, &op_client(op)->leases, &q->fid, p->lease,
 			       loop_now(m->loop)) &

@@ -245,5 +245,8 @@ int import_do(const struct import *im, struct txn *t, const struct mds_import_en
 	if (todo == IMPORT_DO_MAKE)
 		return make(im, t, e, now);
 	rc = inode_get(t, fid, &ino);
-	return rc ? rc : import_set(t, fid, &ino, e, im->archive, now);
+	if (rc)
+		return rc;
+	ino.attr.trunc_gen++; /* who still brings the other version is shut out */
+	return import_set(t, fid, &ino, e, im->archive, now);
 }

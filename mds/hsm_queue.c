@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* hsm_queue.c - see hsm_queue.h. */
 #include "mds/hsm_queue.h"
+#include "mds/evict.h"
 #include "mds/state.h"
 #include <inttypes.h>
 #include <stdlib.h>
+#include <strings.h>
 
 enum {
 	ENDED_MAX = 4096, /* remembered */
@@ -16,12 +18,13 @@ enum {
 int hsm_queue_create(struct mds *m, struct hsm_queue **out)
 {
 	struct hsm_queue *h = calloc(1, sizeof(*h));
+	uint32_t i;
 
 	if (!h)
 		return -ENOMEM;
 	h->by_cookie = calloc(HSM_BUCKETS, sizeof(*h->by_cookie));
 	h->by_fid = calloc(HSM_BUCKETS, sizeof(*h->by_fid));
-	if (!h->by_cookie || !h->by_fid) {
+	if (!h->by_cookie || !h->by_fid || evict_create(m, &h->evict)) {
 		free(h->by_cookie);
 		free(h->by_fid);
 		free(h);
@@ -33,18 +36,31 @@ int hsm_queue_create(struct mds *m, struct hsm_queue **out)
 	h->timeout_s = TIMEOUT_S;
 	h->grace_s = GRACE_S;
 	h->default_archive = 1;
-	TAILQ_INIT(&h->waiting);
+	for (i = 0; i < HSM_RANKS; i++)
+		TAILQ_INIT(&h->waiting[i]);
 	TAILQ_INIT(&h->running);
 	TAILQ_INIT(&h->ended);
 	TAILQ_INIT(&h->movers);
 	co_waitq_init(&h->news);
 	co_waitq_init(&h->ended_q);
+	co_waitq_init(&h->back_q);
 	*out = h;
 	return 0;
 }
 
+void hsm_forget_ranges(struct hsm_work *w)
+{
+	ranges_free(w->ranges);
+	free(w->power);
+	w->ranges = NULL;
+	w->power = NULL;
+	w->nobjects = 0;
+	w->trunc_gen = 0;
+}
+
 static void work_free(struct hsm_work *w)
 {
+	hsm_forget_ranges(w);
 	free(w->data);
 	free(w);
 }
@@ -62,14 +78,17 @@ static void free_list(struct hsm_list *l)
 void hsm_queue_destroy(struct hsm_queue *h)
 {
 	struct hsm_mover *v;
+	uint32_t i;
 
-	free_list(&h->waiting);
+	for (i = 0; i < HSM_RANKS; i++)
+		free_list(&h->waiting[i]);
 	free_list(&h->running);
 	free_list(&h->ended);
 	while ((v = TAILQ_FIRST(&h->movers))) {
 		TAILQ_REMOVE(&h->movers, v, link);
 		free(v);
 	}
+	evict_destroy(h->evict);
 	free(h->by_cookie);
 	free(h->by_fid);
 	free(h);
@@ -87,25 +106,52 @@ static struct hsm_bucket *of_fid(const struct hsm_queue *h, const struct fid *fi
 	return &h->by_fid[((fid->seq * 31 + fid->oid) * 0x9e3779b97f4a7c15ULL >> 32) % HSM_BUCKETS];
 }
 
-/* It waits, in front of others or behind them. Restores come first, the newest first. */
-static void put_in(struct hsm_queue *h, struct hsm_work *w, bool front)
+static struct hsm_list *list_of(struct hsm_queue *h, const struct hsm_work *w)
 {
-	/* Somebody waits for his data. */
-	if (front || w->action == HSM_RESTORE)
-		TAILQ_INSERT_HEAD(&h->waiting, w, link);
+	return &h->waiting[w->wanted			     ? HSM_WANTED
+			   : w->begun			     ? HSM_BEGUN
+			   : w->action == HSM_RESTORE ? HSM_RESTORES
+							     : HSM_OTHERS];
+}
+
+static void insert_waiting(struct hsm_queue *h, struct hsm_work *w)
+{
+	if (w->wanted || w->begun)
+		TAILQ_INSERT_HEAD(list_of(h, w), w, link);
 	else
-		TAILQ_INSERT_TAIL(&h->waiting, w, link);
+		TAILQ_INSERT_TAIL(list_of(h, w), w, link);
 	h->nwaiting++;
+	co_wake_all(&h->news);
+}
+
+static void remove_waiting(struct hsm_queue *h, struct hsm_work *w)
+{
+	TAILQ_REMOVE(list_of(h, w), w, link);
+	h->nwaiting--;
+}
+
+void hsm_want(struct hsm_queue *h, struct hsm_work *w)
+{
+	if (w->wanted)
+		return;
+	if (!w->mover)
+		remove_waiting(h, w);
+	w->wanted = true;
+	if (!w->mover)
+		insert_waiting(h, w);
+}
+
+static void put_in(struct hsm_queue *h, struct hsm_work *w)
+{
+	insert_waiting(h, w);
 	LIST_INSERT_HEAD(of_cookie(h, w->cookie), w, of_cookie);
 	LIST_INSERT_HEAD(of_fid(h, &w->fid), w, of_fid);
-	co_wake_all(&h->news);
 }
 
 static void take_out(struct hsm_queue *h, struct hsm_work *w)
 {
 	hsm_take_back(h, w);
-	TAILQ_REMOVE(&h->waiting, w, link);
-	h->nwaiting--;
+	remove_waiting(h, w);
 	LIST_REMOVE(w, of_cookie);
 	LIST_REMOVE(w, of_fid);
 }
@@ -127,7 +173,7 @@ static struct hsm_work *work_new(struct hsm_queue *h, uint64_t cookie, const str
 	w->archive = r->archive;
 	w->asked = r->asked;
 	w->since_ns = loop_now(h->m->loop);
-	put_in(h, w, false);
+	put_in(h, w);
 	return w;
 }
 
@@ -150,6 +196,7 @@ int hsm_queue_start(struct hsm_queue *h)
 
 	/* Cookies of the last life that were done: a mover may still speak of them. */
 	h->next_cookie = max_u64((uint64_t)h->m->started_real_ns / 1000, 1);
+	evict_start(h->evict);
 	return rc ? rc : hsmwork_rec_walk(t, &(struct hsmwork_key){0}, load_row, h);
 }
 
@@ -237,7 +284,7 @@ static void end_undo(struct mds *m, void *arg)
 	TAILQ_REMOVE(&h->ended, w, link);
 	h->nended--;
 	w->ended = false;
-	put_in(h, w, true);
+	put_in(h, w);
 }
 
 static void forget_ended(struct hsm_queue *h)
@@ -268,6 +315,7 @@ int hsm_end(struct hsm_queue *h, struct txn *t, struct hsm_work *w, int error)
 	w->ended = true;
 	w->error = error;
 	co_wake_all(&h->ended_q);
+	co_wake_all(&h->back_q);
 	TAILQ_INSERT_TAIL(&h->ended, w, link);
 	if (++h->nended > ENDED_MAX)
 		forget_ended(h);
@@ -278,11 +326,11 @@ int hsm_end(struct hsm_queue *h, struct txn *t, struct hsm_work *w, int error)
 
 void hsm_give(struct hsm_queue *h, struct hsm_work *w, struct hsm_mover *v)
 {
-	TAILQ_REMOVE(&h->waiting, w, link);
-	h->nwaiting--;
+	remove_waiting(h, w);
 	TAILQ_INSERT_TAIL(&h->running, w, link);
 	h->nrunning++;
 	v->current++;
+	w->begun = true;
 	w->mover = v->client;
 	w->moved = 0;
 	w->since_ns = loop_now(h->m->loop);
@@ -299,13 +347,12 @@ void hsm_take_back(struct hsm_queue *h, struct hsm_work *w)
 		v->current--;
 	TAILQ_REMOVE(&h->running, w, link);
 	h->nrunning--;
-	TAILQ_INSERT_HEAD(&h->waiting, w, link);
-	h->nwaiting++;
 	w->mover = NULL;
 	w->told = false;
-	w->trunc_gen = 0;
+	hsm_forget_ranges(w);
 	w->since_ns = loop_now(h->m->loop);
-	co_wake_all(&h->news);
+	insert_waiting(h, w);
+	co_wake_all(&h->back_q); /* who waits for a part of it waits for the next mover */
 }
 
 void hsm_tidy(struct hsm_queue *h)
@@ -405,7 +452,7 @@ static int get_actions(void *arg, struct wbuf *out)
 {
 	struct hsm_queue *h = arg;
 	const struct hsm_work *w;
-	uint32_t shown = 0;
+	uint32_t shown = 0, i;
 	bool first = true;
 
 	hsm_tidy(h);
@@ -413,11 +460,12 @@ static int get_actions(void *arg, struct wbuf *out)
 	put_work(out, w, &first);
 	TAILQ_FOREACH(w, &h->running, link)
 	put_work(out, w, &first);
-	TAILQ_FOREACH(w, &h->waiting, link) {
-		if (shown++ == SHOWN_MAX)
-			break;
-		put_work(out, w, &first);
-	}
+	for (i = 0; i < HSM_RANKS; i++)
+		TAILQ_FOREACH(w, &h->waiting[i], link) {
+			if (shown++ == SHOWN_MAX)
+				return out->rc;
+			put_work(out, w, &first);
+		}
 	return out->rc;
 }
 
@@ -462,17 +510,43 @@ static int get_control(void *arg, struct wbuf *out)
 	return text_put(out, "%s", names[((struct hsm_queue *)arg)->control]);
 }
 
+/* Work that failed is not done again by itself; asking for that is refused. */
+static int get_policy(void *arg, struct wbuf *out)
+{
+	bool on = ((struct hsm_queue *)arg)->nonblocking;
+
+	return text_put(out, "%sNonBlockingRestore%s [NoRetryAction]", on ? "[" : "",
+			on ? "]" : "");
+}
+
+/* "NBR" or "" as a whole, "+NBR" and "-NBR" by one. */
+static int set_policy(void *arg, const char *value)
+{
+	struct hsm_queue *h = arg;
+	char sign = value[0] == '+' || value[0] == '-' ? *value++ : 0;
+	bool nbr = strcasecmp(value, "NBR") == 0 || strcasecmp(value, "NonBlockingRestore") == 0;
+	bool nra = strcasecmp(value, "NRA") == 0 || strcasecmp(value, "NoRetryAction") == 0;
+
+	if ((!nbr && !nra && *value) || (nra && sign == '-') || (!*value && sign))
+		return -EINVAL;
+	if (nbr || !sign)
+		h->nonblocking = nbr && sign != '-';
+	return 0;
+}
+
 /* What waits is forgotten, what runs is given up. */
 static int purge(struct hsm_queue *h)
 {
 	struct hsm_work *w, *next;
 	struct txn *t;
+	uint32_t i;
 	int rc = store_write(h->m->store, &t);
 
-	for (w = TAILQ_FIRST(&h->waiting); w && rc == 0; w = next) {
-		next = TAILQ_NEXT(w, link);
-		rc = hsm_end(h, t, w, -ECANCELED);
-	}
+	for (i = 0; i < HSM_RANKS; i++)
+		for (w = TAILQ_FIRST(&h->waiting[i]); w && rc == 0; w = next) {
+			next = TAILQ_NEXT(w, link);
+			rc = hsm_end(h, t, w, -ECANCELED);
+		}
 	TAILQ_FOREACH(w, &h->running, link)
 	w->canceled = true;
 	co_wake_all(&h->news);
@@ -520,6 +594,8 @@ int hsm_queue_params(struct hsm_queue *h, const char *mdt)
 	int rc = add(h, mdt, "hsm_control", get_control, set_control);
 
 	if (rc == 0)
+		rc = add(h, mdt, "hsm.policy", get_policy, set_policy);
+	if (rc == 0)
 		rc = add(h, mdt, "hsm.actions", get_actions, NULL);
 	if (rc == 0)
 		rc = add(h, mdt, "hsm.active_requests", get_active, NULL);
@@ -531,6 +607,8 @@ int hsm_queue_params(struct hsm_queue *h, const char *mdt)
 		rc = add_u32(h, mdt, "hsm.active_request_timeout", &h->timeout_s, 1, 1U << 20);
 	if (rc == 0)
 		rc = add_u32(h, mdt, "hsm.grace_delay", &h->grace_s, 0, 1U << 20);
-	return rc ? rc
-		  : add_u32(h, mdt, "hsm.default_archive_id", &h->default_archive, 1, HSM_ARCHIVES);
+	if (rc == 0)
+		rc = add_u32(h, mdt, "hsm.default_archive_id", &h->default_archive, 1,
+			     HSM_ARCHIVES);
+	return rc ? rc : evict_params(h->evict, mdt);
 }

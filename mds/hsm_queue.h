@@ -12,6 +12,7 @@
 #pragma once
 #include "common/co.h"
 #include "mds/hsm.h"
+#include "mds/ranges.h"
 
 struct client;
 struct mds;
@@ -25,9 +26,14 @@ struct hsm_work {
 	uint64_t since_ns;    /* loop time: it waits since, or the mover was heard of */
 	struct client *mover; /* NULL: it waits, or has ended */
 	uint64_t moved;	      /* bytes, by the mover's word */
+	bool wanted, begun;   /* see hsm_rank */
 	bool canceled, told;  /* told: the mover has heard that it is */
 	bool ended;
 	uint32_t trunc_gen; /* of a restore: under which the mover writes; 0: not begun */
+	uint64_t size;	    /* of the file; these until it ends or is taken back: */
+	struct ranges *ranges;
+	uint64_t *power; /* of each object, see mds_hsm_range */
+	uint32_t nobjects;
 	int32_t error; /* when it has ended */
 	char *data;
 	TAILQ_ENTRY(hsm_work) link;
@@ -36,6 +42,9 @@ struct hsm_work {
 TAILQ_HEAD(hsm_list, hsm_work);
 LIST_HEAD(hsm_bucket, hsm_work);
 #define HSM_BUCKETS 16384
+
+/* What waits: somebody waits for it, the newest first; it was begun before; restores; the rest. */
+enum hsm_rank { HSM_WANTED, HSM_BEGUN, HSM_RESTORES, HSM_OTHERS, HSM_RANKS };
 
 struct hsm_mover {
 	struct client *client;
@@ -51,12 +60,16 @@ enum hsm_control { HSM_STOPPED, HSM_DISABLED, HSM_ENABLED };
 struct hsm_queue {
 	struct mds *m;
 	enum hsm_control control;     /* disabled: nothing is given out; stopped: nor taken in */
-	struct hsm_list waiting, running, ended; /* the newest ended is last */
+	struct hsm_list waiting[HSM_RANKS];   /* in the order in which they are given out */
+	struct hsm_list running, ended;	      /* the newest ended is last */
 	struct hsm_bucket *by_cookie, *by_fid;
 	TAILQ_HEAD(, hsm_mover) movers;
 	struct co_waitq news;	      /* something can be given out, or given up */
 	struct co_waitq ended_q;      /* some work has ended */
+	struct co_waitq back_q;	      /* the same, or a range of a file is back */
+	struct evict *evict;
 	uint64_t next_cookie;
+	bool nonblocking; /* policy NBR: who needs data that are away gets -ENODATA */
 	uint32_t nwaiting, nrunning, nended;
 	uint32_t max_requests, timeout_s, grace_s, default_archive; /* tunables */
 };
@@ -81,6 +94,10 @@ must_check int hsm_end(struct hsm_queue *h, struct txn *t, struct hsm_work *w, i
 /* It runs with this mover from now on / it waits again. */
 void hsm_give(struct hsm_queue *h, struct hsm_work *w, struct hsm_mover *v);
 void hsm_take_back(struct hsm_queue *h, struct hsm_work *w);
+/* Nothing of a file is back. */
+void hsm_forget_ranges(struct hsm_work *w);
+/* Somebody waits for what it does. */
+void hsm_want(struct hsm_queue *h, struct hsm_work *w);
 /* Takes back what movers have not spoken of for too long, and forgets what ended long ago. */
 void hsm_tidy(struct hsm_queue *h);
 

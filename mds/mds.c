@@ -295,6 +295,7 @@ void mdt_co_stop(struct mds *m, uint32_t timeout_ms)
 	co_wake_all_rc(&m->lease_q, -ESHUTDOWN);
 	co_wake_all_rc(&m->hsm->news, -ESHUTDOWN);
 	co_wake_all_rc(&m->hsm->ended_q, -ESHUTDOWN);
+	co_wake_all_rc(&m->hsm->back_q, -ESHUTDOWN);
 	client_wake_recalls(m);
 	lock_cancel_all(m->locks, -ESHUTDOWN); /* no answer: the clients ask the next life again */
 	rpc_service_co_stop(m->svc, timeout_ms);

@@ -330,12 +330,21 @@ static int set_once(struct trunc *tr, struct attr *attr)
 	return rc;
 }
 
+/* Somebody reads a released file, and may wait for its data with pages in his kernel locked: these
+ * could not be taken back before. */
+static bool is_streamed(const struct trunc *tr)
+{
+	struct mds *m = op_mds(tr->op);
+
+	return lease_conflict(m->leases, NULL, tr->fid, LEASE_SHARED, loop_now(m->loop));
+}
+
 static int set_locked(struct trunc *tr, struct attr *attr)
 {
 	int rc;
 
 	do {
-		rc = tr->size ? op_co_restore(tr->op, tr->fid) : 0;
+		rc = tr->size || is_streamed(tr) ? op_co_restore(tr->op, tr->fid) : 0;
 		rc = rc < 0 ? rc : set_once(tr, attr);
 	} while (rc == -EAGAIN);
 	return rc;

@@ -215,14 +215,22 @@ void lease_recall_news(void *mds, struct lease_holder *h); /* lease_mgr_cfg.reca
 
 /* ---- data.c: who may do what with the data of a file ---- */
 /* Decides which lease the client gets that wants this one (see mds_data), and takes back what does
- * not go with it. *bits can be granted until the caller suspends. */
-must_check int data_co_make_way(struct rpc_op *op, const struct fid *fid, uint32_t want, bool exact,
-				uint32_t *bits);
+ * not go with it. *bits can be granted until the caller suspends; for WAY_STREAM of a file whose
+ * data are not all back from the archive, too, if that is SHARED. */
+enum { WAY_EXACT = 1, WAY_STREAM = 2 };
+must_check int data_co_make_way(struct rpc_op *op, const struct fid *fid, uint32_t want,
+				uint32_t how, uint32_t *bits);
 
 /* Before anybody gets at the data: if they are in the archive only, has them brought back, and
  * waits for that. 0: they are here; 1: they are now, all may be different; -EIO: they cannot be
- * brought back; -ESTALE, -ESHUTDOWN, errors of the store. */
+ * brought back; -ENODATA: nobody waits for them, by hsm.policy; -ESTALE, -ESHUTDOWN, errors of the
+ * store. */
 must_check int op_co_restore(struct rpc_op *op, const struct fid *fid);
+/* Before somebody reads who can wait for a part (mds_hsm_wait): has them brought, if they are
+ * enough that this is worth it, and does not wait. Else the same. */
+must_check int op_co_restore_begin(struct rpc_op *op, const struct fid *fid);
+/* They are not back, and worth it. */
+bool op_restore_streams(struct rpc_op *op, const struct fid *fid);
 
 /* ---- objects.c: all objects of a file at once ---- */
 struct objects_sum {

@@ -63,6 +63,7 @@ int work_co_tell_now_and_then(struct work *w)
 static const char *action_name(const struct work *w)
 {
 	return w->action == HSM_REMOVE	  ? "remove"
+	       : w->action == HSM_RELEASE ? "release"
 	       : w->action == HSM_RESTORE ? "restore"
 					  : "archive";
 }
@@ -148,6 +149,7 @@ static void work_fiber(void *arg)
 	struct mover *m = w->m;
 	int rc = w->action == HSM_REMOVE    ? remove_co_run(w)
 		 : w->action == HSM_RESTORE ? restore_co_run(w)
+		 : w->action == HSM_RELEASE ? release_co_run(w)
 					    : archive_co_run(w);
 
 	/* What a mover that ends was at, others do: the MDS hears that its session is over. */
@@ -156,7 +158,8 @@ static void work_fiber(void *arg)
 			m->done++;
 		else if (rc != -ECANCELED)
 			failed(w, rc);
-		tell_end(w, rc);
+		if (w->action != HSM_RELEASE)
+			tell_end(w, rc);
 	}
 	LIST_REMOVE(w, link);
 	m->nwork--;

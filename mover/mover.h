@@ -92,6 +92,8 @@ bool work_co_is_gone(struct work *w); /* its copy: nothing has that name */
 
 /* ---- restore.c: the same ---- */
 int restore_co_run(struct work *w);
+/* The space of a file is needed: its data here go. */
+int release_co_run(struct work *w);
 
 /* ---- dirs.c: directories in the store ---- */
 must_check int dirs_create(struct dirs **out);

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* restore.c - the data of a released file are brought back, from the version that was put there
  * and no other. */
+#include "common/log.h"
 #include "mover/mover.h"
-#include <stdlib.h>
 
-enum { RANGES_AT_ONCE = 4 };
+enum { WORKERS = 8, TRIES = 3, PIECE = 4 << 20 };
 
 struct restore {
 	struct work *w;
 	struct fs_restore *to;
-	uint64_t next; /* byte */
+	uint32_t workers;
 };
 
-static int bring_range(struct restore *r, uint64_t off, size_t len)
+static int bring_piece(struct restore *r, uint64_t off, size_t len)
 {
 	struct work *w = r->w;
 	void *p = mover_co_memory(w->m, len);
@@ -32,23 +32,23 @@ static int bring_range(struct restore *r, uint64_t off, size_t len)
 		rc = fs_co_restore_write(w->m->lane, r->to, p, len, off);
 	mover_memory_put(w->m, p, len);
 	w->moved += len;
-	return rc ? rc : work_co_tell_now_and_then(w);
+	return rc;
 }
 
+/* What comes next is for the MDS to say, which knows who waits for what. */
 static int bring(void *arg)
 {
 	struct restore *r = arg;
-	uint64_t size = fs_restore_size(r->to), off, len;
-	int rc = 0;
+	uint32_t me = r->workers++;
+	uint64_t off = 0, len = 0, at;
+	int rc;
 
-	while (rc == 0 && r->next < size) {
-		off = r->next;
-		len = min_u64(size - off, r->w->m->cfg.blob.block_size);
-		r->next += len;
-		rc = bring_range(r, off, len);
+	while ((rc = fs_co_restore_next(r->w->m->lane, r->to, me, &off, &len)) == 0 && len) {
+		for (at = 0; at < len && rc == 0; at += PIECE)
+			rc = bring_piece(r, off + at, min_u64(len - at, PIECE));
+		if (rc)
+			break;
 	}
-	if (rc)
-		r->next = UINT64_MAX; /* the others end, too */
 	return rc;
 }
 
@@ -63,7 +63,7 @@ static int check_size(struct work *w, uint64_t size)
 	return rc;
 }
 
-int restore_co_run(struct work *w)
+static int run_once(struct work *w)
 {
 	struct restore r = {.w = w};
 	struct co_group g = CO_GROUP_INIT;
@@ -72,15 +72,35 @@ int restore_co_run(struct work *w)
 
 	if (rc)
 		return rc;
+	w->moved = 0;
 	if (!w->etag[0] || fs_restore_size(r.to) == 0)
 		rc = check_size(w, fs_restore_size(r.to));
 	if (rc == 0) {
-		for (i = 0; i < RANGES_AT_ONCE; i++)
+		for (i = 0; i < WORKERS; i++)
 			co_spawn(&g, bring, &r);
 		rc = co_join(&g);
 	}
 	if (rc == 0)
 		rc = fs_co_restore_sync(w->m->lane, r.to);
 	fs_restore_free(r.to);
+	return rc;
+}
+
+int restore_co_run(struct work *w)
+{
+	int rc, i = 0;
+
+	while ((rc = run_once(w)) == -EAGAIN && ++i < TRIES)
+		log_warn("%s: an OST has lost what was brought back: once more", w->name);
 	return rc == -ESTALE && w->error.rc == rc && work_co_is_gone(w) ? -ENOENT : rc;
+}
+
+int release_co_run(struct work *w)
+{
+	const struct cred root = {0};
+	uint64_t none;
+	int rc = fs_co_hsm_request(w->m->lane, &w->fid, HSM_RELEASE, 0, SPAN_NONE, &root, &none);
+
+	/* Somebody uses it by now. */
+	return rc == -EBUSY || rc == -EPERM || rc == -ENOENT ? 0 : rc;
 }

@@ -156,7 +156,7 @@ struct io {
 	struct lane *lane;
 	struct file *file;
 	const struct layout *layout;
-	uint32_t flags, trunc_gen;
+	uint32_t flags, trunc_gen; /* trunc_gen of a read: see restoring_enter() */
 	uint64_t written_ns; /* 0: just now */
 	struct grant *grant; /* or NULL */
 	bool write, ahead; /* ahead: nobody reads it yet */

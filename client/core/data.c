@@ -192,6 +192,7 @@ static void note_grant(struct data *d, const struct data_grant *g, uint64_t now)
 	if (g->trunc_gen > d->gen) /* an answer may come behind that to a truncation */
 		d->gen = g->trunc_gen;
 	d->evicted = false;
+	restoring_note(d, g->released);
 	if (d->mode != LEASE_CONTENDED) {
 		d->retries = 0;
 	} else {
@@ -232,7 +233,8 @@ static void acquire_fiber(void *arg)
 	pthread_mutex_lock(&a.d->lock);
 	if (rc == 0)
 		note_grant(a.d,
-			   &(struct data_grant){call.hdr.session, p.seq, p.lease, p.attr.trunc_gen},
+			   &(struct data_grant){call.hdr.session, p.seq, p.lease, p.attr.trunc_gen,
+						p.released},
 			   loop_clock(a.ln->loop));
 	a.d->acquire_rc = rc;
 	a.d->nacquires++;

@@ -20,6 +20,7 @@
 #include "client/core/dirty.h"
 #include "client/core/fs.h"
 #include "client/core/pages.h"
+#include "client/core/restoring.h"
 #include "client/core/unstable.h"
 #include "client/core/xwait.h"
 #include <stdatomic.h>
@@ -73,6 +74,9 @@ struct data {
 	bool draining;                /* it waits for who is in */
 	uint64_t retry_ns;            /* contended: when to ask for more */
 	uint32_t retries;
+
+	bool released; /* not all is back from the archive, or was not when last heard of */
+	struct restoring *restoring; /* what is; see restoring.h */
 
 	bool filled, refilled; /* the kernel may have pages; has got more while it forgets */
 	bool forgetting;       /* it is being told to */
@@ -187,6 +191,7 @@ uint32_t data_open_begin(struct data *d, int flags);
 struct data_grant {
 	uint64_t session, seq;
 	uint32_t lease, trunc_gen;
+	bool released;
 };
 void data_open_end(struct data *d, uint32_t want, const struct data_grant *g);
 /* The file is open from now on; true: the kernel may cache pages of it. */

@@ -48,7 +48,8 @@ struct fs_hsm_progress {
 int fs_co_hsm_progress(struct lane *ln, const struct fs_hsm_progress *p, bool *stop, bool *changed);
 
 /* The data of a file on their way back (restore.c): written to its objects by this mover alone,
- * past all leases. -ESTALE from any of these: the work is another's, or the file was cut. */
+ * past all leases, in pieces that the MDS chooses. -ESTALE from any of these: the work is
+ * another's, or the file was cut. -EAGAIN: an OST has lost some of it; begin again. */
 struct fs_restore;
 must_check int fs_co_restore_begin(struct lane *ln, const struct fs_hsm_work *w,
 				   struct fs_restore **out);
@@ -56,7 +57,12 @@ uint64_t fs_restore_size(const struct fs_restore *r);
 /* Any order, several fibers. */
 must_check int fs_co_restore_write(struct lane *ln, struct fs_restore *r, const void *buf,
 				   size_t len, uint64_t off);
-/* All that was written is on the disks; -EIO: an OST has lost some of it. */
+/* This worker (below MAX_HSM_WORKERS) has written what it was given last (*off and *len, 0:
+ * nothing) and gets the next piece; *len 0: there is none. -ECANCELED: it is not wanted any
+ * more. */
+must_check int fs_co_restore_next(struct lane *ln, struct fs_restore *r, uint32_t worker,
+				  uint64_t *off, uint64_t *len);
+/* All that was written is on the disks. */
 must_check int fs_co_restore_sync(struct lane *ln, struct fs_restore *r);
 void fs_restore_free(struct fs_restore *r);
 

@@ -96,11 +96,16 @@ static int part_read(struct io *io, struct io_part *p, struct target *t, uint32_
 	RPC_CALL(call);
 	int rc;
 
+	q.trunc_gen = io->trunc_gen;
+	rc = restoring_check(io->file->data, &q.trunc_gen,
+			     objs_index(io->layout, p->run->comp, p->run->stripe), &q.power);
+	if (rc)
+		return rc;
 	call.in = p->iov;
 	call.in_n = p->niov;
 	rc = oss_co_read(t->imp, &call, &q, &r);
 	if (rc)
-		return rc;
+		return rc == -ESTALE && q.trunc_gen ? -EAGAIN : rc;
 	if (call.in_len > p->run->len)
 		return -EIO;
 	p->got = call.in_len;
@@ -388,7 +393,7 @@ static ssize_t io_co_run(struct windows *w)
 	for (i = 0; i < n; i++)
 		w->res[i] = -EIO; /* not run because another failed */
 	rc = lane_co_fan(w->ln, n, window_run, w);
-	sum = rc == -ESTALE ? rc : windows_sum(w, n);
+	sum = rc == -ESTALE || rc == -EAGAIN ? rc : windows_sum(w, n);
 	free(w->res);
 	return sum;
 }
@@ -594,20 +599,27 @@ ssize_t fs_co_write_page(struct lane *ln, struct file *f, const void *buf, size_
 
 /* ---- read ---- */
 
+static ssize_t read_windows(struct windows *w)
+{
+	int rc = restoring_enter(w->f->data, w->off, w->len, &w->trunc_gen);
+
+	if (rc == 0)
+		rc = file_co_layout(w->ln, w->f, false, &w->l);
+	return rc || !w->l ? rc : io_co_run(w);
+}
+
 static ssize_t read_objects(struct lane *ln, struct file *f, uint8_t *buf, size_t len, uint64_t off)
 {
 	struct windows w = {.ln = ln, .f = f, .buf = buf, .len = len, .off = off};
-	int rc = file_co_layout(ln, f, false, &w.l);
 
-	return rc || !w.l ? rc : io_co_run(&w);
+	return read_windows(&w);
 }
 
 ssize_t io_co_fetch(struct lane *ln, struct file *f, uint8_t *buf, size_t len, uint64_t off)
 {
 	struct windows w = {.ln = ln, .f = f, .ahead = true, .buf = buf, .len = len, .off = off};
-	int rc = file_co_layout(ln, f, false, &w.l);
 
-	return rc || !w.l ? rc : io_co_run(&w);
+	return read_windows(&w);
 }
 
 /* What is dirty here is newer than what is there; and bytes behind what is there are only known
@@ -638,7 +650,8 @@ static ssize_t read_both(struct lane *ln, struct file *f, uint8_t *buf, size_t l
 		wback_co_flush(ln, d);
 		n = read_objects(ln, f, buf + here, len - here, off + here);
 	}
-	return n >= 0 ? (ssize_t)here + n : here ? (ssize_t)here : n;
+	/* After an error no part of it: the kernel would take that for the end of the file. */
+	return n < 0 ? n : (ssize_t)here + n;
 }
 
 /* The kernel goes on with a page when it has it. One that has come after the lease was over would
@@ -656,10 +669,10 @@ static bool comes_late(struct lane *ln, struct data *d, uint64_t seq)
 static ssize_t read_under_lease(struct lane *ln, struct file *f, void *buf, size_t len,
 				uint64_t off, enum data_need need)
 {
+	bool late, missing;
 	enum data_how how;
 	uint64_t seq;
 	ssize_t n;
-	bool late;
 	int rc;
 	OP_TIMER(ln, read);
 
@@ -682,7 +695,11 @@ static ssize_t read_under_lease(struct lane *ln, struct file *f, void *buf, size
 		if (n > 0 && need == DATA_FILL && !late)
 			data_cached(ln, f->data, (uint64_t)n);
 		data_leave(f->data, how);
-	} while (late);
+		missing = n == -EAGAIN;
+		rc = missing ? restoring_co_wait(ln, f->data, off, len) : 0;
+		if (rc)
+			return rc;
+	} while (late || missing);
 	if (n > 0)
 		stat_add(&ln->stats[FS_STAT_read_bytes], (uint64_t)n);
 	return n;

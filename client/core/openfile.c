@@ -188,7 +188,8 @@ static int open_co_hold(struct lane *ln, struct file *f, struct rpc_call *call,
 	}
 	data_open_end(f->data, q->data,
 		      &(struct data_grant){call->hdr.session, p->seq,
-					   rc ? 0 : p->lease & LEASE_DATA, p->attr.trunc_gen});
+					   rc ? 0 : p->lease & LEASE_DATA, p->attr.trunc_gen,
+					   false});
 	if (hold && rc == 0)
 		data_truncated(f->data, call->hdr.session, p->attr.trunc_gen);
 	if (hold)
@@ -252,7 +253,7 @@ static bool ahead_data(struct lane *ln, struct data *d, const struct file_ahead 
 
 	data_open_end(d, want,
 		      &(struct data_grant){a->session, a->seq, fresh ? LEASE_SHARED : 0,
-					   a->attr->trunc_gen});
+					   a->attr->trunc_gen, false});
 	return fresh;
 }
 
@@ -300,7 +301,8 @@ static int create_rpc(struct lane *ln, struct file *f, struct rpc_call *call,
 	made = rc == 0 && fid_eq(&p->fid, &q->fid);
 	data_open_end(f->data, q->data,
 		      &(struct data_grant){call->hdr.session, p->seq,
-					   made ? p->lease & LEASE_DATA : 0, p->attr.trunc_gen});
+					   made ? p->lease & LEASE_DATA : 0, p->attr.trunc_gen,
+					   false});
 	return rc;
 }
 

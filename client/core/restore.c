@@ -7,6 +7,7 @@
 
 struct fs_restore {
 	struct fid fid;
+	uint64_t cookie;
 	struct layout *layout;
 	uint32_t trunc_gen;
 	uint64_t size;
@@ -37,6 +38,7 @@ int fs_co_restore_begin(struct lane *ln, const struct fs_hsm_work *w, struct fs_
 		rc = layout_dec(p.layout, &r->layout);
 	if (rc == 0) {
 		r->fid = w->fid;
+		r->cookie = w->cookie;
 		r->trunc_gen = p.trunc_gen;
 		r->size = p.size;
 		r->power = calloc(objs_count(r->layout), sizeof(*r->power));
@@ -144,6 +146,39 @@ int fs_co_restore_write(struct lane *ln, struct fs_restore *r, const void *buf, 
 	return rc;
 }
 
+int fs_co_restore_next(struct lane *ln, struct fs_restore *r, uint32_t worker, uint64_t *off,
+		       uint64_t *len)
+{
+	struct mds_hsm_range_req q = {
+		.cookie = r->cookie,
+		.trunc_gen = r->trunc_gen,
+		.worker = worker,
+		.off = *off,
+		.len = *len,
+	};
+	uint32_t i, n = objs_count(r->layout);
+	struct mds_hsm_range_rep p;
+	struct wbuf b;
+	RPC_CALL(call);
+	int rc;
+
+	if (r->lost)
+		return -EAGAIN;
+	wbuf_init(&b, MAX_BODY / 2);
+	for (i = 0; i < n; i++)
+		enc_mds_power(&b, &(struct mds_power){r->power[i]});
+	q.power = wbuf_span(&b);
+	rc = b.rc;
+	if (rc == 0)
+		rc = mds_co_hsm_range(ln->mdt->imp, &call, &q, &p);
+	wbuf_fini(&b);
+	if (rc)
+		return rc;
+	*off = p.off;
+	*len = p.len;
+	return p.stop ? -ECANCELED : 0;
+}
+
 struct sync {
 	struct lane *ln;
 	struct fs_restore *r;
@@ -179,5 +214,5 @@ int fs_co_restore_sync(struct lane *ln, struct fs_restore *r)
 	struct sync s = {ln, r};
 	int rc = lane_co_fan(ln, objs_count(r->layout), sync_object, &s);
 
-	return rc ? rc : r->lost ? -EIO : 0;
+	return rc ? rc : r->lost ? -EAGAIN : 0;
 }

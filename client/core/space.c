@@ -294,7 +294,13 @@ int64_t fs_co_lseek(struct lane *ln, struct file *f, uint64_t off, int whence)
 
 	if (whence != SEEK_DATA && whence != SEEK_HOLE)
 		return -EINVAL;
-	rc = data_co_enter(ln, f->data, DATA_READ, &how);
+	while ((rc = data_co_enter(ln, f->data, DATA_READ, &how)) == 0 &&
+	       restoring_is_on(f->data)) {
+		data_leave(f->data, how);
+		rc = restoring_co_wait(ln, f->data, 0, 0);
+		if (rc)
+			break;
+	}
 	if (rc)
 		return rc;
 	wback_co_flush(ln, f->data);

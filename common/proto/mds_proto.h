@@ -47,6 +47,8 @@
 	X(234, mds, hsm_next,    RPC_LONG,     "a mover asks for work; waits for some") \
 	X(235, mds, hsm_progress, RPC_MODIFIES, "a mover tells how far it is, or that it is done") \
 	X(236, mds, hsm_restore, RPC_MODIFIES, "a mover begins to bring the data of a file back: where they go, and under which number") \
+	X(237, mds, hsm_wait,    RPC_LONG,     "waits until bytes of a released file are back") \
+	X(238, mds, hsm_range,   0,            "a mover has brought a range of a file back, and asks for the next one") \
 	X(239, mds, hsm_import,  0,            "entries of an archive become released files, directories and symbolic links")
 
 /* target: of a symbolic link, so that whoever looks it up can follow it even if it is replaced meanwhile.
@@ -164,10 +166,11 @@
 #define STRUCT_mds_recall(F) F(fid, fid) F(u32, bits) F(u64, seq) F(u64, granted)
 
 /* want: LEASE_SHARED to read, LEASE_EXCLUSIVE to write; LEASE_CONTENDED may be given instead if others have the file
- * open, unless exact is set (for pages in the kernel's cache). lease: what the client has now; 0: try again.
+ * open, unless exact is set (for pages in the kernel's cache). lease: what the client has now; 0: try again. released: the
+ * data are not all back from the archive yet: what is read has to be waited for with mds_hsm_wait first.
  * leases: mds_recall records, seq 0 for those that were not recalled. */
 #define REQ_mds_data(F)    F(fid, fid) F(u32, want) F(u32, exact)
-#define REP_mds_data(F)    F(attr, attr) F(blob, layout) F(u64, open_seq) F(u64, seq) F(u32, lease)
+#define REP_mds_data(F)    F(attr, attr) F(blob, layout) F(u64, open_seq) F(u64, seq) F(u32, lease) F(u8, released)
 #define REQ_mds_give_back(F) F(blob, leases)
 #define REP_mds_give_back(F)
 
@@ -200,7 +203,8 @@
 #define REQ_mds_hsm_next(F) F(u32, archives) F(u32, max) F(blob, have)
 #define REP_mds_hsm_next(F) F(blob, work)
 #define STRUCT_mds_hsm_cookie(F) F(u64, cookie)
-/* action HSM_CANCEL: the mover should end this one, which it has. name, etag: of the copy that there is;
+/* action HSM_CANCEL: the mover should end this one, which it has; HSM_RELEASE: it should ask for that (mds_hsm_request), nobody
+ * hears what came of it. name, etag: of the copy that there is;
  * same: it holds the data of the file, only name or attributes are others. */
 #define STRUCT_mds_hsm_work(F) F(u64, cookie) F(u32, action) F(fid, fid) F(u32, archive) F(str, name) F(str, etag) F(str, data) F(u8, same)
 /* done: with error, 0 or -errno; then name and etag say what the archive has now. stop: it is not wanted any more. changed: the
@@ -211,6 +215,19 @@
  * -ESTALE: it is not the mover's work. */
 #define REQ_mds_hsm_restore(F) F(u64, cookie)
 #define REP_mds_hsm_restore(F) F(blob, layout) F(u32, trunc_gen) F(u64, size)
+/* Until the byte at off is back, and, if it is behind the end, until all are; the restore is asked for. whole: all are back. Else from
+ * offset from to offset to, and they are read with trunc_gen and with the power of each object, of mds_power records. -EIO: they
+ * cannot be brought back. */
+#define REQ_mds_hsm_wait(F) F(fid, fid) F(u64, off)
+#define REP_mds_hsm_wait(F) F(u8, whole) F(u64, from) F(u64, to) F(u64, size) F(u64, unit) F(u32, trunc_gen) F(blob, power)
+/* power: of the OST at the first write to an object (oss_write), in the order of the layout; 0: nothing was written. */
+#define STRUCT_mds_power(F) F(u64, power)
+/* worker: a number for each of those that the mover has at it, up to MAX_HSM_WORKERS. off, len: what it was given and has written
+ * now, len 0: nothing; then the next it gets, len 0: nothing is left. What it was given before and not told of goes to others.
+ * stop: the work is not wanted any more. -ESTALE: it is not the mover's work. After a restart of the MDS it still is, if the number
+ * under which it writes is that of the file; what it had brought before is brought once more. */
+#define REQ_mds_hsm_range(F) F(u64, cookie) F(u32, trunc_gen) F(u32, worker) F(u64, off) F(u64, len) F(blob, power)
+#define REP_mds_hsm_range(F) F(u64, off) F(u64, len) F(u8, stop)
 /* mode: enum hsm_import_mode. entries: mds_import_entry records, at most IMPORT_BATCH; results: one mds_import_result for each. What
  * was not answered may be sent again: an entry that is there is left alone. The answer comes when all is on the disk.
  * fid: what it gets if it is made. mode: with type; size, blob and etag: of the copy; implied: a directory that only has to be

@@ -24,7 +24,9 @@
 /* flags: OBJ_EXISTS. size, blocks (512 bytes), mtime (ns, of the OST), version: counts changes. */
 #define OBJ_ATTR_FIELDS(F) F(u32, flags) F(u64, size) F(u64, blocks) F(i64, mtime) F(u64, version)
 
-#define REQ_oss_read(F)      OBJ_FIELDS(F) F(u64, off) F(u32, len)
+/* trunc_gen, power: not 0: -ESTALE if the object has heard of a newer truncation, or the target has another power (see
+ * oss_write) than that. */
+#define REQ_oss_read(F)      OBJ_FIELDS(F) F(u64, off) F(u32, len) F(u32, trunc_gen) F(u64, power)
 #define REP_oss_read(F)      OBJ_ATTR_FIELDS(F)
 /* Of the component that the object belongs to, with the generation of the layout: whoever makes an object tells it, so
  * that the file could be put together from its objects. Zero: not told. */

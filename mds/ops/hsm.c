@@ -6,6 +6,7 @@
  * asks before it makes its copy visible, the answer is right without anybody having been kept from
  * writing. Replies leave when they are on the disk: nothing here has to be done again.
  */
+#include "mds/evict.h"
 #include "mds/hsm_queue.h"
 #include "mds/inode.h"
 #include "mds/state.h"
@@ -188,6 +189,10 @@ int mds_hsm_request(struct rpc_op *op, const struct mds_hsm_request_req *q,
 	w = hsm_find_file(m->hsm, &q->fid);
 	if (q->action == HSM_CANCEL)
 		return cancel(op, t, w, &p->cookie);
+	/* Somebody has read it, and the mover is not done yet. */
+	if (w && w->action == HSM_RESTORE && q->action == HSM_ARCHIVE &&
+	    (ino.attr.flags & INODE_RELEASED))
+		return 0;
 	if (w && (w->action != q->action || w->canceled))
 		return -EBUSY;
 	if (w) {
@@ -324,12 +329,12 @@ static int tell_again(struct giving *g)
 	return rc;
 }
 
-static int give_new(struct giving *g)
+static int give_new(struct giving *g, struct hsm_list *from)
 {
 	struct hsm_work *w, *next;
 	int rc = 0;
 
-	for (w = TAILQ_FIRST(&g->h->waiting); w && rc == 0; w = next) {
+	for (w = TAILQ_FIRST(from); w && rc == 0; w = next) {
 		next = TAILQ_NEXT(w, link);
 		if (g->n >= g->q->max || g->h->nrunning >= g->h->max_requests)
 			break;
@@ -343,8 +348,21 @@ static int give_new(struct giving *g)
 	return rc;
 }
 
+/* What the mover is to have released, for space: nothing that it tells the end of. */
+static void give_evictions(struct giving *g)
+{
+	static const struct hsm_rec none;
+	struct hsm_work w = {.data = (char[]){""}};
+
+	while (g->n < g->q->max && evict_next(g->h->evict, &w.fid)) {
+		w.cookie = g->h->next_cookie++;
+		put_work(g, &w, HSM_RELEASE, &none);
+	}
+}
+
 static int give_all(struct giving *g)
 {
+	uint32_t i;
 	int rc;
 
 	g->n = 0;
@@ -352,8 +370,10 @@ static int give_all(struct giving *g)
 	g->look_again = false;
 	hsm_tidy(g->h);
 	rc = tell_again(g);
+	for (i = 0; i < HSM_RANKS && rc == 0 && g->h->control == HSM_ENABLED; i++)
+		rc = give_new(g, &g->h->waiting[i]);
 	if (rc == 0 && g->h->control == HSM_ENABLED)
-		rc = give_new(g);
+		give_evictions(g);
 	return rc ? rc : g->out->rc;
 }
 
@@ -470,8 +490,13 @@ int mds_hsm_progress(struct rpc_op *op, const struct mds_hsm_progress_req *q,
 	w->since_ns = loop_now(m->loop);
 	p->stop = w->canceled;
 	op->durable = true;
-	if (w->action == HSM_RESTORE && q->done && !q->error)
-		return hsm_co_restored(op, q->cookie);
+	if (w->action == HSM_RESTORE && q->done && !q->error) {
+		if (w->trunc_gen)
+			return hsm_co_restored(op, q->cookie);
+		hsm_take_back(m->hsm, w); /* of an earlier life: nobody knows what it is */
+		p->stop = true;
+		return 0;
+	}
 	rc = q->done ? op_write(op, &t) : op_read(op, &t);
 	if (rc == 0)
 		rc = inode_get(t, &w->fid, &ino);

@@ -137,7 +137,7 @@ again:
 		if (rc < 0)
 			return rc;
 		here = writes || !is_released(op, &q->fid);
-		rc = q->data && here ? data_co_make_way(op, &q->fid, q->data, false, &data)
+		rc = q->data && here ? data_co_make_way(op, &q->fid, q->data, 0, &data)
 				     : op_co_settle_data(op, &q->fid);
 		if (rc == 0 && writes)
 			rc = op_co_revoke(op, &(struct revoke){q->fid, LEASE_UPDATE | LEASE_XATTR},

@@ -19,9 +19,22 @@
 #include "mds/inode.h"
 #include "mds/state.h"
 #include "mds/young.h"
+#include <stdlib.h>
 #include <sys/stat.h>
 
 enum { BLOCKS_RELEASED = 1, MEASURE_MS = 30000 };
+
+static int wait_end(struct rpc_op *op, uint64_t cookie)
+{
+	struct mds *m = op_mds(op);
+	struct client *c = op_client(op);
+	int rc = 0;
+
+	client_enter(c);
+	while (rc == 0 && hsm_find(m->hsm, cookie) && !c->dead)
+		rc = co_wait(&m->hsm->ended_q, 0);
+	return client_leave(c) ? -ESTALE : rc;
+}
 
 /* ---- release ---- */
 
@@ -119,6 +132,14 @@ static int release(struct rpc_op *op, struct node *n, const struct replacing *r)
 	return rc;
 }
 
+/* Whoever has read the file to its end may come before the mover is done. */
+static int wait_restore(struct rpc_op *op, const struct fid *fid)
+{
+	const struct hsm_work *w = hsm_find_file(op_mds(op)->hsm, fid);
+
+	return w && w->action == HSM_RESTORE && w->mover ? wait_end(op, w->cookie) : 0;
+}
+
 static int co_release(struct rpc_op *op, const struct fid *fid, const struct replacing *r)
 {
 	struct mds *m = op_mds(op);
@@ -131,8 +152,10 @@ static int co_release(struct rpc_op *op, const struct fid *fid, const struct rep
 
 	if (ns_is_virtual(fid))
 		return -EPERM;
+	rc = wait_restore(op, fid);
 	/* Before anybody has to give anything back for nothing. */
-	rc = op_co_settle_data(op, fid);
+	if (rc == 0)
+		rc = op_co_settle_data(op, fid);
 	if (rc == 0)
 		rc = store_read(m->store, &t, &in_batch);
 	if (rc == 0)
@@ -186,6 +209,7 @@ static int want_restore(struct mds *m, const struct fid *fid, uint64_t *cookie)
 
 	if (w) {
 		*cookie = w->cookie;
+		hsm_want(m->hsm, w);
 		return 0;
 	}
 	rc = store_write(m->store, &t);
@@ -193,33 +217,59 @@ static int want_restore(struct mds *m, const struct fid *fid, uint64_t *cookie)
 		rc = hsm_get(t, fid, &rec);
 	if (rc == 0 && (rec.flags & HSM_LOST))
 		rc = -EIO;
-	if (rc)
-		return rc;
-	return hsm_add(m->hsm, t,
-		       &(struct hsmwork_rec){.fid = *fid,
-					     .action = HSM_RESTORE,
-					     .archive = rec.archive,
-					     .asked = loop_realtime(m->loop),
-					     .data = SPAN_STR("")},
-		       cookie);
+	if (rc == 0)
+		rc = hsm_add(m->hsm, t,
+			     &(struct hsmwork_rec){.fid = *fid,
+						   .action = HSM_RESTORE,
+						   .archive = rec.archive,
+						   .asked = loop_realtime(m->loop),
+						   .data = SPAN_STR("")},
+			     cookie);
+	if (rc == 0)
+		hsm_want(m->hsm, hsm_find(m->hsm, *cookie));
+	return rc;
 }
 
-static int wait_end(struct rpc_op *op, uint64_t cookie)
+/* For an operation that would have to wait for them: by policy it fails, but they come. */
+static int want_or_refuse(struct mds *m, const struct fid *fid, uint64_t *cookie)
+{
+	int rc = m->stopping ? -ESHUTDOWN : want_restore(m, fid, cookie);
+
+	return rc == 0 && m->hsm->nonblocking ? -ENODATA : rc;
+}
+
+enum { STREAM_MIN = 1 << 20 }; /* bytes: less comes in one piece anyway */
+
+bool op_restore_streams(struct rpc_op *op, const struct fid *fid)
+{
+	struct inode_rec ino;
+	bool in_batch;
+	struct txn *t;
+
+	return store_read(op_mds(op)->store, &t, &in_batch) == 0 && inode_get(t, fid, &ino) == 0 &&
+	       (ino.attr.flags & INODE_RELEASED) && ino.attr.size > STREAM_MIN;
+}
+
+int op_co_restore_begin(struct rpc_op *op, const struct fid *fid)
 {
 	struct mds *m = op_mds(op);
-	struct client *c = op_client(op);
-	int rc = 0;
+	uint64_t cookie;
 
-	client_enter(c);
-	while (rc == 0 && hsm_find(m->hsm, cookie) && !c->dead)
-		rc = co_wait(&m->hsm->ended_q, 0);
-	return client_leave(c) ? -ESTALE : rc;
+	if (!op_restore_streams(op, fid))
+		return op_co_restore(op, fid);
+	return want_or_refuse(m, fid, &cookie);
+}
+
+static bool has_failed(struct mds *m, const struct fid *fid, uint64_t cookie)
+{
+	const struct hsm_work *old = cookie ? hsm_find_ended(m->hsm, fid) : NULL;
+
+	return old && old->cookie == cookie && old->error;
 }
 
 int op_co_restore(struct rpc_op *op, const struct fid *fid)
 {
 	struct mds *m = op_mds(op);
-	const struct hsm_work *old;
 	uint64_t cookie = 0;
 	bool released;
 	int rc;
@@ -228,12 +278,83 @@ int op_co_restore(struct rpc_op *op, const struct fid *fid)
 		rc = is_released(m, fid, &released);
 		if (rc || !released)
 			return rc ? rc : cookie != 0;
-		old = cookie ? hsm_find_ended(m->hsm, fid) : NULL;
-		if (old && old->cookie == cookie && old->error)
+		if (has_failed(m, fid, cookie))
 			return -EIO;
-		rc = m->stopping ? -ESHUTDOWN : want_restore(m, fid, &cookie);
+		rc = want_or_refuse(m, fid, &cookie);
 		if (rc == 0)
 			rc = wait_end(op, cookie);
+		if (rc)
+			return rc;
+	}
+}
+
+/* ---- a part of the data ---- */
+
+static int put_powers(struct rpc_op *op, const struct hsm_work *w, struct span *out)
+{
+	struct wbuf b;
+	uint32_t i;
+	int rc;
+
+	wbuf_init(&b, MAX_BODY / 2);
+	for (i = 0; i < w->nobjects; i++)
+		enc_mds_power(&b, &(struct mds_power){w->power[i]});
+	*out = wbuf_span(&b);
+	rc = b.rc ? b.rc : op_copy(op, out);
+	wbuf_fini(&b);
+	return rc;
+}
+
+/* 1: the byte is not back yet. */
+static int look(struct rpc_op *op, const struct mds_hsm_wait_req *q, uint64_t cookie,
+		struct mds_hsm_wait_rep *p)
+{
+	struct hsm_work *w = hsm_find(op_mds(op)->hsm, cookie);
+
+	if (!w || !w->ranges)
+		return 1;
+	ranges_want(w->ranges, q->off);
+	if (!ranges_back(w->ranges, q->off, &p->from, &p->to))
+		return 1;
+	p->size = w->size;
+	p->unit = ranges_unit(w->ranges);
+	p->trunc_gen = w->trunc_gen;
+	return put_powers(op, w, &p->power);
+}
+
+static int wait_back(struct rpc_op *op)
+{
+	struct mds *m = op_mds(op);
+	struct client *c = op_client(op);
+	int rc;
+
+	client_enter(c);
+	rc = co_wait(&m->hsm->back_q, 0);
+	return client_leave(c) ? -ESTALE : rc;
+}
+
+int mds_hsm_wait(struct rpc_op *op, const struct mds_hsm_wait_req *q, struct mds_hsm_wait_rep *p)
+{
+	struct mds *m = op_mds(op);
+	uint64_t cookie = 0;
+	bool released;
+	int rc;
+
+	for (;;) {
+		rc = is_released(m, &q->fid, &released);
+		if (rc)
+			return rc;
+		p->whole = !released;
+		if (p->whole)
+			return 0;
+		if (has_failed(m, &q->fid, cookie))
+			return -EIO;
+		rc = m->stopping ? -ESHUTDOWN : want_restore(m, &q->fid, &cookie);
+		if (rc == 0)
+			rc = look(op, q, cookie, p);
+		if (rc <= 0)
+			return rc;
+		rc = wait_back(op);
 		if (rc)
 			return rc;
 	}
@@ -270,6 +391,17 @@ static int begin(struct rpc_op *op, struct node *n, struct mds_hsm_restore_rep *
 	return rc ? rc : inode_update(t, &n->fid, &ino);
 }
 
+/* Another time, too: after the mover has found that an OST has lost some of what it wrote. */
+static int begin_ranges(struct mds *m, struct hsm_work *w, uint64_t size, uint32_t trunc_gen)
+{
+	hsm_forget_ranges(w);
+	w->ranges = ranges_create(size);
+	w->trunc_gen = trunc_gen;
+	w->size = size;
+	co_wake_all(&m->hsm->back_q); /* they say what they wait for */
+	return w->ranges ? 0 : -ENOMEM;
+}
+
 static int begin_locked(struct rpc_op *op, struct node *n, uint64_t cookie,
 			struct mds_hsm_restore_rep *p)
 {
@@ -285,10 +417,7 @@ static int begin_locked(struct rpc_op *op, struct node *n, uint64_t cookie,
 	if (rc)
 		return rc;
 	w = mine(op, cookie);
-	if (!w)
-		return -ESTALE;
-	w->trunc_gen = p->trunc_gen;
-	return 0;
+	return w ? begin_ranges(m, w, p->size, p->trunc_gen) : -ESTALE;
 }
 
 /* fn with the node of the work locked. */
@@ -318,6 +447,79 @@ int mds_hsm_restore(struct rpc_op *op, const struct mds_hsm_restore_req *q,
 		    struct mds_hsm_restore_rep *p)
 {
 	return with_node(op, q->cookie, p, begin_locked);
+}
+
+static int note_powers(struct hsm_work *w, struct span powers)
+{
+	uint32_t i, n = powers.len / (uint32_t)sizeof(uint64_t);
+	struct rbuf b = rbuf_of(powers);
+	struct mds_power p;
+	int rc = 0;
+
+	if (!w->power) {
+		w->power = calloc(n ? n : 1, sizeof(*w->power));
+		w->nobjects = w->power ? n : 0;
+	}
+	if (n != w->nobjects)
+		return w->power ? -EINVAL : -ENOMEM;
+	for (i = 0; b.len && rc == 0 && i < w->nobjects; i++) {
+		rc = dec_mds_power(&b, &p);
+		if (rc == 0 && p.power)
+			w->power[i] = p.power;
+	}
+	return rc;
+}
+
+/* Of an earlier life of the MDS, or it was taken back meanwhile: nobody has written to the objects
+ * since but this mover. */
+static int adopt(struct rpc_op *op, struct hsm_work *w, uint32_t trunc_gen)
+{
+	struct mds *m = op_mds(op);
+	struct hsm_mover *v = hsm_mover_of(m->hsm, op_client(op));
+	struct inode_rec ino;
+	bool in_batch;
+	struct txn *t;
+	int rc = v ? store_read(m->store, &t, &in_batch) : -ENOMEM;
+
+	if (rc == 0)
+		rc = inode_get(t, &w->fid, &ino);
+	if (rc)
+		return rc;
+	if (w->action != HSM_RESTORE || !(ino.attr.flags & INODE_RELEASED) ||
+	    ino.attr.trunc_gen != trunc_gen)
+		return -ESTALE;
+	if (!w->mover)
+		hsm_give(m->hsm, w, v);
+	return begin_ranges(m, w, ino.attr.size, trunc_gen);
+}
+
+int mds_hsm_range(struct rpc_op *op, const struct mds_hsm_range_req *q, struct mds_hsm_range_rep *p)
+{
+	struct mds *m = op_mds(op);
+	struct hsm_work *w = hsm_find(m->hsm, q->cookie);
+	int rc;
+
+	if (q->worker >= MAX_HSM_WORKERS)
+		return -EINVAL;
+	p->stop = w && w->canceled;
+	if (p->stop)
+		return 0;
+	if (!w || (w->mover && w->mover != op_client(op)))
+		return -ESTALE;
+	rc = w->ranges ? 0 : adopt(op, w, q->trunc_gen);
+	if (rc)
+		return rc;
+	w->since_ns = loop_now(m->loop);
+	rc = note_powers(w, q->power);
+	if (rc)
+		return rc;
+	p->off = q->off;
+	p->len = q->len;
+	(void)ranges_next(w->ranges, q->worker, &p->off, &p->len);
+	w->moved += q->len;
+	if (q->len)
+		co_wake_all(&m->hsm->back_q);
+	return 0;
 }
 
 /* The objects end where the file does: what was written is all of it. */

@@ -106,6 +106,13 @@ static int read_object(struct ost *ost, struct object *o, struct bulk *b, uint64
 	return rc == -EAGAIN ? -EIO : rc;
 }
 
+/* It is still what the client was told that it is. */
+static bool is_of(const struct ost *ost, const struct object *o, const struct oss_read_req *q)
+{
+	return (!q->trunc_gen || o->trunc_gen <= q->trunc_gen) &&
+	       (!q->power || ost->power == q->power);
+}
+
 int oss_read(struct rpc_op *op, const struct oss_read_req *q, struct oss_read_rep *p)
 {
 	struct ost_session *ses = ost_session_of(op);
@@ -130,7 +137,7 @@ int oss_read(struct rpc_op *op, const struct oss_read_req *q, struct oss_read_re
 		return -ENOMEM;
 	rc = cache_co_get(ost->cache, &id, CACHE_SHARED, 0, &o);
 	if (rc == 0) {
-		rc = read_object(ost, o, b, q->off);
+		rc = is_of(ost, o, q) ? read_object(ost, o, b, q->off) : -ESTALE;
 		if (rc == 0)
 			rc = cache_attr(o, &a);
 		cache_put(ost->cache, o);

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """azure.py URL VERB ARG... - looks into azurite from outside, with a signature of its own.
 
-  mkcontainer C           list C [PREFIX]         names, one in a line
+  mkcontainer C [public]  list C [PREFIX]         names, one in a line
   cat C NAME              meta C NAME             key=value, sorted
   etag C NAME             put C NAME TEXT         rm C NAME
 """
@@ -56,7 +56,8 @@ def main():
     verb, container = sys.argv[2:4]
     path = "/%s/%s" % (container, sys.argv[4]) if len(sys.argv) > 4 else "/" + container
     if verb == "mkcontainer":
-        call("PUT", "/" + container, {"restype": "container"}, b"")
+        public = {"x-ms-blob-public-access": "container"} if sys.argv[4:] == ["public"] else {}
+        call("PUT", "/" + container, {"restype": "container"}, b"", public)
     elif verb == "list":
         print("\n".join(names(container, sys.argv[4] if len(sys.argv) > 4 else "")))
     elif verb == "cat":

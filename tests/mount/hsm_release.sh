@@ -58,6 +58,7 @@ cat <&7 >"$WORK/copy"
 check "who reads it gets it, through a descriptor that was open before" cmp "$WORK/f" "$WORK/copy"
 exec 7<&-
 check "on another mount, too" same f "$B"
+settled
 is "then it is here" "$(state "$A/d/f")" "$HERE_AGAIN"
 is "as it was" "$(stat -c '%s %y' "$B/d/f")" "$(echo "$BEFORE" | cut -d' ' -f1,4-)"
 check "it can be released again" lfs hsm_release "$A/d/f"
@@ -72,6 +73,7 @@ done
 BAD=0
 for p in "${PIDS_R[@]}"; do wait "$p" || BAD=$((BAD + 1)); done
 is "twenty readers all get it" "$BAD" 0
+settled
 is "by one restore" "$(($(restores) - N))" 1
 put_away "$A/d/f"
 is "the middle of it is right" "$(tail -c +1500001 "$B/d/f" | head -c 1000 | md5sum)" "$(tail -c +1500001 "$WORK/f" | head -c 1000 | md5sum)"
@@ -130,6 +132,23 @@ put_away "$A/d/wanted"
 check "one can be asked for before it is read" lfs hsm_restore "$A/d/wanted"
 settled
 is "then it is here" "$(state "$A/d/wanted")" "$HERE_AGAIN"
+
+# ---- space ----
+for f in old open kept newer; do data $f 100000; done
+archive "$A"/d/{old,open,kept,newer}
+echo more >>"$A/d/newer"
+lfs hsm_set --norelease "$A/d/kept"
+exec 7<"$A/d/open"
+lctl set_param -n --nid "$MDS_NID" 'mdt.*.hsm.release_low=1' 'mdt.*.hsm.release_high=1' || fail "files are released when space is used"
+went() { [ "$(state "$A/d/old")" = "$RELEASED" ]; }
+until_true 60 went || fail "what was archived and is not used goes when space is used"
+lctl set_param -n --nid "$MDS_NID" 'mdt.*.hsm.release_high=0' || fail "and no more"
+is "what is open stays" "$(state "$A/d/open")" "$HERE_AGAIN"
+like "what must stay stays" "$(state "$A/d/kept")" 'exists archived never_release'
+like "what was changed stays" "$(state "$A/d/newer")" 'exists dirty archived'
+check "and what went comes back" same old
+exec 7<&-
+settled
 
 # ---- what goes wrong ----
 data changed 5000

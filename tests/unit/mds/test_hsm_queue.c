@@ -257,6 +257,40 @@ static void nonsense_is_refused(void **state)
 	st_run(body_bad);
 }
 
+static void body_order(struct st *s)
+{
+	struct st_open o[4];
+	uint64_t cookie[4];
+	struct got g;
+	uint32_t i;
+
+	st_connect(s, 0);
+	st_connect(s, 1);
+	for (i = 0; i < 4; i++) {
+		o[i] = file(s, (char[]){(char)('a' + i), 0});
+		if (i < 2)
+			continue;
+		archive(s, o[i].fid);
+		tell(s, 1, next(s, 1, 1, 0).w[0].cookie, true, 0);
+		assert_int_equal(ask(s, o[i].fid, HSM_RELEASE, 0, &(uint64_t){0}), 0);
+	}
+	for (i = 0; i < 2; i++)
+		cookie[i] = archive(s, o[i].fid);
+	for (; i < 4; i++)
+		assert_int_equal(ask(s, o[i].fid, HSM_RESTORE, 0, &cookie[i]), 0);
+	hsm_want(s->mds->hsm, hsm_find(s->mds->hsm, cookie[3]));
+	g = next(s, 1, 1, 0);
+	assert_int_equal(g.n, 4);
+	assert_true(g.w[0].cookie == cookie[3] && g.w[1].cookie == cookie[2]);
+	assert_true(g.w[2].cookie == cookie[0] && g.w[3].cookie == cookie[1]);
+}
+
+static void what_somebody_waits_for_is_first_and_restores_before_the_rest(void **state)
+{
+	(void)state;
+	st_run(body_order);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -268,6 +302,7 @@ int main(void)
 		cmocka_unit_test(a_removed_copy_is_forgotten),
 		cmocka_unit_test(work_outlives_movers_and_the_mds),
 		cmocka_unit_test(nonsense_is_refused),
+		cmocka_unit_test(what_somebody_waits_for_is_first_and_restores_before_the_rest),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

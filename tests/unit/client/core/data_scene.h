@@ -83,7 +83,7 @@ static UNUSED void grant(struct data *d, uint64_t session, uint64_t seq, uint32_
 	uint32_t want = data_open_begin(d, O_RDWR);
 
 	assert_int_equal(want, EX);
-	data_open_end(d, want, &(struct data_grant){session, seq, lease, 0});
+	data_open_end(d, want, &(struct data_grant){session, seq, lease, 0, false});
 	assert_false(d->acquiring);
 }
 

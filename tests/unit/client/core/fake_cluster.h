@@ -77,6 +77,9 @@ struct fake {
 	uint32_t names;     /* in any directory that is listed */
 	bool lookup_finds;  /* them */
 	uint64_t listed;    /* bytes of them */
+	bool released;	    /* mds_data says so; what is back: */
+	int (*on_wait)(const struct mds_hsm_wait_req *q, struct mds_hsm_wait_rep *p);
+	int (*on_read)(const struct oss_read_req *q); /* an error of oss_read */
 };
 
 static struct fake *fake;
@@ -254,6 +257,7 @@ static UNUSED int fake_data(struct rpc_op *op, const void *req, void *rep)
 	p->seq = ++fake->calls[op->desc->nr];
 	p->lease = fake->lease ? fake->lease : LEASE_CONTENDED;
 	p->attr = fake->attr;
+	p->released = fake->released;
 	return 0;
 }
 
@@ -521,7 +525,10 @@ static UNUSED int fake_oss_read(struct rpc_op *op, const void *qv, void *pv)
 	struct fake_obj *o = &fake_of(op)->obj;
 	const struct oss_read_req *q = qv;
 	struct oss_read_rep *p = pv;
+	int rc = fake->on_read ? fake->on_read(q) : 0;
 
+	if (rc)
+		return rc;
 	if (q->off < o->size) {
 		struct iovec *iov = rpc_op_alloc(op, sizeof(*iov));
 
@@ -556,64 +563,7 @@ static UNUSED int fake_oss_sync(struct rpc_op *op, const void *qv, void *pv)
 	return 0;
 }
 
-static UNUSED int fake_hsm_request(struct rpc_op *op, const void *qv, void *pv)
-{
-	const struct mds_hsm_request_req *q = qv;
-	struct mds_hsm_request_rep *p = pv;
-
-	fake_of(op);
-	p->cookie = q->action * 1000 + q->archive;
-	return 0;
-}
-
-static UNUSED int fake_hsm_set(struct rpc_op *op, const void *qv, void *pv)
-{
-	const struct mds_hsm_set_req *q = qv;
-	struct mds_hsm_set_rep *p = pv;
-
-	fake_of(op);
-	p->flags = q->set;
-	return 0;
-}
-
-/* One piece of work for each cookie that the mover has, and one that it has not. */
-static UNUSED int fake_hsm_next(struct rpc_op *op, const void *qv, void *pv)
-{
-	const struct mds_hsm_next_req *q = qv;
-	struct mds_hsm_next_rep *p = pv;
-	struct rbuf b = rbuf_of(q->have);
-	struct mds_hsm_work work = {.action = HSM_CANCEL, .fid = fake->fid};
-	struct mds_hsm_cookie c;
-	struct wbuf w;
-
-	fake_of(op);
-	wbuf_init_fixed(&w, rpc_op_alloc(op, 4096), 4096);
-	while (b.len && dec_mds_hsm_cookie(&b, &c) == 0) {
-		work.cookie = c.cookie;
-		enc_mds_hsm_work(&w, &work);
-	}
-	enc_mds_hsm_work(&w, &(struct mds_hsm_work){.cookie = 99,
-						    .action = HSM_ARCHIVE,
-						    .fid = fake->fid,
-						    .archive = q->archives,
-						    .name = SPAN_STR("d/f"),
-						    .etag = SPAN_STR("tag"),
-						    .data = SPAN_STR("how"),
-						    .same = 1});
-	p->work = wbuf_span(&w);
-	return w.rc;
-}
-
-static UNUSED int fake_hsm_progress(struct rpc_op *op, const void *qv, void *pv)
-{
-	const struct mds_hsm_progress_req *q = qv;
-	struct mds_hsm_progress_rep *p = pv;
-
-	fake_of(op);
-	p->stop = q->cookie == 1;
-	p->changed = q->moved == 7;
-	return 0;
-}
+#include "tests/unit/client/core/fake_hsm.h"
 
 static const struct rpc_handler fake_handlers[] = {
 	{RPC_mds_hsm_request, fake_hsm_request}, {RPC_mds_hsm_set, fake_hsm_set},
@@ -621,16 +571,15 @@ static const struct rpc_handler fake_handlers[] = {
 	{RPC_mgs_filesystems, fake_filesystems},
 	{RPC_mds_recalls, fake_recalls},   {RPC_mds_data, fake_data},
 	{RPC_mds_give_back, fake_give_back}, {RPC_mds_unlink, fake_unlink},
-	{RPC_mds_own, fake_own},
+	{RPC_mds_own, fake_own},	   {RPC_mds_hsm_wait, fake_wait},
 	{RPC_mgs_config, fake_config},	   {RPC_mds_lookup, fake_lookup},
-	{RPC_mds_readdir, fake_readdir},
+	{RPC_mds_readdir, fake_readdir},   {RPC_oss_grant, fake_oss_grant},
 	{RPC_mds_getattr, fake_getattr},   {RPC_mds_setattr, fake_setattr},
 	{RPC_mds_open, fake_open},	   {RPC_mds_close, fake_close},
 	{RPC_mds_create, fake_create},	   {RPC_mds_alloc_seq, fake_alloc_seq},
 	{RPC_mds_layout, fake_layout_rpc}, {RPC_mds_setlk, fake_setlk},
 	{RPC_mds_sync, fake_sync},	   {RPC_mds_cancel, fake_cancel},
 	{RPC_oss_getattr, fake_oss_getattr},
-	{RPC_oss_grant, fake_oss_grant},
 	{RPC_oss_write, fake_oss_write},   {RPC_oss_read, fake_oss_read},
 	{RPC_oss_seek, fake_oss_seek},	   {RPC_oss_sync, fake_oss_sync},
 };

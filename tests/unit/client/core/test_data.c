@@ -100,13 +100,13 @@ static void an_open_asks_for_what_it_needs_unless_somebody_asks(void **state)
 	assert_int_equal(data_open_begin(d, O_RDONLY), SH);
 	assert_int_equal(data_open_begin(d, O_RDWR), 0);
 	/* did not ask: nothing happens */
-	data_open_end(d, 0, &(struct data_grant){SESSION, 9, EX, 0});
+	data_open_end(d, 0, &(struct data_grant){SESSION, 9, EX, 0, false});
 	assert_int_equal(d->mode, 0);
 	assert_true(d->acquiring);
-	data_open_end(d, SH, &(struct data_grant){SESSION, 1, 0, 0}); /* failed */
+	data_open_end(d, SH, &(struct data_grant){SESSION, 1, 0, 0, false}); /* failed */
 	assert_int_equal(d->mode, 0);
 	assert_int_equal(data_open_begin(d, O_WRONLY), EX);
-	data_open_end(d, EX, &(struct data_grant){SESSION, 2, EX | SH, 0});
+	data_open_end(d, EX, &(struct data_grant){SESSION, 2, EX | SH, 0, false});
 	assert_int_equal(d->mode, EX);
 	assert_int_equal(d->session, SESSION);
 	assert_int_equal(d->seq, 2);
@@ -116,7 +116,7 @@ static void an_open_asks_for_what_it_needs_unless_somebody_asks(void **state)
 	data_set_mode(d, CO);
 	assert_int_equal(data_open_begin(d, O_RDONLY), 0); /* less than it has */
 	assert_int_equal(data_open_begin(d, O_RDWR), EX);
-	data_open_end(d, EX, &(struct data_grant){SESSION, 3, CO, 0});
+	data_open_end(d, EX, &(struct data_grant){SESSION, 3, CO, 0, false});
 	data_put(ln, d);
 }
 
@@ -214,7 +214,7 @@ static void token_body(void)
 	start(&w);
 	assert_false(w.in); /* waits for who asks already */
 	assert_int_equal(d->waiting[DATA_WRITE], 1);
-	data_open_end(d, want, &(struct data_grant){SESSION, 1, EX, 0});
+	data_open_end(d, want, &(struct data_grant){SESSION, 1, EX, 0, false});
 	assert_true(d->token);
 	assert_int_equal(d->busy, 1);
 	d->recalling = true; /* comes right behind */
@@ -248,7 +248,7 @@ static void late_writer_body(void)
 	struct other page = {.d = d, .need = DATA_FILL};
 
 	start(&page);
-	data_open_end(d, want, &(struct data_grant){SESSION, 1, SH, 0});
+	data_open_end(d, want, &(struct data_grant){SESSION, 1, SH, 0, false});
 	assert_true(d->token);
 	d->recalling = true;            /* comes right behind, */
 	data_co_opening(ln, d, O_RDWR); /* and an open: now SHARED is not enough for a page */
@@ -276,7 +276,7 @@ static void no_token_body(void)
 
 	start(&w);
 	d->held = 1; /* keeps it from asking itself */
-	data_open_end(d, want, &(struct data_grant){SESSION, 1, SH, 0});
+	data_open_end(d, want, &(struct data_grant){SESSION, 1, SH, 0, false});
 	assert_false(d->token);
 	assert_int_equal(d->busy, 0);
 	co_yield ();

@@ -71,7 +71,7 @@ static void a_lease_that_is_lost_while_pages_are_forgotten_lets_them_be_written(
 static void lose_again(struct data *d)
 {
 	on_told = NULL;
-	data_open_end(d, EX, &(struct data_grant){SESSION + 1, 1, EX, 8});
+	data_open_end(d, EX, &(struct data_grant){SESSION + 1, 1, EX, 8, false});
 	assert_int_equal(d->mode, 0); /* the kernel writes what it changed with the old number */
 	assert_int_equal(data_trunc_gen(d), 5);
 }
@@ -81,7 +81,7 @@ static void left_body(void)
 	struct data *d = data_get(fs, &A);
 	uint32_t want;
 
-	data_open_end(d, EX, &(struct data_grant){SESSION, 1, EX, 5});
+	data_open_end(d, EX, &(struct data_grant){SESSION, 1, EX, 5, false});
 	use(d, DATA_FILL);
 	want = data_open_begin(d, O_RDWR);
 	assert_int_equal(want, EX);
@@ -95,7 +95,7 @@ static void left_body(void)
 	d->dirty.n = 1; /* say */
 	assert_int_equal(data_open_begin(d, O_RDWR), 0);
 	d->acquiring = true;
-	data_open_end(d, EX, &(struct data_grant){SESSION + 1, 2, EX, 8});
+	data_open_end(d, EX, &(struct data_grant){SESSION + 1, 2, EX, 8, false});
 	assert_int_equal(d->mode, 0);
 	d->dirty.n = 0;
 	grant(d, SESSION + 1, 3, EX);
@@ -114,7 +114,7 @@ static void give(struct data *d, uint64_t session, uint64_t seq, uint32_t trunc_
 	uint32_t want = data_open_begin(d, O_RDWR);
 
 	assert_int_equal(want, EX);
-	data_open_end(d, want, &(struct data_grant){session, seq, EX, trunc_gen});
+	data_open_end(d, want, &(struct data_grant){session, seq, EX, trunc_gen, false});
 	assert_int_equal(d->mode, EX);
 }
 

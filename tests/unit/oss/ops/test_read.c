@@ -54,6 +54,40 @@ static void t_bad(struct oss_test *t)
 	CHECK_RC(oss_co_read(t->imp, &large, &q, &p), -EINVAL);
 }
 
+static int read_as(struct oss_test *t, uint32_t trunc_gen, uint64_t power)
+{
+	struct oss_read_req q = {TEST_OBJ, .len = 8, .trunc_gen = trunc_gen, .power = power};
+	struct oss_read_rep p;
+	char data[8];
+	struct iovec iov = {data, sizeof(data)};
+	RPC_CALL(call);
+
+	call.in = &iov;
+	call.in_n = 1;
+	return oss_co_read(t->imp, &call, &q, &p);
+}
+
+static void t_other(struct oss_test *t)
+{
+	struct oss_punch_req q = {TEST_OBJ, .trunc_gen = 5};
+	struct oss_punch_rep p;
+	RPC_CALL(call);
+
+	CHECK_RC(oss_co_punch(t->imp, &call, &q, &p), 0);
+	CHECK_RC(oss_test_write(t, NULL, 0, "0123456789", 10, 5), 0);
+	CHECK_RC(read_as(t, 0, 0), 0);
+	CHECK_RC(read_as(t, 5, t->ost->power), 0);
+	CHECK_RC(read_as(t, 6, 0), 0);
+	CHECK_RC(read_as(t, 4, 0), -ESTALE);
+	CHECK_RC(read_as(t, 5, t->ost->power + 1), -ESTALE);
+}
+
+static void an_object_that_is_another_by_now_is_not_read(void **state)
+{
+	(void)state;
+	oss_test_run(t_other);
+}
+
 static void impossible_reads_are_refused(void **state)
 {
 	(void)state;
@@ -102,6 +136,7 @@ int main(void)
 		cmocka_unit_test(a_read_is_short_at_the_end_and_empty_without_object),
 		cmocka_unit_test(holes_read_as_zeros),
 		cmocka_unit_test(impossible_reads_are_refused),
+		cmocka_unit_test(an_object_that_is_another_by_now_is_not_read),
 		cmocka_unit_test(more_reads_than_there_are_buffers_wait_and_all_end),
 	};
 
