@@ -201,18 +201,21 @@ static int list_page(struct run *r, const struct todo *t, const char *marker, st
 	return rc;
 }
 
-static void add_counts(struct job_counts *to, const struct job_counts *n)
+static void count(struct run *r, const struct page *p)
 {
-#define ADD(who, field, member) to->member += n->member;
+	struct job_counts *to = job_counts(r->im.job), n = p->done;
+
+	n.errors = 0; /* these are counted already */
+#define ADD(who, field, member) to->member += n.member;
 	JOB_COUNTS(ADD)
 #undef ADD
+	r->im.open_errors -= p->done.errors;
 }
 
 /* All of it was answered: the todo goes on behind it, and the prefixes below are to be listed. */
 static int commit(struct lister *l, struct page *p)
 {
 	struct run *r = l->run;
-	struct job_counts n = p->done;
 	struct todo *t;
 	char *marker = p->marker[0] ? strdup(p->marker) : NULL;
 	uint32_t i;
@@ -232,9 +235,7 @@ static int commit(struct lister *l, struct page *p)
 			l->nown++;
 		}
 	}
-	n.errors = 0; /* these are counted already */
-	add_counts(job_counts(r->im.job), &n);
-	r->im.open_errors -= p->done.errors;
+	count(r, p);
 	free(l->now->marker);
 	l->now->marker = marker;
 	if (!marker) {
@@ -267,6 +268,8 @@ static int list(struct lister *l)
 		g = CO_GROUP_INIT;
 		if (rc2 == 0)
 			rc2 = commit(l, p);
+		else if (r->im.failed) /* there is no resuming */
+			count(r, p);
 		rc = rc ? rc : rc2;
 		page_free(p);
 		p = next;
