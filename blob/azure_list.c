@@ -69,6 +69,7 @@ static int set_property(struct page *p, const struct xml_element *el)
 static int emit(struct page *p, bool is_prefix)
 {
 	struct blob_entry entry = {.name = str_get(&p->name),
+				   .name_len = p->name.len,
 				   .is_prefix = is_prefix,
 				   .props = is_prefix ? NULL : &p->props,
 				   .has_meta = true};

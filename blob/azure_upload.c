@@ -277,7 +277,7 @@ static int found_block(void *arg, const char *text, uint64_t size)
 	if (f->n == FOUND_MAX) /* more are of no use: one is enough to go on with */
 		return 0;
 	memcpy(f->id[f->n++], n.id, sizeof(n.id));
-	snprintf(full, sizeof(full), "%u:%s", n.mib, n.id);
+	entry.name_len = (size_t)snprintf(full, sizeof(full), "%u:%s", n.mib, n.id);
 	return f->fn(f->arg, &entry);
 }
 

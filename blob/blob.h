@@ -81,6 +81,7 @@ must_check int blob_co_stat(struct blob_store *s, const char *name, struct blob_
 
 struct blob_entry {
 	const char *name;
+	size_t name_len; /* more than strlen(name): there is a NUL in it, which no call can say */
 	bool is_prefix;                 /* stands for all names that begin so (with a delimiter) */
 	const struct blob_props *props; /* NULL for a prefix */
 	bool has_meta;                  /* S3 does not list metadata: blob_co_stat() has it */

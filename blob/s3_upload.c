@@ -297,7 +297,7 @@ static int uploads_end(void *arg, const struct xml_element *el)
 		struct blob_entry entry;
 
 		str_printf(&full, "0:%s", x->id.p);
-		entry = (struct blob_entry){.name = str_get(&full)};
+		entry = (struct blob_entry){.name = str_get(&full), .name_len = full.len};
 		return full.failed ? full.failed : x->fn(x->arg, &entry);
 	}
 	return 0;

@@ -32,3 +32,32 @@ enum hsm_action {
 #define HSM_NAME_MAX 1024    /* of a name in the archive */
 #define HSM_ETAG_MAX 128     /* of its version there */
 #define MAX_HSM_WORKERS 16   /* of a mover, at one file */
+
+/* ---- import: entries of a container become names (mds_hsm_import) ---- */
+
+/* What becomes of a file that is there already and is not what the container has; Azure's words. */
+enum hsm_import_mode {
+	IMPORT_FAIL,		   /* it stays, and the job ends */
+	IMPORT_SKIP,		   /* it stays */
+	IMPORT_OVERWRITE_IF_DIRTY, /* it becomes the container's, if it was changed here or there */
+	IMPORT_OVERWRITE_ALWAYS,   /* the same, and what was not changed is as it was first */
+	IMPORT_MODES,
+};
+
+enum hsm_import_result {
+	IMPORT_MADE,	 /* it was not there */
+	IMPORT_SAME,	 /* it was */
+	IMPORT_SET,	 /* it was another one, and is the container's now */
+	IMPORT_CONFLICT, /* it is another one, and stays */
+	IMPORT_ERROR,	 /* see error */
+};
+
+/* How what is there differs. */
+enum hsm_import_there {
+	IMPORT_LOCAL = 1,      /* it did not come from an archive */
+	IMPORT_DIRTY = 2,      /* its data were changed here */
+	IMPORT_CHANGED = 4,    /* the container has another version, or one of another name */
+	IMPORT_OTHER_TYPE = 8, /* no mode replaces a directory by a file, or the like */
+};
+
+#define IMPORT_BATCH 1024 /* entries of one request */

@@ -112,5 +112,10 @@ struct rpc_op;
 /* The data of an archived file go. -EPERM: never_release, or it is not archived as it is; -EBUSY:
  * somebody writes it, or something is under way for it. */
 must_check int hsm_co_release(struct rpc_op *op, const struct fid *fid);
+/* The file becomes a version of the container, whatever it was; its data go. -EPERM: never_release;
+ * -EBUSY; -ENOENT: it is gone. */
+struct mds_import_entry;
+must_check int hsm_co_replace(struct rpc_op *op, const struct fid *fid,
+			      const struct mds_import_entry *by, uint32_t archive);
 /* The mover says that the data are back, and on the disks of their OSTs. */
 must_check int hsm_co_restored(struct rpc_op *op, uint64_t cookie);

@@ -314,14 +314,17 @@ static int put_new_inode(struct txn *t, const struct mds_create_req *q, const st
 }
 
 static int put_new_name(struct txn *t, const struct mds_create_req *q, struct inode_rec *dir,
-			int64_t now)
+			int64_t now, bool old)
 {
 	uint64_t cookie = dir->next_cookie++;
 	int rc;
 
 	if (q->name.len == 0)
 		return orphan_add(t, &q->fid, !(q->open_flags & OPEN_EXCL));
-	attr_touch_mtime(&dir->attr, now);
+	if (old)
+		attr_touch_ctime(&dir->attr, now);
+	else
+		attr_touch_mtime(&dir->attr, now);
 	if (S_ISDIR(q->mode))
 		dir->attr.nlink++;
 	rc = inode_update(t, &q->parent, dir);
@@ -360,8 +363,23 @@ static int create_name_check(struct txn *t, const struct mds_create_req *q, stru
 	return out->layout.rc ? out->layout.rc : 1;
 }
 
-int ns_create(struct txn *t, const struct ns_env *env, const struct mds_create_req *q, int64_t now,
-	      struct ns_created *out)
+static void take_over(struct attr *a, const struct attr *as)
+{
+	a->mode = (a->mode & S_IFMT) | (as->mode & 07777);
+	a->uid = as->uid;
+	a->gid = as->gid;
+	a->atime = as->atime;
+	a->mtime = as->mtime;
+	if (S_ISREG(a->mode)) {
+		a->size = as->size;
+		a->blocks = as->blocks;
+		a->flags |= as->flags;
+	}
+}
+
+/* as: NULL, or what an inode that is not new has. */
+static int create(struct txn *t, const struct ns_env *env, const struct mds_create_req *q,
+		  const struct attr *as, int64_t now, struct ns_created *out)
 {
 	CLEANUP(inherited_fini) struct inherited h = {0};
 	struct inode_rec dir;
@@ -378,6 +396,8 @@ int ns_create(struct txn *t, const struct ns_env *env, const struct mds_create_r
 	if (S_ISDIR(q->mode) && dir.attr.nlink >= MAX_LINKS)
 		return -EMLINK;
 	new_attr(q, &dir, now, &attr);
+	if (as)
+		take_over(&attr, as);
 	if (!S_ISLNK(q->mode))
 		rc = inherit_acl(t, &q->parent, &dir, q->umask, &attr, &h);
 	if (rc == 0 && (S_ISREG(q->mode) || S_ISDIR(q->mode)))
@@ -388,7 +408,7 @@ int ns_create(struct txn *t, const struct ns_env *env, const struct mds_create_r
 		attr.flags |= ATTR_HAS_LAYOUT | (striping_made(h.layout) ? INODE_HAS_OBJECTS : 0);
 	rc = put_new_inode(t, q, &attr, &h);
 	if (rc == 0)
-		rc = put_new_name(t, q, &dir, now);
+		rc = put_new_name(t, q, &dir, now, as != NULL);
 	if (rc)
 		return rc;
 	out->fid = q->fid;
@@ -398,4 +418,20 @@ int ns_create(struct txn *t, const struct ns_env *env, const struct mds_create_r
 		h.blob = (struct wbuf){0};
 	}
 	return 0;
+}
+
+int ns_create(struct txn *t, const struct ns_env *env, const struct mds_create_req *q, int64_t now,
+	      struct ns_created *out)
+{
+	return create(t, env, q, NULL, now, out);
+}
+
+int ns_import(struct txn *t, const struct ns_env *env, const struct mds_create_req *q,
+	      const struct attr *as, int64_t now)
+{
+	struct ns_created c;
+	int rc = create(t, env, q, as, now, &c);
+
+	wbuf_fini(&c.layout);
+	return rc;
 }

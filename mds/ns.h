@@ -44,6 +44,11 @@ struct ns_created {
  * file that is made for writing (open_flags) is unsure from the start. */
 must_check int ns_create(struct txn *t, const struct ns_env *env, const struct mds_create_req *q,
 			 int64_t now, struct ns_created *out);
+/* A file, directory or symbolic link that is not new, but comes from an archive: owner,
+ * permissions, size, blocks, times and INODE_RELEASED are those of `as`, and it does not move the
+ * parent's mtime, which comes from there as well. Errors of ns_create(). */
+must_check int ns_import(struct txn *t, const struct ns_env *env, const struct mds_create_req *q,
+			 const struct attr *as, int64_t now);
 /* -EPERM (a directory), -EEXIST, -ENOENT, -EMLINK. *attr: after it. */
 must_check int ns_link(struct txn *t, const struct mds_link_req *q, int64_t now, struct attr *attr);
 

@@ -25,16 +25,26 @@ struct archive {
 
 static int tell_path(struct work *w)
 {
-	const char *prefix = w->m->cfg.prefix;
-	size_t n = strlen(prefix);
-	ssize_t len;
+	const struct mover_cfg *cfg = &w->m->cfg;
+	size_t above = strlen(cfg->path);
+	char path[MAX_PATH];
+	ssize_t len = fs_co_fid2path(w->m->lane, &w->fid, 0, path, sizeof(path));
+	const char *below = path;
 
-	memcpy(w->new_name, prefix, n);
-	len = fs_co_fid2path(w->m->lane, &w->fid, 0, w->new_name + n, sizeof(w->new_name) - n);
-	if (len == -ERANGE)
+	if (len <= 0 && len != -ERANGE)
+		return len ? (int)len : -EINVAL;
+	if (len > 0 && above) {
+		if (strncmp(path, cfg->path, above) != 0 || path[above] != '/')
+			return error_local(&w->error, -EXDEV,
+					   "the file is not below /%s, which the archive is of",
+					   cfg->path);
+		below = path + above + 1;
+	}
+	if (len < 0 || snprintf(w->new_name, sizeof(w->new_name), "%s%s", cfg->prefix, below) >=
+			       (int)sizeof(w->new_name))
 		return error_local(&w->error, -ENAMETOOLONG, "the path is longer than %d bytes",
 				   HSM_NAME_MAX);
-	return len < 0 ? (int)len : len == 0 ? -EINVAL : 0;
+	return 0;
 }
 
 /* It may be gone on with after a conflict: what is there was made for this work, by who did not

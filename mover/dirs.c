@@ -4,6 +4,7 @@
  * put it remembers. */
 #include "mover/meta.h"
 #include "mover/mover.h"
+#include <stdio.h>
 #include <stdlib.h>
 
 enum { BUCKETS = 4096, DIRS_MAX = 1 << 16 };
@@ -114,18 +115,21 @@ int dirs_co_put(struct work *w, const char *path)
 {
 	struct mover *m = w->m;
 	struct fid dir = *fs_root(m->fs);
-	char *copy = strdup(path), *slash, *from = copy;
+	size_t above = m->cfg.path[0] ? strlen(m->cfg.path) + 1 : 0, len = above + strlen(path) + 1;
+	char *all = malloc(len), *copy = all + above, *slash, *from = all;
 	struct entry e;
 	struct span name;
-	int rc = copy ? 0 : -ENOMEM;
+	int rc = all ? 0 : -ENOMEM;
 
+	if (rc == 0)
+		snprintf(all, len, "%s%s%s", m->cfg.path, above ? "/" : "", path);
 	while (rc == 0 && (slash = strchr(from, '/'))) {
 		name = (struct span){(uint8_t *)from, (uint32_t)(slash - from)};
 		rc = fs_co_lookup(m->lane, &dir, name, &e);
 		if (rc)
 			break;
 		*slash = 0;
-		if (!is_put(m->dirs, copy, state_of(&e.attr))) {
+		if (slash > copy && !is_put(m->dirs, copy, state_of(&e.attr))) {
 			rc = put(w, copy, &e.attr);
 			if (rc == 0)
 				note_put(m->dirs, copy, state_of(&e.attr));
@@ -134,6 +138,6 @@ int dirs_co_put(struct work *w, const char *path)
 		from = slash + 1;
 		dir = e.fid;
 	}
-	free(copy);
+	free(all);
 	return rc;
 }

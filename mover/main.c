@@ -98,7 +98,16 @@ static void main_fiber(void *arg)
 	struct mover *m = &p->mover;
 
 	if (co_look(p)) {
+		if (m->cfg.kind != MOVER_SERVES)
+			job_run_failed(&m->cfg, p->why);
 		loop_stop(m->loop);
+		return;
+	}
+	if (m->cfg.kind != MOVER_SERVES) {
+		/* Its pid file comes first: who starts it wants to stop it, too. */
+		daemon_ready(&p->opts);
+		p->ready = job_co_run(m, p->why, sizeof(p->why)) == 0;
+		co_stop(m);
 		return;
 	}
 	p->ready = true;
@@ -124,8 +133,11 @@ static void start(struct process *p)
 	LIST_INIT(&m->work);
 	if (blob_init() || loop_create(&m->loop) || dirs_create(&m->dirs))
 		daemon_fail(&p->opts, "no memory");
-	if (open_stores(p))
+	if (open_stores(p)) {
+		if (m->cfg.kind != MOVER_SERVES)
+			job_run_failed(&m->cfg, p->why);
 		daemon_fail(&p->opts, "%s", p->why);
+	}
 	if (fs_create(&cfg, &m->fs) || lane_create(m->fs, m->loop, 0, &m->lane) ||
 	    fiber_spawn(m->loop, main_fiber, p))
 		daemon_fail(&p->opts, "no memory");
@@ -147,8 +159,9 @@ int main(int argc, char **argv)
 	if (!p.ready)
 		daemon_fail(&p.opts, "%s", p.why);
 	daemon_exit(&p.opts);
-	log_info("%llu done, %llu failed", (unsigned long long)m->done,
-		 (unsigned long long)m->failed);
+	if (m->cfg.kind == MOVER_SERVES)
+		log_info("%llu done, %llu failed", (unsigned long long)m->done,
+			 (unsigned long long)m->failed);
 	if (m->log)
 		blob_log_close(m->log);
 	if (m->log_store)

@@ -13,12 +13,22 @@
 #include "client/core/hsm.h"
 #include "common/co.h"
 
+/* What the process is for. */
+enum mover_kind { MOVER_SERVES, MOVER_IMPORTS };
+
 struct mover_cfg {
 	struct mount_source source;
 	struct blob_config blob;
 	const char *prefix;	   /* of all names; "" or ends with '/' */
+	const char *path;	   /* the names are those of files below it; "": the root */
 	const char *log_container; /* NULL: none */
 	uint32_t archives;	   /* bit 0: archive 1 */
+	enum mover_kind kind;
+	/* of a job; see job.h and import.h */
+	const char *job, *job_dir;
+	int64_t maximum_errors;
+	uint32_t conflicts; /* enum hsm_import_mode */
+	uint32_t uid, gid, file_mode, dir_mode;
 	uint32_t jobs;		   /* pieces of work at once */
 	uint64_t memory;	   /* bytes of file data in memory */
 };
@@ -58,6 +68,12 @@ struct mover {
 	uint64_t done, failed;
 };
 
+/* ---- job_run.c: instead of agent.c, if it is a job ---- */
+/* Before anything was begun: leaves that in the job's status. */
+void job_run_failed(const struct mover_cfg *cfg, const char *why);
+/* To its end, or until the mover stops. -errno: it could not begin, and why says of what. */
+must_check int job_co_run(struct mover *m, char *why, size_t why_size);
+
 /* ---- agent.c: asks for work until the mover stops ---- */
 void agent_co_run(struct mover *m);
 /* Tells how far it is; -ECANCELED: it is not wanted any more. *changed (may be NULL): see
@@ -82,5 +98,5 @@ int release_co_run(struct work *w);
 /* ---- dirs.c: directories in the store ---- */
 must_check int dirs_create(struct dirs **out);
 void dirs_destroy(struct dirs *d);
-/* Above a file of this path (of the file system), those that are not there as they are now. */
+/* Above a file of this path (below cfg.path), those that are not there as they are now. */
 must_check int dirs_co_put(struct work *w, const char *path);

@@ -2,6 +2,7 @@
 /* options.c - see options.h. */
 #include "mover/options.h"
 #include "common/log.h"
+#include "mover/job.h"
 #include <getopt.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -22,6 +23,16 @@ enum {
 	OPT_JOBS,
 	OPT_MEMORY,
 	OPT_BLOCK_SIZE,
+	OPT_PATH,
+	OPT_IMPORT,
+	OPT_JOB,
+	OPT_JOB_DIR,
+	OPT_CONFLICTS,
+	OPT_MAXIMUM_ERRORS,
+	OPT_UID,
+	OPT_GID,
+	OPT_MODE,
+	OPT_DIR_MODE,
 };
 
 static const struct option long_options[] = {
@@ -42,6 +53,16 @@ static const struct option long_options[] = {
 	{"jobs", required_argument, NULL, OPT_JOBS},
 	{"memory", required_argument, NULL, OPT_MEMORY},
 	{"block-size", required_argument, NULL, OPT_BLOCK_SIZE},
+	{"path", required_argument, NULL, OPT_PATH},
+	{"import", no_argument, NULL, OPT_IMPORT},
+	{"job", required_argument, NULL, OPT_JOB},
+	{"job-dir", required_argument, NULL, OPT_JOB_DIR},
+	{"conflict-resolution-mode", required_argument, NULL, OPT_CONFLICTS},
+	{"maximum-errors", required_argument, NULL, OPT_MAXIMUM_ERRORS},
+	{"default-uid", required_argument, NULL, OPT_UID},
+	{"default-gid", required_argument, NULL, OPT_GID},
+	{"default-mode", required_argument, NULL, OPT_MODE},
+	{"default-dir-mode", required_argument, NULL, OPT_DIR_MODE},
 	{"help", no_argument, NULL, 'h'},
 	{"version", no_argument, NULL, 'V'},
 	{0},
@@ -58,6 +79,7 @@ static const char usage[] =
 	"      --endpoint URL        https://ACCOUNT.blob.core.windows.net, https://s3.REGION...\n"
 	"      --container NAME      container or bucket\n"
 	"      --prefix PATH         of all names in it\n"
+	"      --path DIR            whose files these are (default: the root)\n"
 	"      --credentials FILE    readable for its owner alone (default: the environment)\n"
 	"      --region NAME         of S3\n"
 	"      --virtual-host        S3: the bucket is in the host's name\n"
@@ -66,6 +88,14 @@ static const char usage[] =
 	"      --jobs N              files at once (default 16)\n"
 	"      --memory MIB          for their data (default 128)\n"
 	"      --block-size MIB      of large files (default 8)\n"
+	"A job: the names of the container become files, of which the data come when somebody\n"
+	"reads them. It stays in the foreground, and ends when it is done.\n"
+	"      --import --job NAME --job-dir DIR    its status is DIR/NAME.status\n"
+	"      --conflict-resolution-mode Fail|Skip|OverwriteIfDirty|OverwriteAlways\n"
+	"      --maximum-errors N    more end the job (default 0, -1: no limit)\n"
+	"      --default-uid N, --default-gid N, --default-mode OCTAL, --default-dir-mode OCTAL\n"
+	"                            of what the container does not tell (0, 0, 0644, 0755)\n"
+	"\n"
 	"  -f, --foreground          stay in the foreground, log to stderr\n"
 	"  -d, --debug LEVEL         log error, warn, info (default) or debug\n"
 	"      --syslog              log to syslog\n"
@@ -94,6 +124,72 @@ static uint32_t number(const char *what, const char *text, uint32_t min, uint32_
 	if (end == text || *end || v < min || v > max)
 		usage_error("--%s: \"%s\" is not a number from %u to %u", what, text, min, max);
 	return (uint32_t)v;
+}
+
+static uint32_t octal(const char *what, const char *text)
+{
+	char *end;
+	unsigned long v = strtoul(text, &end, 8);
+
+	if (end == text || *end || v > 07777)
+		usage_error("--%s: \"%s\" is not a mode as 0644", what, text);
+	return (uint32_t)v;
+}
+
+static uint32_t conflicts(const char *text)
+{
+	static const char *const name[] = {
+		[IMPORT_FAIL] = "Fail",
+		[IMPORT_SKIP] = "Skip",
+		[IMPORT_OVERWRITE_IF_DIRTY] = "OverwriteIfDirty",
+		[IMPORT_OVERWRITE_ALWAYS] = "OverwriteAlways",
+	};
+	uint32_t i;
+
+	for (i = 0; i < ARRAY_SIZE(name); i++)
+		if (strcasecmp(text, name[i]) == 0)
+			return i;
+	usage_error("--conflict-resolution-mode: \"%s\" is not Fail, Skip, OverwriteIfDirty or "
+		    "OverwriteAlways",
+		    text);
+}
+
+static void take_job(struct daemon_opts *o, struct mover_cfg *cfg, int c)
+{
+	switch (c) {
+	case OPT_IMPORT:
+		cfg->kind = MOVER_IMPORTS;
+		o->foreground = true;
+		break;
+	case OPT_JOB:
+		cfg->job = optarg;
+		break;
+	case OPT_JOB_DIR:
+		cfg->job_dir = optarg;
+		break;
+	case OPT_CONFLICTS:
+		cfg->conflicts = conflicts(optarg);
+		break;
+	case OPT_MAXIMUM_ERRORS:
+		cfg->maximum_errors = -1;
+		if (strcmp(optarg, "-1") != 0)
+			cfg->maximum_errors = number("maximum-errors", optarg, 0, INT32_MAX);
+		break;
+	case OPT_UID:
+		cfg->uid = number("default-uid", optarg, 0, UINT32_MAX - 1);
+		break;
+	case OPT_GID:
+		cfg->gid = number("default-gid", optarg, 0, UINT32_MAX - 1);
+		break;
+	case OPT_MODE:
+		cfg->file_mode = octal("default-mode", optarg);
+		break;
+	case OPT_DIR_MODE:
+		cfg->dir_mode = octal("default-dir-mode", optarg);
+		break;
+	default:
+		break;
+	}
 }
 
 static void take_common(struct daemon_opts *o, int c)
@@ -170,9 +266,45 @@ static void take(struct daemon_opts *o, struct mover_cfg *cfg, int c)
 	case OPT_BLOCK_SIZE:
 		cfg->blob.block_size = number("block-size", optarg, 1, 64) * (uint64_t)MIB;
 		break;
+	case OPT_PATH:
+		cfg->path = optarg;
+		break;
 	default:
-		take_common(o, c);
+		if (c >= OPT_IMPORT)
+			take_job(o, cfg, c);
+		else
+			take_common(o, c);
 	}
+}
+
+static void check_job(const struct mover_cfg *cfg)
+{
+	if (cfg->kind == MOVER_SERVES && (cfg->job || cfg->job_dir))
+		usage_error("--job and --job-dir are of a job, as --import");
+	if (cfg->kind != MOVER_SERVES && (!cfg->job || !cfg->job_dir))
+		usage_error("a job needs --job and --job-dir");
+	if (cfg->job && !job_name_ok(cfg->job))
+		usage_error("--job: \"%s\" is no name of a job", cfg->job);
+}
+
+/* "/data/training/" is "data/training". */
+static void set_path(struct mover_cfg *cfg)
+{
+	static char path[MAX_PATH];
+	const char *p = cfg->path;
+	size_t n = 0, k;
+
+	while (*(p += strspn(p, "/"))) {
+		k = strcspn(p, "/");
+		if (name_check((struct span){(const uint8_t *)p, (uint32_t)k}) ||
+		    n + k + 2 > sizeof(path))
+			usage_error("--path: \"%s\" is not a directory of the file system",
+				    cfg->path);
+		n += (size_t)snprintf(path + n, sizeof(path) - n, "%s%.*s", n ? "/" : "", (int)k,
+				      p);
+		p += k;
+	}
+	cfg->path = path;
 }
 
 /* "data", "/data/" are "data/". */
@@ -201,6 +333,9 @@ void mover_options(struct daemon_opts *o, struct mover_cfg *cfg, int argc, char 
 	*cfg = (struct mover_cfg){
 		.blob = {.service = BLOB_AZURE, .block_size = 8 * (uint64_t)MIB},
 		.prefix = "",
+		.path = "",
+		.file_mode = 0644,
+		.dir_mode = 0755,
 		.jobs = 16,
 		.memory = 128 * (uint64_t)MIB,
 	};
@@ -215,7 +350,9 @@ void mover_options(struct daemon_opts *o, struct mover_cfg *cfg, int argc, char 
 	if (cfg->source.subdir[0])
 		usage_error("a mover works on a whole file system, without \"%s\"",
 			    cfg->source.subdir);
+	check_job(cfg);
 	if (!cfg->archives)
 		cfg->archives = UINT32_MAX;
 	set_prefix(cfg);
+	set_path(cfg);
 }

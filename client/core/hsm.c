@@ -141,3 +141,51 @@ int fs_co_hsm_progress(struct lane *ln, const struct fs_hsm_progress *p, bool *s
 	*changed = r.changed;
 	return rc;
 }
+
+/* ---- import ---- */
+
+enum { ENTRY_FIXED = 128 }; /* more than the fields of one length take, and the lengths of others */
+
+uint32_t fs_hsm_import_size(const struct mds_import_entry *e)
+{
+	return ENTRY_FIXED + e->name.len + e->target.len + e->blob.len + e->etag.len;
+}
+
+static int import_results(struct span s, struct mds_import_result *results, uint32_t n)
+{
+	struct rbuf b = rbuf_of(s);
+	uint32_t i;
+	int rc = 0;
+
+	for (i = 0; i < n && rc == 0; i++)
+		rc = b.len ? dec_mds_import_result(&b, &results[i]) : -EPROTO;
+	return rc;
+}
+
+int fs_co_hsm_import(struct lane *ln, uint32_t mode, uint32_t archive, struct mds_import_entry *e,
+		     uint32_t n, struct mds_import_result *results)
+{
+	struct mds_hsm_import_req q = {.mode = mode, .archive = archive};
+	struct mds_hsm_import_rep p;
+	struct wbuf w;
+	RPC_CALL(call);
+	uint32_t i;
+	int rc = 0;
+
+	for (i = 0; i < n && rc == 0; i++)
+		if (fid_is_zero(&e[i].fid))
+			rc = seq_co_fid(ln, &e[i].fid);
+	if (rc)
+		return rc;
+	wbuf_init(&w, FS_HSM_IMPORT_BYTES);
+	for (i = 0; i < n; i++)
+		enc_mds_import_entry(&w, &e[i]);
+	q.entries = wbuf_span(&w);
+	rc = w.rc;
+	if (rc == 0)
+		rc = mds_co_hsm_import(ln->mdt->imp, &call, &q, &p);
+	if (rc == 0)
+		rc = import_results(p.results, results, n);
+	wbuf_fini(&w);
+	return rc;
+}

@@ -65,3 +65,18 @@ must_check int fs_co_restore_next(struct lane *ln, struct fs_restore *r, uint32_
 /* All that was written is on the disks. */
 must_check int fs_co_restore_sync(struct lane *ln, struct fs_restore *r);
 void fs_restore_free(struct fs_restore *r);
+
+/* ---- import ---- */
+
+struct mds_import_entry;
+struct mds_import_result;
+
+/* Up to IMPORT_BATCH entries of the archive become names. An entry of which the fid is zero gets
+ * one, which it keeps if it is sent again; results: one for each; see mds_hsm_import. -EINVAL,
+ * -EMSGSIZE: too much for one request (fs_hsm_import_size()). */
+must_check int fs_co_hsm_import(struct lane *ln, uint32_t mode, uint32_t archive,
+				struct mds_import_entry *e, uint32_t n,
+				struct mds_import_result *results);
+/* Bytes of an entry in a request, and how many fit. */
+#define FS_HSM_IMPORT_BYTES (MAX_BODY - 4096)
+uint32_t fs_hsm_import_size(const struct mds_import_entry *e);

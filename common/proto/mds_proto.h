@@ -48,7 +48,8 @@
 	X(235, mds, hsm_progress, RPC_MODIFIES, "a mover tells how far it is, or that it is done") \
 	X(236, mds, hsm_restore, RPC_MODIFIES, "a mover begins to bring the data of a file back: where they go, and under which number") \
 	X(237, mds, hsm_wait,    RPC_LONG,     "waits until bytes of a released file are back") \
-	X(238, mds, hsm_range,   0,            "a mover has brought a range of a file back, and asks for the next one")
+	X(238, mds, hsm_range,   0,            "a mover has brought a range of a file back, and asks for the next one") \
+	X(239, mds, hsm_import,  0,            "entries of an archive become released files, directories and symbolic links")
 
 /* target: of a symbolic link, so that whoever looks it up can follow it even if it is replaced meanwhile.
  * open_id: not 0: an open for reading is expected to follow; if it is a regular file, and that costs nobody else anything, the
@@ -227,6 +228,15 @@
  * under which it writes is that of the file; what it had brought before is brought once more. */
 #define REQ_mds_hsm_range(F) F(u64, cookie) F(u32, trunc_gen) F(u32, worker) F(u64, off) F(u64, len) F(blob, power)
 #define REP_mds_hsm_range(F) F(u64, off) F(u64, len) F(u8, stop)
+/* mode: enum hsm_import_mode. entries: mds_import_entry records, at most IMPORT_BATCH; results: one mds_import_result for each. What
+ * was not answered may be sent again: an entry that is there is left alone. The answer comes when all is on the disk.
+ * fid: what it gets if it is made. mode: with type; size, blob and etag: of the copy; implied: a directory that only has to be
+ * there. fid of a result: what the name leads to; there: IMPORT_LOCAL and so on; error -EAGAIN: others were in the way, again. */
+#define REQ_mds_hsm_import(F) F(u32, mode) F(u32, archive) F(blob, entries)
+#define REP_mds_hsm_import(F) F(blob, results)
+#define STRUCT_mds_import_entry(F) F(fid, parent) F(name, name) F(fid, fid) F(u8, implied) F(u32, mode) F(u32, uid) F(u32, gid) \
+	F(i64, atime) F(i64, mtime) F(u64, size) F(str, target) F(str, blob) F(str, etag)
+#define STRUCT_mds_import_result(F) F(u8, what) F(u8, there) F(i32, error) F(fid, fid)
 
 /* Records that follow each other in a blob. With READDIR_PLUS every record carries attr; a file of
  * unsure size has ATTR_SIZE_UNSURE in it and the client asks again. With READDIR_OPEN each is a mds_dirent_open: opened, if the

@@ -24,7 +24,7 @@
 	S(mgs_target) S(mgs_param) S(mds_dirent) S(mds_dirent_plus) S(mds_dirent_open) \
 	S(mds_target_stat) \
 	S(mds_recall) S(mds_fid) S(mds_xattr) S(mds_hsm_cookie) S(mds_hsm_work) \
-	S(mds_power) S(oss_object)
+	S(mds_power) S(mds_import_entry) S(mds_import_result) S(oss_object)
 
 enum rpc_flags {
 	RPC_MODIFIES = 1,  /* takes a slot; executed exactly once however often it is sent */

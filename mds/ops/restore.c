@@ -14,6 +14,7 @@
  * objects are complete and on the disks.
  */
 #include "common/layout.h"
+#include "mds/hsm_import.h"
 #include "mds/hsm_queue.h"
 #include "mds/inode.h"
 #include "mds/state.h"
@@ -39,7 +40,14 @@ static int wait_end(struct rpc_op *op, uint64_t cookie)
 
 #define ALL_DATA (LEASE_SHARED | LEASE_EXCLUSIVE | LEASE_CONTENDED)
 
-static int check_release(struct mds *m, struct txn *t, const struct fid *fid, struct inode_rec *ino)
+/* NULL: the data of a file that the archive has go; else the file becomes another version. */
+struct replacing {
+	const struct mds_import_entry *by;
+	uint32_t archive;
+};
+
+static int check_release(struct mds *m, struct txn *t, const struct fid *fid,
+			 const struct replacing *r, struct inode_rec *ino)
 {
 	struct hsm_rec rec;
 	int rc = inode_get(t, fid, ino);
@@ -48,32 +56,36 @@ static int check_release(struct mds *m, struct txn *t, const struct fid *fid, st
 		rc = hsm_get(t, fid, &rec);
 	if (rc)
 		return rc;
-	if (!S_ISREG(ino->attr.mode) || !rec.name.len || (rec.flags & (HSM_NORELEASE | HSM_LOST)) ||
-	    !(rec.flags & HSM_ARCHIVED))
+	if (!S_ISREG(ino->attr.mode) || (rec.flags & HSM_NORELEASE))
+		return -EPERM;
+	if (!r && (!rec.name.len || (rec.flags & HSM_LOST) || !(rec.flags & HSM_ARCHIVED)))
 		return -EPERM;
 	if (hsm_is_written(m->opens, fid, &ino->attr) || hsm_find_file(m->hsm, fid))
 		return -EBUSY;
-	return rec.flags & HSM_DIRTY ? -EPERM : 0;
+	return !r && (rec.flags & HSM_DIRTY) ? -EPERM : 0;
 }
 
 /* The first transaction: from here on the file is released. *l: its objects, if any. */
-static int mark_released(struct mds *m, const struct fid *fid, struct layout **l, uint32_t *gen)
+static int mark_released(struct mds *m, const struct fid *fid, const struct replacing *r,
+			 struct layout **l, uint32_t *gen)
 {
 	struct inode_rec ino;
 	struct txn *t;
 	int rc = store_write(m->store, &t);
 
 	if (rc == 0)
-		rc = check_release(m, t, fid, &ino);
-	if (rc || (ino.attr.flags & INODE_RELEASED))
+		rc = check_release(m, t, fid, r, &ino);
+	if (rc || (!r && (ino.attr.flags & INODE_RELEASED)))
 		return rc;
 	if (ino.attr.flags & INODE_HAS_OBJECTS)
 		rc = inode_layout(fid, &ino, l);
 	if (rc)
 		return rc;
+	*gen = ++ino.attr.trunc_gen;
+	if (r)
+		return import_set(t, fid, &ino, r->by, r->archive, loop_realtime(m->loop));
 	ino.attr.flags |= INODE_RELEASED;
 	ino.attr.blocks = ino.attr.size ? BLOCKS_RELEASED : 0;
-	*gen = ++ino.attr.trunc_gen;
 	return inode_update(t, fid, &ino);
 }
 
@@ -103,7 +115,7 @@ static int lock_alone(struct rpc_op *op, struct node *n)
 	}
 }
 
-static int release(struct rpc_op *op, struct node *n)
+static int release(struct rpc_op *op, struct node *n, const struct replacing *r)
 {
 	CLEANUP(layout_freep) struct layout *l = NULL;
 	struct mds *m = op_mds(op);
@@ -112,7 +124,7 @@ static int release(struct rpc_op *op, struct node *n)
 
 	if (rc)
 		return rc;
-	rc = mark_released(m, &n->fid, &l, &gen);
+	rc = mark_released(m, &n->fid, r, &l, &gen);
 	/* An OST that is away keeps what it has; it is cut when the data come back. */
 	if (rc == 0 && gen && empty_objects(m, &n->fid, l, gen))
 		log_warn("%s: objects of a released file keep their space for now", m->name);
@@ -128,7 +140,7 @@ static int wait_restore(struct rpc_op *op, const struct fid *fid)
 	return w && w->action == HSM_RESTORE && w->mover ? wait_end(op, w->cookie) : 0;
 }
 
-int hsm_co_release(struct rpc_op *op, const struct fid *fid)
+static int co_release(struct rpc_op *op, const struct fid *fid, const struct replacing *r)
 {
 	struct mds *m = op_mds(op);
 	struct client *c = op_client(op);
@@ -147,17 +159,28 @@ int hsm_co_release(struct rpc_op *op, const struct fid *fid)
 	if (rc == 0)
 		rc = store_read(m->store, &t, &in_batch);
 	if (rc == 0)
-		rc = check_release(m, t, fid, &ino);
+		rc = check_release(m, t, fid, r, &ino);
 	if (rc)
 		return rc;
 	n = node_ref(m->opens, fid);
 	if (!n)
 		return -ENOMEM;
 	client_enter(c);
-	rc = release(op, n);
+	rc = release(op, n, r);
 	dead = client_leave(c);
 	node_unref(m->opens, n);
 	return rc ? rc : dead;
+}
+
+int hsm_co_release(struct rpc_op *op, const struct fid *fid)
+{
+	return co_release(op, fid, NULL);
+}
+
+int hsm_co_replace(struct rpc_op *op, const struct fid *fid, const struct mds_import_entry *by,
+		   uint32_t archive)
+{
+	return co_release(op, fid, &(struct replacing){by, archive});
 }
 
 /* ---- somebody wants the data ---- */

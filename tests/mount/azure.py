@@ -5,11 +5,14 @@
   mkcontainer C [public]  list C [PREFIX]         names, one in a line
   cat C NAME              meta C NAME             key=value, sorted
   etag C NAME             put C NAME TEXT         rm C NAME
+  fill C                  lines of JSON from stdin, each a list: name, text, metadata (an object)
 """
 import base64
+import concurrent.futures
 import email.utils
 import hashlib
 import hmac
+import json
 import sys
 import urllib.error
 import urllib.parse
@@ -52,6 +55,12 @@ def names(container, prefix):
             return
 
 
+def fill(container, line):
+    name, text, meta = json.loads(line)
+    headers = {"x-ms-blob-type": "BlockBlob", **{"x-ms-meta-" + k: v for k, v in meta.items()}}
+    call("PUT", "/%s/%s" % (container, name), body=text.encode(), headers=headers).read()
+
+
 def main():
     verb, container = sys.argv[2:4]
     path = "/%s/%s" % (container, sys.argv[4]) if len(sys.argv) > 4 else "/" + container
@@ -64,6 +73,9 @@ def main():
         sys.stdout.buffer.write(call("GET", path).read())
     elif verb == "put":
         call("PUT", path, body=sys.argv[5].encode(), headers={"x-ms-blob-type": "BlockBlob"})
+    elif verb == "fill":
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            list(pool.map(lambda line: fill(container, line), sys.stdin))
     elif verb == "rm":
         call("DELETE", path)
     else:

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* job_run.c - a mover that is a job, and nothing else. */
+#include "mover/import.h"
+
+static struct job_cfg cfg_of(const struct mover_cfg *cfg, struct blob_store *logs)
+{
+	return (struct job_cfg){
+		.name = cfg->job,
+		.dir = cfg->job_dir,
+		.path = cfg->path,
+		.prefix = cfg->prefix,
+		.maximum_errors = cfg->maximum_errors,
+		.logs = logs,
+	};
+}
+
+void job_run_failed(const struct mover_cfg *cfg, const char *why)
+{
+	struct job_cfg jc = cfg_of(cfg, NULL);
+
+	job_cannot_start(&jc, why);
+}
+
+/* The first one that it was given. */
+static uint32_t archive_of(const struct mover_cfg *cfg)
+{
+	return (uint32_t)__builtin_ctz(cfg->archives) + 1;
+}
+
+int job_co_run(struct mover *m, char *why, size_t why_size)
+{
+	const struct mover_cfg *cfg = &m->cfg;
+	struct job_cfg jc = cfg_of(cfg, m->log_store);
+	struct job *j;
+	int rc = job_open(m->loop, &jc, &j, why, why_size);
+
+	if (rc)
+		return rc;
+	import_co_run(m, j,
+		      &(struct import_cfg){
+			      .path = cfg->path,
+			      .mode = cfg->conflicts,
+			      .archive = archive_of(cfg),
+			      .uid = cfg->uid,
+			      .gid = cfg->gid,
+			      .file_mode = cfg->file_mode,
+			      .dir_mode = cfg->dir_mode,
+		      });
+	job_close(j);
+	return 0;
+}
