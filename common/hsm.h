@@ -29,6 +29,7 @@ enum hsm_action {
 
 #define HSM_ARCHIVES 32	     /* ids are 1 to 32, as long as they are told as a mask */
 #define HSM_DATA_MAX 1024    /* bytes of what a request tells the mover */
+#define HSM_DATA_MOVED "moved" /* asks for an archive: the copy may have another name */
 #define HSM_NAME_MAX 1024    /* of a name in the archive */
 #define HSM_ETAG_MAX 128     /* of its version there */
 #define MAX_HSM_WORKERS 16   /* of a mover, at one file */

@@ -200,6 +200,7 @@ static void begin(void *arg, const struct fs_hsm_work *h)
 	w->action = h->action;
 	w->fid = h->fid;
 	w->same = h->same;
+	w->released = h->released;
 	w->name = text_of(h->name);
 	w->etag = text_of(h->etag);
 	w->data = text_of(h->data);

@@ -286,7 +286,10 @@ int archive_co_run(struct work *w)
 		rc = dirs_co_put(w, w->new_name + strlen(w->m->cfg.prefix));
 	if (rc == 0) {
 		rc = change_copy(&a);
-		if (rc == -EAGAIN) {
+		if (rc == -EAGAIN && w->released) {
+			rc = error_local(&w->error, -ESTALE,
+					 "the only copy of its data is not what was put there");
+		} else if (rc == -EAGAIN) {
 			rc = S_ISLNK(a.attr.mode) ? put_link(&a) : put_data(&a);
 			if (rc == 0)
 				remove_old(w);

@@ -98,17 +98,16 @@ static uint64_t state_of(const struct attr *a)
 	       a->gid * 1299709ULL;
 }
 
-static int put(struct work *w, const char *path, const struct attr *a)
+int dirs_co_put_one(struct mover *m, const char *path, const struct attr *a, struct blob_error *e)
 {
 	CLEANUP(pairs_fini) struct pairs meta = PAIRS_INIT;
-	struct mover *m = w->m;
 	char name[HSM_NAME_MAX + 1];
 	struct blob_write bw = {.name = name, .meta = &meta};
 	int rc = meta_of_attr(a, 0, &meta);
 
 	if (rc == 0 && snprintf(name, sizeof(name), "%s%s", m->cfg.prefix, path) > HSM_NAME_MAX)
 		rc = -ENAMETOOLONG;
-	return rc ? rc : blob_co_put(m->store, &bw, NULL, 0, NULL, &w->error);
+	return rc ? rc : blob_co_put(m->store, &bw, NULL, 0, NULL, e);
 }
 
 int dirs_co_put(struct work *w, const char *path)
@@ -130,7 +129,7 @@ int dirs_co_put(struct work *w, const char *path)
 			break;
 		*slash = 0;
 		if (slash > copy && !is_put(m->dirs, copy, state_of(&e.attr))) {
-			rc = put(w, copy, &e.attr);
+			rc = dirs_co_put_one(m, copy, &e.attr, &w->error);
 			if (rc == 0)
 				note_put(m->dirs, copy, state_of(&e.attr));
 		}

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* job_run.c - a mover that is a job, and nothing else. */
+#include "mover/export.h"
 #include "mover/import.h"
 
 static struct job_cfg cfg_of(const struct mover_cfg *cfg, struct blob_store *logs)
 {
 	return (struct job_cfg){
+		.export = cfg->kind == MOVER_EXPORTS,
 		.name = cfg->job,
 		.dir = cfg->job_dir,
 		.path = cfg->path,
@@ -36,6 +38,11 @@ int job_co_run(struct mover *m, char *why, size_t why_size)
 
 	if (rc)
 		return rc;
+	if (cfg->kind == MOVER_EXPORTS) {
+		export_co_run(m, j);
+		job_close(j);
+		return 0;
+	}
 	import_co_run(m, j,
 		      &(struct import_cfg){
 			      .path = cfg->path,

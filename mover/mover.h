@@ -14,7 +14,7 @@
 #include "common/co.h"
 
 /* What the process is for. */
-enum mover_kind { MOVER_SERVES, MOVER_IMPORTS };
+enum mover_kind { MOVER_SERVES, MOVER_IMPORTS, MOVER_EXPORTS };
 
 struct mover_cfg {
 	struct mount_source source;
@@ -28,6 +28,7 @@ struct mover_cfg {
 	const char *job, *job_dir;
 	int64_t maximum_errors;
 	uint32_t conflicts; /* enum hsm_import_mode */
+	bool deletions;	    /* of an export */
 	uint32_t uid, gid, file_mode, dir_mode;
 	uint32_t jobs;		   /* pieces of work at once */
 	uint64_t memory;	   /* bytes of file data in memory */
@@ -41,7 +42,7 @@ struct work {
 	uint32_t action;
 	struct fid fid;
 	char *name, *etag, *data; /* "" if there is none */
-	bool same;
+	bool same, released;
 	bool stop;	  /* it is not wanted any more */
 	uint64_t moved;	  /* bytes */
 	uint64_t told_ns; /* when the coordinator heard of that */
@@ -100,3 +101,6 @@ must_check int dirs_create(struct dirs **out);
 void dirs_destroy(struct dirs *d);
 /* Above a file of this path (below cfg.path), those that are not there as they are now. */
 must_check int dirs_co_put(struct work *w, const char *path);
+/* This one, whatever was put before. */
+must_check int dirs_co_put_one(struct mover *m, const char *path, const struct attr *a,
+			       struct blob_error *e);

@@ -25,6 +25,8 @@ enum {
 	OPT_BLOCK_SIZE,
 	OPT_PATH,
 	OPT_IMPORT,
+	OPT_EXPORT,
+	OPT_DELETIONS,
 	OPT_JOB,
 	OPT_JOB_DIR,
 	OPT_CONFLICTS,
@@ -55,6 +57,8 @@ static const struct option long_options[] = {
 	{"block-size", required_argument, NULL, OPT_BLOCK_SIZE},
 	{"path", required_argument, NULL, OPT_PATH},
 	{"import", no_argument, NULL, OPT_IMPORT},
+	{"export", no_argument, NULL, OPT_EXPORT},
+	{"deletions", required_argument, NULL, OPT_DELETIONS},
 	{"job", required_argument, NULL, OPT_JOB},
 	{"job-dir", required_argument, NULL, OPT_JOB_DIR},
 	{"conflict-resolution-mode", required_argument, NULL, OPT_CONFLICTS},
@@ -88,9 +92,14 @@ static const char usage[] =
 	"      --jobs N              files at once (default 16)\n"
 	"      --memory MIB          for their data (default 128)\n"
 	"      --block-size MIB      of large files (default 8)\n"
-	"A job: the names of the container become files, of which the data come when somebody\n"
-	"reads them. It stays in the foreground, and ends when it is done.\n"
-	"      --import --job NAME --job-dir DIR    its status is DIR/NAME.status\n"
+	"A job stays in the foreground, and ends when it is done; its status is DIR/NAME.status.\n"
+	"      --export --job NAME --job-dir DIR\n"
+	"                            what is new or changed goes to the container; a mover that\n"
+	"                            serves the archive must run\n"
+	"      --deletions keep|remove  blobs that movers have put, of files that are gone\n"
+	"      --import --job NAME --job-dir DIR\n"
+	"                            the names of the container become files, of which the data\n"
+	"                            come when somebody reads them\n"
 	"      --conflict-resolution-mode Fail|Skip|OverwriteIfDirty|OverwriteAlways\n"
 	"      --maximum-errors N    more end the job (default 0, -1: no limit)\n"
 	"      --default-uid N, --default-gid N, --default-mode OCTAL, --default-dir-mode OCTAL\n"
@@ -160,6 +169,15 @@ static void take_job(struct daemon_opts *o, struct mover_cfg *cfg, int c)
 	case OPT_IMPORT:
 		cfg->kind = MOVER_IMPORTS;
 		o->foreground = true;
+		break;
+	case OPT_EXPORT:
+		cfg->kind = MOVER_EXPORTS;
+		o->foreground = true;
+		break;
+	case OPT_DELETIONS:
+		if (strcmp(optarg, "keep") != 0 && strcmp(optarg, "remove") != 0)
+			usage_error("--deletions: \"%s\" is not keep or remove", optarg);
+		cfg->deletions = strcmp(optarg, "remove") == 0;
 		break;
 	case OPT_JOB:
 		cfg->job = optarg;

@@ -38,6 +38,30 @@ int fs_co_hsm_text(struct lane *ln, const struct fid *fid, struct wbuf *out)
 	return out->rc;
 }
 
+int fs_co_hsm_state(struct lane *ln, const struct fid *fid, struct fs_hsm_state *out)
+{
+	struct mds_hsm_state_req q = {.fid = *fid};
+	struct mds_hsm_state_rep p;
+	RPC_CALL(call);
+	int rc;
+
+	*out = (struct fs_hsm_state){0};
+	unlinks_co_wait(ln, fid);
+	rc = mds_co_hsm_state(ln->mdt->imp, &call, &q, &p);
+	if (rc)
+		return rc;
+	if (p.name.len > HSM_NAME_MAX)
+		return -EIO;
+	out->flags = p.flags;
+	out->archive = p.archive;
+	out->action = p.action;
+	out->changed = p.changed;
+	out->error = p.error;
+	if (p.name.len)
+		memcpy(out->name, p.name.ptr, p.name.len);
+	return 0;
+}
+
 static int check_owner(struct lane *ln, const struct fid *fid, const struct cred *cred)
 {
 	struct attr a;
@@ -95,7 +119,7 @@ static int tell(struct span work, fs_hsm_work_fn *fn, void *arg)
 		if (rc)
 			return rc;
 		fn(arg, &(struct fs_hsm_work){w.cookie, w.action, w.fid, w.archive, w.name, w.etag,
-					      w.data, w.same});
+					      w.data, w.same, w.released});
 	}
 	return 0;
 }

@@ -11,6 +11,14 @@ struct wbuf;
 /* Lines "flags 0x9", "archive 1", "action 20", "running 1", "moved 4096", "changed 0", "error 0",
  * "name d/f", "etag ..."; see mds_hsm_state. -ENOENT. */
 int fs_co_hsm_text(struct lane *ln, const struct fid *fid, struct wbuf *out);
+struct fs_hsm_state {
+	uint32_t flags, archive, action; /* HSM_NOOP: nothing is under way */
+	bool changed;			 /* data or attributes, since it was archived */
+	int error;			 /* of the last action that failed, negative; 0: none */
+	char name[HSM_NAME_MAX + 1];	 /* of the copy */
+};
+/* The same. */
+int fs_co_hsm_state(struct lane *ln, const struct fid *fid, struct fs_hsm_state *out);
 /* By hand; archive 0: as it is. -EPERM: not the owner, or flags that are root's; -EINVAL. */
 int fs_co_hsm_set(struct lane *ln, const struct fid *fid, uint32_t set, uint32_t clear,
 		  uint32_t archive, const struct cred *cred);
@@ -30,6 +38,7 @@ struct fs_hsm_work {
 	uint32_t archive;
 	struct span name, etag, data; /* of the copy that there is; valid during the callback */
 	bool same; /* the copy has the data of the file: only name or attributes are others */
+	bool released; /* and nobody else has them */
 };
 typedef void fs_hsm_work_fn(void *arg, const struct fs_hsm_work *w);
 /* Waits for work for any of these archives (bit 0 is archive 1), and calls fn for up to max (64)

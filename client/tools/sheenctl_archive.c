@@ -6,6 +6,7 @@
 #include "client/tools/tool_json.h"
 #include "client/tools/tool_size.h"
 #include <getopt.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -36,7 +37,7 @@ const char sheenctl_archive_usage[] =
 	"  --query MEMBER   show: only this\n"
 	"  --json           in JSON\n";
 
-enum { POLL_US = 200000 };
+enum { POLL_MS = 200 };
 
 struct wanted {
 	const char *name;    /* of the cluster */
@@ -97,7 +98,8 @@ static int take(struct wanted *w, int opt)
 static int options(struct wanted *w, int argc, char **argv)
 {
 	static const struct option more[] = {{"name", required_argument, NULL, OPT_NAME},
-					     {"maximum-errors", required_argument, NULL, OPT_ERRORS},
+					     {"maximum-errors", required_argument, NULL,
+					      OPT_ERRORS},
 					     {"wait", no_argument, NULL, OPT_WAIT},
 					     {"json", no_argument, NULL, OPT_JSON},
 					     {"query", required_argument, NULL, OPT_QUERY},
@@ -294,7 +296,7 @@ static int wait_job(const struct ctl_cluster *c, const struct ctl_archive *a, en
 	char state[32];
 
 	while (ctl_job_runs(c, a, kind)) {
-		usleep(POLL_US);
+		poll(NULL, 0, POLL_MS);
 		tell_progress(c, a, kind, &told);
 	}
 	ctl_job_state(c->dir, a->name, kind, state);

@@ -37,6 +37,8 @@ struct json_object *ctl_job_status(const char *dir, const char *name, enum ctl_j
 /* "InProgress", "Completed" ...; "": it never ran. */
 void ctl_job_state(const char *dir, const char *name, enum ctl_job kind, char out[32]);
 bool ctl_job_is_over(const char *state);
+/* It is under way from now on, as who asks sees at once; a job that was not over goes on. */
+must_check int ctl_job_begin(const char *dir, const char *name, enum ctl_job kind);
 /* Replaces the state. */
 must_check int ctl_job_set_state(const char *dir, const char *name, enum ctl_job kind,
 				 const char *state);

@@ -202,6 +202,25 @@ bool ctl_job_is_over(const char *state)
 	return strcmp(state, "InProgress") && strcmp(state, "Canceling");
 }
 
+int ctl_job_begin(const char *dir, const char *name, enum ctl_job kind)
+{
+	struct json_object *j;
+	char path[CTL_MAX_PATH], state[32];
+
+	ctl_job_state(dir, name, kind, state);
+	if (state[0] && !ctl_job_is_over(state))
+		return 0; /* it goes on */
+	job_path(dir, name, kind, "resume", path);
+	if (unlink(path) && errno != ENOENT)
+		return tool_fail(errno, "%s", path);
+	j = json_object_new_object();
+	json_put_str(j, "type", kinds[kind]);
+	json_put_str(j, "name", name);
+	json_put_str(j, "state", "InProgress");
+	job_path(dir, name, kind, "status", path);
+	return write_json(path, j);
+}
+
 int ctl_job_set_state(const char *dir, const char *name, enum ctl_job kind, const char *state)
 {
 	struct json_object *j = ctl_job_status(dir, name, kind);

@@ -127,8 +127,8 @@ static int remove_targets(const struct ctl_cluster *c)
 static int remove_data(const struct ctl_cluster *c)
 {
 	static const char *const rest[] = {
-		"log",         "run", "archives", "cluster.conf.new", "cluster.conf", "cluster.json.new",
-		"cluster.json"};
+		"log",		"run",		    "archives",	   "cluster.conf.new",
+		"cluster.conf", "cluster.json.new", "cluster.json"};
 	uint32_t i;
 	int rc = 0;
 

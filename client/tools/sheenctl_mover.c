@@ -3,6 +3,7 @@
  * sheen-copytool. They are recognised as the servers are. */
 #include "client/tools/sheenctl_archive.h"
 #include "client/tools/tool_cmd.h"
+#include <poll.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -67,7 +68,7 @@ static int wait_serving(const struct ctl_cluster *c, const char *task, const cha
 		}
 		if (ctl_now_ms() >= end)
 			return tool_fail(ETIMEDOUT, "the mover does not serve");
-		usleep(STEP_MS * 1000);
+		poll(NULL, 0, STEP_MS);
 	}
 	return 0;
 }
@@ -136,7 +137,12 @@ int ctl_job_start(const struct ctl_cluster *c, const struct ctl_archive *r, enum
 	rc = ctl_mkdirs(a.job_dir);
 	if (rc)
 		return tool_fail(rc, "%s", a.job_dir);
-	snprintf(a.errors, sizeof(a.errors), "%lld", (long long)r->maximum_errors);
+	rc = ctl_job_begin(c->dir, r->name, kind);
+	if (rc)
+		return rc;
+	/* An export goes on with the next file. */
+	snprintf(a.errors, sizeof(a.errors), "%lld",
+		 kind == CTL_IMPORT ? (long long)r->maximum_errors : -1LL);
 	add_common(c, r, &a);
 	add(&a, "--job", r->name);
 	add(&a, "--job-dir", a.job_dir);

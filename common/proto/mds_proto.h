@@ -205,8 +205,9 @@
 #define STRUCT_mds_hsm_cookie(F) F(u64, cookie)
 /* action HSM_CANCEL: the mover should end this one, which it has; HSM_RELEASE: it should ask for that (mds_hsm_request), nobody
  * hears what came of it. name, etag: of the copy that there is;
- * same: it holds the data of the file, only name or attributes are others. */
-#define STRUCT_mds_hsm_work(F) F(u64, cookie) F(u32, action) F(fid, fid) F(u32, archive) F(str, name) F(str, etag) F(str, data) F(u8, same)
+ * same: it holds the data of the file, only name or attributes are others; released: nobody else has them. */
+#define STRUCT_mds_hsm_work(F) F(u64, cookie) F(u32, action) F(fid, fid) F(u32, archive) F(str, name) F(str, etag) F(str, data) F(u8, same) \
+	F(u8, released)
 /* done: with error, 0 or -errno; then name and etag say what the archive has now. stop: it is not wanted any more. changed: the
  * file is not what it was when the work was given out; what was read is not to be put into the archive. */
 #define REQ_mds_hsm_progress(F) F(u64, cookie) F(u64, moved) F(u8, done) F(i32, error) F(str, name) F(str, etag)

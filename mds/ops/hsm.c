@@ -129,19 +129,22 @@ static int cancel(struct rpc_op *op, struct txn *t, struct hsm_work *w, uint64_t
 
 /* 1: there is nothing to do. */
 static int may_archive(const struct mds *m, const struct fid *fid, const struct inode_rec *ino,
-		       const struct hsm_rec *rec, uint32_t *archive)
+		       const struct hsm_rec *rec, bool moved, uint32_t *archive)
 {
 	if (!S_ISREG(ino->attr.mode) && !S_ISLNK(ino->attr.mode))
 		return -EINVAL;
 	if (rec->flags & HSM_NOARCHIVE)
 		return -EPERM;
-	if (ino->attr.flags & INODE_RELEASED)
-		return 1; /* the archive has it; attributes are told when its data are here */
+	/* Its attributes and its name may be others than the copy's. */
+	if (ino->attr.flags & INODE_RELEASED) {
+		*archive = rec->archive;
+		return !moved && rec->ctime == ino->attr.ctime;
+	}
 	if (!*archive)
 		*archive = rec->archive ? rec->archive : m->hsm->default_archive;
 	if ((rec->flags & HSM_EXISTS) && rec->archive && rec->archive != *archive)
 		return -EINVAL;
-	return (rec->flags & HSM_ARCHIVED) && !is_changed(m, fid, ino, rec) &&
+	return (rec->flags & HSM_ARCHIVED) && !is_changed(m, fid, ino, rec) && !moved &&
 	       rec->ctime == ino->attr.ctime;
 }
 
@@ -203,7 +206,8 @@ int mds_hsm_request(struct rpc_op *op, const struct mds_hsm_request_req *q,
 	work.asked = op->time;
 	rc = -EINVAL;
 	if (q->action == HSM_ARCHIVE)
-		rc = may_archive(m, &q->fid, &ino, &rec, &work.archive);
+		rc = may_archive(m, &q->fid, &ino, &rec,
+				 span_eq(q->data, SPAN_STR(HSM_DATA_MOVED)), &work.archive);
 	else if (q->action == HSM_RESTORE)
 		rc = may_restore(&ino, &rec, &work.archive);
 	else if (q->action == HSM_REMOVE)
@@ -235,7 +239,7 @@ static bool has(const struct mds_hsm_next_req *q, uint64_t cookie)
 }
 
 static void put_work(struct giving *g, const struct hsm_work *w, uint32_t action,
-		     const struct hsm_rec *rec)
+		     const struct hsm_rec *rec, bool released)
 {
 	enc_mds_hsm_work(g->out, &(struct mds_hsm_work){
 					 .cookie = w->cookie,
@@ -246,6 +250,7 @@ static void put_work(struct giving *g, const struct hsm_work *w, uint32_t action
 					 .etag = rec->etag,
 					 .data = SPAN_STR(w->data),
 					 .same = (rec->flags & HSM_ARCHIVED) != 0,
+					 .released = released,
 				 });
 	g->n++;
 }
@@ -302,7 +307,7 @@ static int give(struct giving *g, struct hsm_work *w)
 	rc2 = hsm_get(t, &w->fid, &rec);
 	if (rc2)
 		return rc2;
-	put_work(g, w, w->action, &rec);
+	put_work(g, w, w->action, &rec, ino.attr.flags & INODE_RELEASED);
 	if (!w->mover)
 		hsm_give(g->h, w, g->v);
 	return 0;
@@ -323,7 +328,7 @@ static int tell_again(struct giving *g)
 			rc = give(g, w);
 		} else if (w->canceled && !w->told) {
 			w->told = true;
-			put_work(g, w, HSM_CANCEL, &none);
+			put_work(g, w, HSM_CANCEL, &none, false);
 		}
 	}
 	return rc;
@@ -356,7 +361,7 @@ static void give_evictions(struct giving *g)
 
 	while (g->n < g->q->max && evict_next(g->h->evict, &w.fid)) {
 		w.cookie = g->h->next_cookie++;
-		put_work(g, &w, HSM_RELEASE, &none);
+		put_work(g, &w, HSM_RELEASE, &none, false);
 	}
 }
 
