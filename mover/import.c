@@ -443,7 +443,6 @@ void import_co_run(struct mover *m, struct job *j, const struct import_cfg *cfg)
 	r->im = (struct importer){.m = m, .job = j, .cfg = *cfg};
 	r->im.prefix_len = strlen(m->cfg.prefix);
 	r->nlisters = cfg->listers ? (uint32_t)min_u64(cfg->listers, LISTERS_MAX) : IMPORT_LISTERS;
-	r->saved_ns = loop_now(m->loop);
 	TAILQ_INIT(&r->waiting);
 	co_waitq_init(&r->news);
 	for (i = 0; i < r->nlisters; i++) {
