@@ -247,6 +247,8 @@ static const char *words_of(const struct mds_import_result *r)
 		return "a directory has that name";
 	case -ENOTDIR:
 		return "a file has that name";
+	case -ENOENT:
+		return "its directory was removed meanwhile";
 	case -EEXIST:
 		return "something of another type has that name";
 	case -EBUSY:

@@ -87,8 +87,10 @@ static int co_look(struct process *p)
 	if (rc)
 		return rc;
 	rc = blob_co_list(m->store, &q, ignore, NULL, &e);
-	if (rc)
+	if (rc) {
 		error_print(&e, p->why, sizeof(p->why));
+		lane_co_stop(m->lane);
+	}
 	return rc;
 }
 

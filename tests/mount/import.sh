@@ -78,6 +78,7 @@ check_conflict() { # MODE STATE CONFLICTS: a job of that mode
 	is "mode $1: state" "$(status "mode$1" state)" "$2"
 	like "mode $1: conflicts" "$(status "mode$1" totalConflicts)" "^$3\$"
 }
+is "another mount has seen what was there" "$(stat -c %s "$B/data/in/folder/one") $(ls "$B/data/in/folder" "$B/data/in/new" 2>/dev/null | wc -l)" "4 4"
 check_conflict Fail Failed '[1-4]'
 like "and says what" "$(status modeFail statusMessage)" '^conflict: .*fs/'
 check_conflict Skip Completed 4
@@ -135,6 +136,10 @@ fast kill 2>"$WORK/kill.log" &
 JOB=$!
 until_true 60 running || fail "it runs"
 until_true 60 walked 5000 || fail "it is under way"
+kill_wait KILL "$(pids_of mds)"
+check "the MDS comes again" timeout 120 sheenctl up --dir "$CDIR" --mount "$MA"
+echo 60 >"$WORK/hold"
+until_true 60 walked 9500 || fail "the job has waited for it"
 check_fails 1 "a job runs once" fast kill --pid-file "$WORK/twice.pid"
 like "which is said" "$OUT" 'runs already'
 kill_wait KILL "$(cat "$WORK/kill.pid")"
@@ -142,7 +147,7 @@ wait $JOB
 is "a job that was killed is under way" "$(status kill state)" InProgress
 FIRST=$(status kill totalBlobsWalked)
 rm "$WORK/kill.pid"
-echo 100 >"$WORK/hold"
+echo 120 >"$WORK/hold"
 fast kill 2>>"$WORK/kill.log" &
 JOB=$!
 until_true 60 running || fail "it is started again"
