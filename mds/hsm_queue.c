@@ -12,7 +12,7 @@ enum {
 	MAX_REQUESTS = 64,
 	TIMEOUT_S = 3600,
 	GRACE_S = 60,
-	SHOWN_MAX = 10000, /* of what waits */
+	LINE_MAX_LEN = 512, /* of hsm.actions, without data */
 };
 
 int hsm_queue_create(struct mds *m, struct hsm_queue **out)
@@ -448,24 +448,31 @@ static void put_work(struct wbuf *out, const struct hsm_work *w, bool *first)
 	*first = false;
 }
 
+/* As many of a list as there is room for; the rest is counted. */
+static void put_list(struct wbuf *out, const struct hsm_work *w, bool back, bool *first,
+		     uint32_t *more)
+{
+	for (; w; w = back ? TAILQ_PREV(w, hsm_list, link) : TAILQ_NEXT(w, link)) {
+		if (out->len + LINE_MAX_LEN + HSM_DATA_MAX < MAX_PARAM_TEXT / 2)
+			put_work(out, w, first);
+		else
+			++*more;
+	}
+}
+
 static int get_actions(void *arg, struct wbuf *out)
 {
 	struct hsm_queue *h = arg;
-	const struct hsm_work *w;
-	uint32_t shown = 0, i;
+	uint32_t more = 0, i;
 	bool first = true;
 
 	hsm_tidy(h);
-	TAILQ_FOREACH(w, &h->ended, link)
-	put_work(out, w, &first);
-	TAILQ_FOREACH(w, &h->running, link)
-	put_work(out, w, &first);
+	put_list(out, TAILQ_FIRST(&h->running), false, &first, &more);
 	for (i = 0; i < HSM_RANKS; i++)
-		TAILQ_FOREACH(w, &h->waiting[i], link) {
-			if (shown++ == SHOWN_MAX)
-				return out->rc;
-			put_work(out, w, &first);
-		}
+		put_list(out, TAILQ_FIRST(&h->waiting[i]), false, &first, &more);
+	put_list(out, TAILQ_LAST(&h->ended, hsm_list), true, &first, &more);
+	if (more)
+		text_put(out, "\n... and %u more", more);
 	return out->rc;
 }
 

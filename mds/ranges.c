@@ -6,7 +6,7 @@
 enum {
 	UNIT_MIN = 1 << 20,
 	UNITS_MAX = 1 << 20, /* larger files have larger units */
-	IN_A_ROW = 4,
+	IN_A_ROW = 8, /* more than 4 MiB: of such a range some services sum the bytes first */
 	WANTS = 64, /* more come in their turn */
 };
 

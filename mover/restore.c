@@ -4,7 +4,7 @@
 #include "common/log.h"
 #include "mover/mover.h"
 
-enum { WORKERS = 8, TRIES = 3, PIECE = 4 << 20 };
+enum { WORKERS = 8, TRIES = 3, PIECE = 8 << 20 };
 
 struct restore {
 	struct work *w;

@@ -81,6 +81,14 @@ int ctl_pidfd(pid_t pid);
 /* True when it ended within timeout_ms. */
 bool ctl_wait_pidfd(int fd, int timeout_ms);
 
+/* Other processes of the cluster, by a name; one of args names its directory. */
+must_check int ctl_task_start(const struct ctl_cluster *c, const char *task, const char *prog,
+			      const char *const *args);
+pid_t ctl_task_pid(const struct ctl_cluster *c, const char *task); /* 0: it does not run */
+/* SIGTERM, after timeout_ms SIGKILL; 0 also if it does not run. */
+must_check int ctl_task_stop(const struct ctl_cluster *c, const char *task, int timeout_ms);
+void ctl_task_show_log(const struct ctl_cluster *c, const char *task);
+
 /* ---- sheenctl_mount.c ---- */
 struct ctl_mounts {
 	uint32_t n;
@@ -136,6 +144,7 @@ int sheenctl_delete(int argc, char **argv);
 int sheenctl_up(int argc, char **argv);
 int sheenctl_status(int argc, char **argv);
 int sheenctl_down(int argc, char **argv);
+int sheenctl_archive(int argc, char **argv);
 int sheenctl_check(int argc, char **argv);
 int sheenctl_backup(int argc, char **argv);
 int sheenctl_restore(int argc, char **argv);
@@ -147,6 +156,7 @@ extern const char sheenctl_delete_usage[];
 extern const char sheenctl_up_usage[];
 extern const char sheenctl_status_usage[];
 extern const char sheenctl_down_usage[];
+extern const char sheenctl_archive_usage[];
 extern const char sheenctl_check_usage[];
 extern const char sheenctl_backup_usage[];
 extern const char sheenctl_restore_usage[];

@@ -4,7 +4,7 @@
  * The configuration goes after the targets and the name last, so a delete that was cut off is
  * repeated and ends.
  */
-#include "client/tools/sheenctl_name.h"
+#include "client/tools/sheenctl_archive.h"
 #include "client/tools/tool_cmd.h"
 #include "client/tools/tool_rpc.h"
 #include "common/proto/field.h"
@@ -16,10 +16,12 @@
 #include <unistd.h>
 
 const char sheenctl_delete_usage[] =
-	"usage: sheenctl delete --name NAME --yes [--force]\n"
+	"usage: sheenctl delete --name NAME --yes [--discard-unexported] [--force]\n"
 	"\n"
-	"Stops a cluster and removes its data. Refuses while it is mounted anywhere.\n"
+	"Stops a cluster and removes its data. Refuses while it is mounted anywhere, and while\n"
+	"files of an archive are not in their container as they are.\n"
 	"  --yes    really\n"
+	"  --discard-unexported  what was not exported is lost\n"
 	"  --force  though it is mounted: mounts of this machine are detached\n";
 
 enum { STOP_MS = 20000, ASK_MS = 3000, LEAVE_MS = 5000, STEP_MS = 50, OPEN_DIRS = 16 };
@@ -125,7 +127,7 @@ static int remove_targets(const struct ctl_cluster *c)
 static int remove_data(const struct ctl_cluster *c)
 {
 	static const char *const rest[] = {
-		"log",         "run", "cluster.conf.new", "cluster.conf", "cluster.json.new",
+		"log",         "run", "archives", "cluster.conf.new", "cluster.conf", "cluster.json.new",
 		"cluster.json"};
 	uint32_t i;
 	int rc = 0;
@@ -141,12 +143,30 @@ static int remove_data(const struct ctl_cluster *c)
 	return 0;
 }
 
-static int delete_locked(struct ctl_cluster *c, struct ctl_order *o, bool force)
+/* Movers are clients, too: they must be gone before it is looked who else there is. */
+static int may_delete(struct ctl_cluster *c, bool force, bool discard)
 {
 	int rc = 0;
 
-	if (c->nprocs && !force)
+	if (!c->nprocs)
+		return 0;
+	ctl_find_procs(c);
+	if (!discard && c->proc[1].pid)
+		rc = ctl_check_exported(c);
+	if (rc == 0)
+		rc = ctl_archives_stop(c);
+	if (rc == 0 && !force) {
 		rc = check_unused(c);
+		if (rc && ctl_archives_start(c))
+			tool_say("its archives are not served any more: sheenctl up");
+	}
+	return rc;
+}
+
+static int delete_locked(struct ctl_cluster *c, struct ctl_order *o, bool force, bool discard)
+{
+	int rc = may_delete(c, force, discard);
+
 	if (rc)
 		return rc;
 	rc = ctl_order_state(c->dir, o, "Deleting");
@@ -164,8 +184,9 @@ int sheenctl_delete(int argc, char **argv)
 	static const struct option opts[] = {{"name", required_argument, NULL, 'n'},
 					     {"yes", no_argument, NULL, 'y'},
 					     {"force", no_argument, NULL, 'f'},
+					     {"discard-unexported", no_argument, NULL, 'd'},
 					     {NULL, 0, NULL, 0}};
-	bool yes = false, force = false;
+	bool yes = false, force = false, discard = false;
 	static struct ctl_cluster c;
 	const char *name = NULL;
 	struct ctl_order o;
@@ -178,6 +199,7 @@ int sheenctl_delete(int argc, char **argv)
 		}
 		yes |= opt == 'y';
 		force |= opt == 'f';
+		discard |= opt == 'd';
 		if (opt == 'n')
 			name = optarg;
 	}
@@ -192,7 +214,7 @@ int sheenctl_delete(int argc, char **argv)
 		rc = ctl_lock(&c, &lock);
 	if (rc)
 		return rc;
-	rc = delete_locked(&c, &o, force);
+	rc = delete_locked(&c, &o, force, discard);
 	if (rc == 0)
 		fprintf(stderr, "%s: deleted\n", o.name);
 	close(lock);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sheenctl_down.c - sheenctl down: unmounts, then stops the MDS, the OSSes, the MGS, in that
  * order: each may still need the next one to end in good order. */
-#include "client/tools/sheenctl.h"
+#include "client/tools/sheenctl_archive.h"
 #include "client/tools/tool_cmd.h"
 #include "client/tools/tool_size.h"
 #include <getopt.h>
@@ -99,6 +99,8 @@ int sheenctl_down(int argc, char **argv)
 	if (rc)
 		return rc;
 	rc = ctl_unmount_all(&c, force);
+	if (rc == 0)
+		rc = ctl_archives_stop(&c);
 	if (rc)
 		tool_say("the servers were left running: something is still mounted");
 	else

@@ -13,6 +13,8 @@ static const struct tool_cmd cmds[] = {
 	{"show", sheenctl_show, "what a cluster is and how to mount it", sheenctl_show_usage},
 	{"list", sheenctl_list, "the clusters that there are", sheenctl_list_usage},
 	{"update", sheenctl_update, "another throughput for a cluster", sheenctl_update_usage},
+	{"archive", sheenctl_archive, "blob containers behind a cluster: import, export",
+	 sheenctl_archive_usage},
 	{"delete", sheenctl_delete, "stop a cluster and remove its data", sheenctl_delete_usage},
 	{"up", sheenctl_up, "format what is new, start what is missing, mount", sheenctl_up_usage},
 	{"status", sheenctl_status, "processes, targets, space, mounts", sheenctl_status_usage},

@@ -33,14 +33,14 @@ uint64_t ctl_now_ms(void)
 	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
 
-static void pid_path(const struct ctl_cluster *c, const struct ctl_proc *p, char path[CTL_MAX_PATH])
+static void pid_path(const struct ctl_cluster *c, const char *name, char path[CTL_MAX_PATH])
 {
-	snprintf(path, CTL_MAX_PATH, "%s/run/%s.pid", c->dir, p->name);
+	snprintf(path, CTL_MAX_PATH, "%.960s/run/%.100s.pid", c->dir, name);
 }
 
-static void log_path(const struct ctl_cluster *c, const struct ctl_proc *p, char path[CTL_MAX_PATH])
+static void log_path(const struct ctl_cluster *c, const char *name, char path[CTL_MAX_PATH])
 {
-	snprintf(path, CTL_MAX_PATH, "%s/log/%s.log", c->dir, p->name);
+	snprintf(path, CTL_MAX_PATH, "%.960s/log/%.100s.log", c->dir, name);
 }
 
 /* Start time of a process that is not a zombie; 0: there is none. *dying: it has been killed, but a
@@ -106,14 +106,14 @@ static bool names_dir(pid_t pid, const char *dir)
 }
 
 /* By the pid file. */
-static pid_t by_pid_file(const struct ctl_cluster *c, const struct ctl_proc *p)
+static pid_t by_pid_file(const struct ctl_cluster *c, const char *name)
 {
 	unsigned long long start = 0;
 	char path[CTL_MAX_PATH];
 	int pid = 0;
 	FILE *f;
 
-	pid_path(c, p, path);
+	pid_path(c, name, path);
 	f = fopen(path, "re");
 	if (!f)
 		return 0;
@@ -152,7 +152,7 @@ static pid_t by_lock(const struct ctl_cluster *c, const struct ctl_proc *p)
 
 static pid_t find_proc(const struct ctl_cluster *c, const struct ctl_proc *p)
 {
-	pid_t pid = by_pid_file(c, p);
+	pid_t pid = by_pid_file(c, p->name);
 
 	if (!pid || !names_dir(pid, c->dir))
 		pid = by_lock(c, p);
@@ -188,14 +188,14 @@ bool ctl_port_free(const char *address, uint16_t port)
 
 /* ---- starting ---- */
 
-static int write_pid(const struct ctl_cluster *c, const struct ctl_proc *p)
+static int write_pid(const struct ctl_cluster *c, const char *name, pid_t pid)
 {
 	char path[CTL_MAX_PATH];
 	FILE *f;
 
-	pid_path(c, p, path);
+	pid_path(c, name, path);
 	f = fopen(path, "we");
-	if (!f || fprintf(f, "%d %llu\n", (int)p->pid, start_time(p->pid)) < 0 || fclose(f))
+	if (!f || fprintf(f, "%d %llu\n", (int)pid, start_time(pid)) < 0 || fclose(f))
 		return tool_fail(errno, "%s", path);
 	return 0;
 }
@@ -267,7 +267,7 @@ int ctl_start(struct ctl_cluster *c, struct ctl_proc *p)
 	}
 	if (tool_program(p->prog, prog, sizeof(prog)))
 		return tool_fail(ENOENT, "the program %s is not installed", p->prog);
-	log_path(c, p, log);
+	log_path(c, p->name, log);
 	p->log_at = stat(log, &st) ? 0 : st.st_size;
 	a = make_args(c, p, prog);
 	if (!a)
@@ -284,7 +284,7 @@ int ctl_start(struct ctl_cluster *c, struct ctl_proc *p)
 		return tool_fail(errno, "fork");
 	}
 	p->pidfd = ctl_pidfd(p->pid);
-	return write_pid(c, p);
+	return write_pid(c, p->name, p->pid);
 }
 
 int ctl_run(const char *log, const char *prog, const char *const *args)
@@ -360,17 +360,17 @@ int ctl_wait_listen(const struct ctl_cluster *c, const struct ctl_proc *p, uint6
 }
 
 /* What it wrote since it was started, at most the last lines. */
-void ctl_show_log(const struct ctl_cluster *c, const struct ctl_proc *p)
+static void show_log(const struct ctl_cluster *c, const char *name, long log_at)
 {
 	char path[CTL_MAX_PATH], *text, *from;
 	long size;
 	int lines = 0;
 	FILE *f;
 
-	log_path(c, p, path);
+	log_path(c, name, path);
 	fprintf(stderr, "its log is %s", path);
 	f = fopen(path, "re");
-	if (!f || fseek(f, 0, SEEK_END) || (size = ftell(f) - p->log_at) <= 0) {
+	if (!f || fseek(f, 0, SEEK_END) || (size = ftell(f) - log_at) <= 0) {
 		fprintf(stderr, " (nothing new in it)\n");
 		if (f)
 			fclose(f);
@@ -388,6 +388,11 @@ void ctl_show_log(const struct ctl_cluster *c, const struct ctl_proc *p)
 	}
 	free(text);
 	fclose(f);
+}
+
+void ctl_show_log(const struct ctl_cluster *c, const struct ctl_proc *p)
+{
+	show_log(c, p->name, p->log_at);
 }
 
 /* ---- stopping ---- */
@@ -419,8 +424,72 @@ int ctl_stop(const struct ctl_cluster *c, struct ctl_proc *const *p, int n, int 
 		if (fd >= 0)
 			close(fd);
 		p[i]->pid = 0;
-		pid_path(c, p[i], path);
+		pid_path(c, p[i]->name, path);
 		unlink(path);
 	}
 	return rc;
+}
+
+/* ---- tasks ---- */
+
+static pid_t just_started; /* by this process: it may not be the other program yet */
+
+int ctl_task_start(const struct ctl_cluster *c, const char *task, const char *prog,
+		   const char *const *args)
+{
+	char path[CTL_MAX_PATH], log[CTL_MAX_PATH];
+	const char *argv[66] = {path};
+	pid_t pid;
+	int n;
+
+	if (tool_program(prog, path, sizeof(path)))
+		return tool_fail(ENOENT, "the program %s is not installed", prog);
+	for (n = 0; args[n] && n < 64; n++)
+		argv[n + 1] = args[n];
+	log_path(c, task, log);
+	unlink(log); /* of the last one: what it says is of this one */
+	fflush(stdout);
+	pid = fork();
+	if (pid == 0) {
+		setsid();
+		become(log, (char *const *)(uintptr_t)argv);
+	}
+	if (pid < 0)
+		return tool_fail(errno, "fork");
+	just_started = pid;
+	return write_pid(c, task, pid);
+}
+
+pid_t ctl_task_pid(const struct ctl_cluster *c, const char *task)
+{
+	pid_t pid = by_pid_file(c, task);
+
+	return pid && (pid == just_started || names_dir(pid, c->dir)) ? pid : 0;
+}
+
+int ctl_task_stop(const struct ctl_cluster *c, const char *task, int timeout_ms)
+{
+	pid_t pid = ctl_task_pid(c, task);
+	char path[CTL_MAX_PATH];
+	int fd, rc = 0;
+
+	if (pid) {
+		fd = ctl_pidfd(pid);
+		kill(pid, SIGTERM);
+		if (fd >= 0 && !ctl_wait_pidfd(fd, timeout_ms)) {
+			kill(pid, SIGKILL);
+			if (!ctl_wait_pidfd(fd, 5000))
+				rc = tool_fail(EBUSY, "%s, pid %d, does not end", task, (int)pid);
+		}
+		if (fd >= 0)
+			close(fd);
+	}
+	pid_path(c, task, path);
+	unlink(path);
+	return rc;
+}
+
+void ctl_task_show_log(const struct ctl_cluster *c, const char *task)
+{
+	show_log(c, task, 0);
 }

@@ -5,7 +5,7 @@
  * takes its directories when it starts, so more OSTs for an OSS that runs come up in a process of
  * their own beside it, and nothing restarts.
  */
-#include "client/tools/sheenctl.h"
+#include "client/tools/sheenctl_archive.h"
 #include "client/tools/tool_cmd.h"
 #include "client/tools/tool_size.h"
 #include <getopt.h>
@@ -440,6 +440,8 @@ int sheenctl_up(int argc, char **argv)
 	if (rc)
 		return rc;
 	rc = ctl_bring_up(&c, &u);
+	if (rc == 0)
+		rc = ctl_archives_start(&c);
 	close(lock);
 	free(c.formatted);
 	return rc;

@@ -8,21 +8,21 @@
 
 static void all_of_it_is_brought_in_order(void **state)
 {
-	struct ranges *r = ranges_create(10 * MB + 5);
+	struct ranges *r = ranges_create(20 * MB + 5);
 	uint64_t off = 0, len = 0, at = 0, from, to;
 
 	(void)state;
 	while (ranges_next(r, 0, &off, &len)) {
 		assert_int_equal(off, at);
-		assert_true(len > 0 && len <= 4 * MB);
+		assert_true(len > 0 && len <= 8 * MB);
 		assert_false(ranges_back(r, off, &from, &to));
 		at += len;
 	}
-	assert_int_equal(at, 10 * MB + 5);
-	assert_true(ranges_back(r, 10 * MB + 4, &from, &to));
+	assert_int_equal(at, 20 * MB + 5);
+	assert_true(ranges_back(r, 20 * MB + 4, &from, &to));
 	assert_int_equal(from, 0);
-	assert_int_equal(to, 10 * MB + 5);
-	assert_false(ranges_back(r, 10 * MB + 5, &from, &to));
+	assert_int_equal(to, 20 * MB + 5);
+	assert_false(ranges_back(r, 20 * MB + 5, &from, &to));
 	assert_false(ranges_next(r, 0, &off, &len));
 	ranges_free(r);
 }
@@ -51,7 +51,7 @@ static void what_somebody_waits_for_comes_first(void **state)
 	/* What was brought is wanted by nobody. */
 	ranges_want(r, 20 * MB);
 	assert_true(ranges_next(r, 0, &off, &len));
-	assert_true(off == 27 * MB && len == 4 * MB);
+	assert_true(off == 27 * MB && len == 8 * MB);
 	ranges_free(r);
 }
 
