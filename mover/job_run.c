@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* job_run.c - a mover that is a job, and nothing else. */
 #include "mover/import.h"
+#include <stdio.h>
 
 static struct job_cfg cfg_of(const struct mover_cfg *cfg, struct blob_store *logs)
 {
+	static char path[MAX_PATH + 1]; /* there is one job in a process */
+
+	snprintf(path, sizeof(path), "/%s", cfg->path);
 	return (struct job_cfg){
 		.name = cfg->job,
 		.dir = cfg->job_dir,
-		.path = cfg->path,
+		.path = path,
 		.prefix = cfg->prefix,
 		.maximum_errors = cfg->maximum_errors,
 		.logs = logs,

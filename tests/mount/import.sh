@@ -38,6 +38,7 @@ put('empty')
 OBJECTS=$(ost_objects)
 check "it is imported" tool first
 is "to the end" "$(status first state) $(status first totalErrors) $(status first totalConflicts)" "Completed 0 0"
+is "to this place" "$(status first filesystemPath) $(status first prefix)" "/data/in fs/"
 is "all of it" "$(status first totalBlobsWalked) $(status first totalBlobsImported)" "2007 2007"
 is "by types" "$(status first importedFiles) $(status first importedSymlinks) $(status first importedDirectories)" "2005 1 22"
 is "nothing was there" "$(status first preexistingFiles) $(status first preexistingDirectories)" "0 0"
