@@ -425,7 +425,7 @@ static void run_fini(struct run *r)
 		todo_free(r->lister[i].now);
 	}
 	free_list(&r->waiting);
-	known_destroy(r->im.known);
+	dir_cache_destroy(r->im.known);
 	free(r);
 }
 
@@ -449,7 +449,7 @@ void import_co_run(struct mover *m, struct job *j, const struct import_cfg *cfg)
 		r->lister[i].run = r;
 		TAILQ_INIT(&r->lister[i].own);
 	}
-	rc = known_create(&r->im.known);
+	rc = dir_cache_create(&r->im.known);
 	if (rc == 0)
 		rc = make_top(&r->im);
 	if (rc == 0)

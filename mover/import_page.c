@@ -323,7 +323,7 @@ static int dir_done(void *arg, void *of, const struct mds_import_entry *e,
 	d->fid = r->fid;
 	d->rc = r->what == IMPORT_ERROR ? r->error : 0;
 	if (!d->rc)
-		known_put(p->im->known, d->path, d->len, &d->fid);
+		dir_cache_put(p->im->known, d->path, d->len, &d->fid);
 	if (d->blob)
 		return blob_done(p, d->blob, e, r);
 	if (r->what == IMPORT_MADE)
