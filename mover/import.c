@@ -425,7 +425,7 @@ static void run_fini(struct run *r)
 		todo_free(r->lister[i].now);
 	}
 	free_list(&r->waiting);
-	known_destroy(r->im.known);
+	dir_cache_destroy(r->im.known);
 	free(r);
 }
 
@@ -443,14 +443,13 @@ void import_co_run(struct mover *m, struct job *j, const struct import_cfg *cfg)
 	r->im = (struct importer){.m = m, .job = j, .cfg = *cfg};
 	r->im.prefix_len = strlen(m->cfg.prefix);
 	r->nlisters = cfg->listers ? (uint32_t)min_u64(cfg->listers, LISTERS_MAX) : IMPORT_LISTERS;
-	r->saved_ns = loop_now(m->loop);
 	TAILQ_INIT(&r->waiting);
 	co_waitq_init(&r->news);
 	for (i = 0; i < r->nlisters; i++) {
 		r->lister[i].run = r;
 		TAILQ_INIT(&r->lister[i].own);
 	}
-	rc = known_create(&r->im.known);
+	rc = dir_cache_create(&r->im.known);
 	if (rc == 0)
 		rc = make_top(&r->im);
 	if (rc == 0)

@@ -13,7 +13,7 @@ struct one {
 	char path[];
 };
 
-struct known {
+struct dir_cache {
 	LIST_HEAD(, one) bucket[BUCKETS];
 	uint32_t n;
 };
@@ -28,13 +28,13 @@ static uint32_t hash(const char *path, size_t len)
 	return h;
 }
 
-int known_create(struct known **out)
+int dir_cache_create(struct dir_cache **out)
 {
 	*out = calloc(1, sizeof(**out));
 	return *out ? 0 : -ENOMEM;
 }
 
-static void forget_all(struct known *k)
+static void forget_all(struct dir_cache *k)
 {
 	struct one *o;
 	uint32_t i;
@@ -47,14 +47,14 @@ static void forget_all(struct known *k)
 	k->n = 0;
 }
 
-void known_destroy(struct known *k)
+void dir_cache_destroy(struct dir_cache *k)
 {
 	if (k)
 		forget_all(k);
 	free(k);
 }
 
-static struct one *find(const struct known *k, const char *path, size_t len)
+static struct one *find(const struct dir_cache *k, const char *path, size_t len)
 {
 	struct one *o;
 
@@ -64,7 +64,7 @@ static struct one *find(const struct known *k, const char *path, size_t len)
 	return NULL;
 }
 
-bool known_find(const struct known *k, const char *path, size_t len, struct fid *out)
+bool dir_cache_find(const struct dir_cache *k, const char *path, size_t len, struct fid *out)
 {
 	const struct one *o = find(k, path, len);
 
@@ -73,7 +73,7 @@ bool known_find(const struct known *k, const char *path, size_t len, struct fid 
 	return o != NULL;
 }
 
-void known_put(struct known *k, const char *path, size_t len, const struct fid *fid)
+void dir_cache_put(struct dir_cache *k, const char *path, size_t len, const struct fid *fid)
 {
 	struct one *o = find(k, path, len);
 
@@ -93,7 +93,7 @@ void known_put(struct known *k, const char *path, size_t len, const struct fid *
 
 /* ---- what a page needs ---- */
 
-void dir_table_init(struct dir_table *t, const struct known *k, const struct fid *top)
+void dir_table_init(struct dir_table *t, const struct dir_cache *k, const struct fid *top)
 {
 	memset(t, 0, sizeof(*t));
 	t->known = k;
@@ -151,7 +151,7 @@ static struct dir *make(struct dir_table *t, const char *path, size_t len)
 	d->path = path;
 	d->len = len;
 	d->depth = depth_of(path, len);
-	d->ready = known_find(t->known, path, len, &d->fid);
+	d->ready = dir_cache_find(t->known, path, len, &d->fid);
 	LIST_INSERT_HEAD(&t->bucket[hash(path, len) % DIR_BUCKETS], d, link);
 	t->all[t->n++] = d;
 	return d;

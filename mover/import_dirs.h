@@ -6,11 +6,11 @@
 #include <sys/queue.h>
 
 /* ---- what was made or found before ---- a hint: it forgets all when there are too many */
-struct known;
-must_check int known_create(struct known **out);
-void known_destroy(struct known *k);
-bool known_find(const struct known *k, const char *path, size_t len, struct fid *out);
-void known_put(struct known *k, const char *path, size_t len, const struct fid *fid);
+struct dir_cache;
+must_check int dir_cache_create(struct dir_cache **out);
+void dir_cache_destroy(struct dir_cache *k);
+bool dir_cache_find(const struct dir_cache *k, const char *path, size_t len, struct fid *out);
+void dir_cache_put(struct dir_cache *k, const char *path, size_t len, const struct fid *fid);
 
 /* ---- what a page needs ---- */
 struct dir {
@@ -27,14 +27,14 @@ struct dir {
 
 enum { DIR_BUCKETS = 2048 };
 struct dir_table {
-	const struct known *known;
+	const struct dir_cache *known;
 	LIST_HEAD(, dir) bucket[DIR_BUCKETS];
 	struct dir **all;
 	uint32_t n, cap;
 	struct dir top;
 };
 
-void dir_table_init(struct dir_table *t, const struct known *k, const struct fid *top);
+void dir_table_init(struct dir_table *t, const struct dir_cache *k, const struct fid *top);
 void dir_table_fini(struct dir_table *t);
 /* The directory of this path, which has to live as long as the table, with all above. NULL: out of
  * memory. */

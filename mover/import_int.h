@@ -12,7 +12,7 @@ struct importer {
 	struct import_cfg cfg;
 	size_t prefix_len;
 	struct fid top; /* the directory */
-	struct known *known;
+	struct dir_cache *known;
 	uint64_t open_errors; /* of pages that are not done */
 	bool failed;	      /* why says of what; the job ends */
 	char why[512];

@@ -247,6 +247,8 @@ static const char *words_of(const struct mds_import_result *r)
 		return "a directory has that name";
 	case -ENOTDIR:
 		return "a file has that name";
+	case -ENOENT:
+		return "its directory was removed meanwhile";
 	case -EEXIST:
 		return "something of another type has that name";
 	case -EBUSY:
@@ -321,7 +323,7 @@ static int dir_done(void *arg, void *of, const struct mds_import_entry *e,
 	d->fid = r->fid;
 	d->rc = r->what == IMPORT_ERROR ? r->error : 0;
 	if (!d->rc)
-		known_put(p->im->known, d->path, d->len, &d->fid);
+		dir_cache_put(p->im->known, d->path, d->len, &d->fid);
 	if (d->blob)
 		return blob_done(p, d->blob, e, r);
 	if (r->what == IMPORT_MADE)

@@ -63,6 +63,47 @@ bool job_name_ok(const char *name)
 	return i > 0 && i <= NAME_LEN;
 }
 
+/* ---- names ---- */
+
+/* Of one character; 0: there is none that JSON may hold as it is. */
+static uint32_t utf8_len(const uint8_t *p)
+{
+	uint32_t n = *p < 0x80 ? 1 : *p >= 0xf0 ? 4 : *p >= 0xe0 ? 3 : *p >= 0xc2 ? 2 : 0, i;
+
+	for (i = 1; i < n && (p[i] & 0xc0) == 0x80; i++)
+		;
+	if (i < n || *p < 0x20 || *p == 0x7f || *p > 0xf4)
+		return 0;
+	if ((*p == 0xe0 && p[1] < 0xa0) || (*p == 0xed && p[1] > 0x9f) ||
+	    (*p == 0xf0 && p[1] < 0x90) || (*p == 0xf4 && p[1] > 0x8f))
+		return 0; /* overlong, half of a pair, too large */
+	return n;
+}
+
+/* Names are bytes; JSON and logs are UTF-8. What is none is shown as %XX, and so are control
+ * characters. NULL: out of memory. */
+static char *text_of(const char *name)
+{
+	char *text = malloc(strlen(name) * 3 + 1), *to = text;
+	const uint8_t *p = (const uint8_t *)name;
+	uint32_t n;
+
+	if (!text)
+		return NULL;
+	while (*p) {
+		n = utf8_len(p);
+		if (n == 0) {
+			to += snprintf(to, 4, "%%%02X", *p++);
+			continue;
+		}
+		memcpy(to, p, n);
+		to += n;
+		p += n;
+	}
+	*to = 0;
+	return text;
+}
+
 /* ---- files ---- */
 
 static int file_name(const struct job_cfg *cfg, const char *what, char out[FILE_PATH_MAX])
@@ -142,7 +183,10 @@ static struct json_object *read_file(const struct job_cfg *cfg, const char *what
 
 static void add_text(struct json_object *o, const char *key, const char *value)
 {
-	json_object_object_add(o, key, json_object_new_string(value));
+	char *text = text_of(value);
+
+	json_object_object_add(o, key, json_object_new_string(text ? text : ""));
+	free(text);
 }
 
 static void add_time(struct json_object *o, const char *key, int64_t s)
@@ -417,7 +461,7 @@ int job_resume_put(struct job *j, const char *marker)
 	struct json_object *o = json_object_new_object(), *n = json_object_new_object();
 	int rc;
 
-	add_text(o, "marker", marker);
+	json_object_object_add(o, "marker", json_object_new_string(marker));
 	add_counts(n, &j->n, 3);
 	json_object_object_add(o, "counts", n);
 	rc = replace(&j->cfg, "resume", json_object_to_json_string_ext(o, JSON_STYLE));
@@ -428,46 +472,6 @@ int job_resume_put(struct job *j, const char *marker)
 	return rc;
 }
 
-/* Of one character; 0: there is none that JSON may hold as it is. */
-static uint32_t utf8_len(const uint8_t *p)
-{
-	uint32_t n = *p < 0x80 ? 1 : *p >= 0xf0 ? 4 : *p >= 0xe0 ? 3 : *p >= 0xc2 ? 2 : 0, i;
-
-	for (i = 1; i < n && (p[i] & 0xc0) == 0x80; i++)
-		;
-	if (i < n || *p < 0x20 || *p == 0x7f || *p > 0xf4)
-		return 0;
-	if ((*p == 0xe0 && p[1] < 0xa0) || (*p == 0xed && p[1] > 0x9f) ||
-	    (*p == 0xf0 && p[1] < 0x90) || (*p == 0xf4 && p[1] > 0x8f))
-		return 0; /* overlong, half of a pair, too large */
-	return n;
-}
-
-/* Names are bytes; JSON is UTF-8. What is none is shown as %XX, and so are control characters. */
-static struct json_object *name_object(const char *name)
-{
-	char *text = malloc(strlen(name) * 3 + 1), *to = text;
-	const uint8_t *p = (const uint8_t *)name;
-	struct json_object *o;
-	uint32_t n;
-
-	if (!text)
-		return NULL;
-	while (*p) {
-		n = utf8_len(p);
-		if (n == 0) {
-			to += snprintf(to, 4, "%%%02X", *p++);
-			continue;
-		}
-		memcpy(to, p, n);
-		to += n;
-		p += n;
-	}
-	o = json_object_new_string_len(text, (int)(to - text));
-	free(text);
-	return o;
-}
-
 static void log_line(struct job *j, const char *name, int rc, const char *why)
 {
 	struct json_object *o = json_object_new_object();
@@ -475,7 +479,7 @@ static void log_line(struct job *j, const char *name, int rc, const char *why)
 
 	add_time(o, "time", loop_realtime(j->loop) / NSEC_PER_SEC);
 	add_text(o, "job", j->cfg.name);
-	json_object_object_add(o, "name", name_object(name));
+	add_text(o, "name", name);
 	add_text(o, "error", err_str(rc));
 	add_text(o, "why", why);
 	if (blob_log_co_line(j->log, json_object_to_json_string_ext(o, JSON_STYLE), &e) &&
@@ -488,10 +492,14 @@ static void log_line(struct job *j, const char *name, int rc, const char *why)
 
 bool job_co_error(struct job *j, const char *name, int rc, const char *why)
 {
+	char *text;
+
 	if (!why)
 		why = err_str(rc);
 	j->n.errors++;
-	log_err("%s: %s", name, why);
+	text = text_of(name);
+	log_err("%s: %s", text ? text : "", why);
+	free(text);
 	if (j->log)
 		log_line(j, name, rc, why);
 	return !job_too_many(j);
@@ -499,7 +507,10 @@ bool job_co_error(struct job *j, const char *name, int rc, const char *why)
 
 void job_co_note(struct job *j, const char *name, int rc, const char *why)
 {
-	log_info("%s: %s", name, why);
+	char *text = text_of(name);
+
+	log_info("%s: %s", text ? text : "", why);
+	free(text);
 	if (j->log)
 		log_line(j, name, rc, why);
 }

@@ -87,9 +87,34 @@ static int co_look(struct process *p)
 	if (rc)
 		return rc;
 	rc = blob_co_list(m->store, &q, ignore, NULL, &e);
-	if (rc)
+	if (rc) {
 		error_print(&e, p->why, sizeof(p->why));
+		lane_co_stop(m->lane);
+	}
 	return rc;
+}
+
+/* First of all it makes sure that nobody else has the job. Whoever starts it may stop it as soon as
+ * there is a pid file. */
+static void job_fiber(struct process *p)
+{
+	struct mover *m = &p->mover;
+	struct job *j;
+
+	if (job_run_open(m, &j, p->why, sizeof(p->why))) {
+		loop_stop(m->loop);
+		return;
+	}
+	if (co_look(p)) {
+		p->ready = m->stopping;
+		job_co_run(m, j, p->why);
+		loop_stop(m->loop);
+		return;
+	}
+	p->ready = true;
+	daemon_ready(&p->opts);
+	job_co_run(m, j, NULL);
+	co_stop(m);
 }
 
 static void main_fiber(void *arg)
@@ -97,17 +122,12 @@ static void main_fiber(void *arg)
 	struct process *p = arg;
 	struct mover *m = &p->mover;
 
-	if (co_look(p)) {
-		if (m->cfg.kind != MOVER_SERVES)
-			job_run_failed(&m->cfg, p->why);
-		loop_stop(m->loop);
+	if (m->cfg.kind != MOVER_SERVES) {
+		job_fiber(p);
 		return;
 	}
-	if (m->cfg.kind != MOVER_SERVES) {
-		/* Its pid file comes first: who starts it wants to stop it, too. */
-		daemon_ready(&p->opts);
-		p->ready = job_co_run(m, p->why, sizeof(p->why)) == 0;
-		co_stop(m);
+	if (co_look(p)) {
+		loop_stop(m->loop);
 		return;
 	}
 	p->ready = true;

@@ -72,8 +72,12 @@ struct mover {
 /* ---- job_run.c: instead of agent.c, if it is a job ---- */
 /* Before anything was begun: leaves that in the job's status. */
 void job_run_failed(const struct mover_cfg *cfg, const char *why);
-/* To its end, or until the mover stops. -errno: it could not begin, and why says of what. */
-must_check int job_co_run(struct mover *m, char *why, size_t why_size);
+/* Errors as of job_open(). */
+struct job;
+must_check int job_run_open(struct mover *m, struct job **out, char *why, size_t why_size);
+/* To its end, or until the mover stops; closes it. why: NULL, or it cannot be done because of
+ * that. */
+void job_co_run(struct mover *m, struct job *j, const char *why);
 
 /* ---- agent.c: asks for work until the mover stops ---- */
 void agent_co_run(struct mover *m);

@@ -79,7 +79,8 @@ drift: $(B)/gen/gen_protocol $(B)/gen/gen_schema ## fail if PROTOCOL.md or SCHEM
 
 # ---- everything ----
 .PHONY: soak-crash soak-power fault-sweep
-.PHONY: check check-deps sim sim-check sim-check-short tidy mount-test fuzz soak soak-coherence bench bench-scale bench-recovery bench-archive demo demo-stop
+.PHONY: check check-deps sim sim-check sim-check-short tidy mount-test fuzz soak
+.PHONY: soak-coherence bench bench-scale bench-recovery bench-archive bench-import demo demo-stop
 check-deps:
 	@scripts/install-deps $(TEST_PACKAGES) $(NPM_PACKAGES) $(RUN_PACKAGES)
 check: check-deps ## install what the tests need and run them all (under 20 minutes on 2 cores)
@@ -119,6 +120,8 @@ bench-recovery: all check-deps $(B)/bench/recovery_clients ## how long a restart
 	@tests/bench/recovery
 bench-archive: all check-deps ## how fast released files come back, beside curl and rclone
 	@apt-get install -y -qq rclone >/dev/null && tests/bench/archive
+bench-import: all check-deps ## how fast a container becomes names, and the memory that takes
+	@tests/bench/import
 demo: ## install, build, start a cluster on loopback, mount it and do a real job
 	@BUILD_PACKAGES="$(BUILD_PACKAGES) $(RUN_PACKAGES)" scripts/demo
 demo-stop: ## unmount and stop what make demo started

@@ -12,7 +12,7 @@ job() { # NAME OPTION...: a job, to its end
 	shift
 	timeout 120 sheen-copytool --import --job "$name" --job-dir "$J" --credentials "$WORK/cred" "$@" "$SOURCE"
 }
-tool() { job "$@" --path /data/in --endpoint "$URL" --container data --prefix fs --log-container logs; }
+tool() { job "$1" --path /data/in --endpoint "$URL" --container data --prefix fs --log-container logs "${@:2}"; }
 status() { $PY -c 'import json,sys; print(json.load(open(sys.argv[1]))[sys.argv[2]])' "$J/$1.status" "$2"; }
 lines() { # NAME: of its log
 	for b in $(az list logs "import-$1/"); do az cat logs "$b"; done
@@ -35,8 +35,10 @@ put('plain', 'p')
 put('umlaut \u00e4 \u4e2d % & < >', 'u')
 put('empty')
 " || die "the container is filled"
+OBJECTS=$(ost_objects)
 check "it is imported" tool first
 is "to the end" "$(status first state) $(status first totalErrors) $(status first totalConflicts)" "Completed 0 0"
+is "to this place" "$(status first filesystemPath) $(status first prefix)" "/data/in fs/"
 is "all of it" "$(status first totalBlobsWalked) $(status first totalBlobsImported)" "2007 2007"
 is "by types" "$(status first importedFiles) $(status first importedSymlinks) $(status first importedDirectories)" "2005 1 22"
 is "nothing was there" "$(status first preexistingFiles) $(status first preexistingDirectories)" "0 0"
@@ -51,7 +53,7 @@ is "what no blob says" "$(stat -c '%u:%g %a' "$D/plain" "$D/many")" "0:0 644
 0:0 755"
 is "any name" "$(ls "$D" | grep umlaut)" 'umlaut ä 中 % & < >'
 is "the files are released" "$(state "$D/folder/one")" "$IMPORTED"
-is "no data are here" "$(find "$CDIR"/ost*/O -type f | wc -l)" 0
+is "no data are here" "$(ost_objects)" "$OBJECTS"
 mover first --path /data/in
 is "who reads gets the data" "$(cat "$D/folder/one" "$B/data/in/many/d07/f099")" "one
 text 7 99"
@@ -77,6 +79,7 @@ check_conflict() { # MODE STATE CONFLICTS: a job of that mode
 	is "mode $1: state" "$(status "mode$1" state)" "$2"
 	like "mode $1: conflicts" "$(status "mode$1" totalConflicts)" "^$3\$"
 }
+is "another mount has seen what was there" "$(stat -c %s "$B/data/in/folder/one") $(ls "$B/data/in/folder" "$B/data/in/new" 2>/dev/null | wc -l)" "4 4"
 check_conflict Fail Failed '[1-4]'
 like "and says what" "$(status modeFail statusMessage)" '^conflict: .*fs/'
 check_conflict Skip Completed 4
@@ -118,34 +121,51 @@ check_fails 1 "a wrong container" tool wrong --container none
 is "is told" "$(status wrong state)" Failed
 check_fails 1 "no name of a job" tool ../x
 serve() { # DIRS FILES NAME...: a server that lists as fast as it can; its address is in $LIST
-	$PY "$HERE/list_server.py" "$@" >"$WORK/list" &
+	$PY "$HERE/list_server.py" "$WORK/hold" "$@" >"$WORK/list" &
 	PIDS+=($!)
 	until_true 60 test -s "$WORK/list" || die "the list is served"
 	LIST=http://127.0.0.1:$(cat "$WORK/list")/devstoreaccount1
 }
 serve 200 250 '../up' 'a/./b' '/root' 'fine/x'
-fast() { job "$1" --endpoint "$LIST" --container c --path "${2:-/fast}" --maximum-errors 3; }
-walked() { [ -s "$J/kill.status" ] && [ "$(status kill totalBlobsWalked)" -gt 5000 ]; }
+fast() { # NAME OPTION...
+	job "$1" --pid-file "$WORK/$1.pid" --endpoint "$LIST" --container list --path /fast --maximum-errors 3 "${@:2}"
+}
+walked() { [ "$(status kill totalBlobsWalked)" -gt "$1" ]; } # of 50004
+running() { [ -s "$WORK/kill.pid" ]; }
+echo 40 >"$WORK/hold"
 fast kill 2>"$WORK/kill.log" &
-until_true 60 walked || fail "it is under way"
-TOOL=$(pgrep -P $! -f sheen-copytool)
-kill_wait KILL "$TOOL"
+JOB=$!
+until_true 60 running || fail "it runs"
+until_true 60 walked 5000 || fail "it is under way"
+kill_wait KILL "$(pids_of mds)"
+check "the MDS comes again" timeout 120 sheenctl up --dir "$CDIR" --mount "$MA"
+echo 60 >"$WORK/hold"
+until_true 60 walked 9500 || fail "the job has waited for it"
+check_fails 1 "a job runs once" fast kill --pid-file "$WORK/twice.pid"
+like "which is said" "$OUT" 'runs already'
+kill_wait KILL "$(cat "$WORK/kill.pid")"
+wait $JOB
 is "a job that was killed is under way" "$(status kill state)" InProgress
 FIRST=$(status kill totalBlobsWalked)
+rm "$WORK/kill.pid"
+echo 120 >"$WORK/hold"
 fast kill 2>>"$WORK/kill.log" &
 JOB=$!
-until_true 60 test "$(pgrep -P $JOB -f sheen-copytool)" || fail "it is started again"
-kill -TERM "$(pgrep -P $JOB -f sheen-copytool)"
+until_true 60 running || fail "it is started again"
+until_true 60 walked 5000 || fail "it goes on"
+kill -TERM "$(cat "$WORK/kill.pid")"
 check "it stops" wait $JOB
-like "and is under way or done" "$(status kill state)" '^(InProgress|CompletedPartial)$'
+is "and is under way" "$(status kill state)" InProgress
+SECOND=$(status kill totalBlobsWalked)
+rm "$WORK/hold"
 check "it goes on" fast kill
 is "to the end" "$(status kill state) $(status kill totalBlobsWalked)" "CompletedPartial 50004"
 is "each once" "$(($(status kill importedFiles) + $(status kill preexistingFiles))) $(status kill totalErrors)" "50001 3"
 is "all are there" "$(find "$A/fast" -type f | wc -l)" 50001
-note "killed after $FIRST"
-check "a job from nothing" fast speed /speed
+note "killed after $FIRST, stopped after $SECOND"
+check "a job from nothing" fast speed --path /speed
 note "imported $(status speed blobsImportedPerSecond) entries a second"
-check "again" fast again /speed
+check "again" fast again --path /speed
 note "walked $(status again blobsWalkedPerSecond) entries a second, which were there"
 is "and nothing was made" "$(status again totalBlobsImported)" 0
 kill_wait TERM "$MOVER"

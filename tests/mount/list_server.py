@@ -1,11 +1,14 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""list_server.py DIRS FILES [NAME...] - answers List Blobs as Azure does, for DIRS directories of FILES blobs each, and for these
-names as well; nothing else. Prints its port. What it sends is made before, so that it is no measure of the client's speed."""
+"""list_server.py HOLD DIRS FILES [NAME...] - answers List Blobs as Azure does, for DIRS directories of FILES blobs each, and for these
+names as well; nothing else. Prints its port. What it sends is made before, so that it is no measure of the client's speed. While a file
+HOLD is there, it has the number of pages that are answered; who asks for more waits."""
 import bisect
 import http.server
 import socketserver
 import sys
+import threading
+import time
 import urllib.parse
 import xml.sax.saxutils
 
@@ -20,7 +23,7 @@ def make(dirs, files, names):
     return names, [(BLOB % (xml.sax.saxutils.escape(n), i, i % 100000)).encode() for i, n in enumerate(names)]
 
 
-NAMES, BLOBS = make(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3:])
+NAMES, BLOBS = make(int(sys.argv[2]), int(sys.argv[3]), sys.argv[4:])
 
 
 def page(prefix, delimiter, marker, most):
@@ -46,10 +49,30 @@ def page(prefix, delimiter, marker, most):
     return out, str(at) if more else ""
 
 
+ANSWERED = 0
+LOCK = threading.Lock()
+
+
+def may_answer():
+    global ANSWERED
+    with LOCK:
+        try:
+            with open(sys.argv[1]) as f:
+                text = f.read()
+        except FileNotFoundError:
+            text = "1000000000"
+        if not text.strip() or ANSWERED >= int(text):
+            return False
+        ANSWERED += 1
+        return True
+
+
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self):
+        while not may_answer():
+            time.sleep(0.01)
         q = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(self.path).query))
         out, more = page(q.get("prefix", ""), "delimiter" in q, q.get("marker"), int(q.get("maxresults", 5000)))
         body = b"<?xml version=\"1.0\" encoding=\"utf-8\"?><EnumerationResults><Blobs>%s</Blobs><NextMarker>%s</NextMarker>" \
@@ -67,6 +90,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
 class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
     daemon_threads = True
     request_queue_size = 64
+
+    def handle_error(self, request, client_address):
+        pass  # its client was killed
 
 
 if __name__ == "__main__":

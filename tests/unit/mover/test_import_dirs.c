@@ -15,11 +15,11 @@ static void all_above_are_needed_once(void **state)
 {
 	struct fid top = {1, 2, 3};
 	struct dir_table t;
-	struct known *k;
+	struct dir_cache *k;
 	struct dir *d;
 
 	(void)state;
-	assert_int_equal(known_create(&k), 0);
+	assert_int_equal(dir_cache_create(&k), 0);
 	dir_table_init(&t, k, &top);
 	d = add(&t, "a/b/c");
 	assert_ptr_equal(add(&t, "a/b/c"), d);
@@ -34,20 +34,20 @@ static void all_above_are_needed_once(void **state)
 	assert_ptr_equal(t.all[3], d);
 	assert_true(d->depth == 3 && !d->ready && d->parent->parent->parent == &t.top);
 	dir_table_fini(&t);
-	known_destroy(k);
+	dir_cache_destroy(k);
 }
 
 static void what_is_known_is_not_asked_for(void **state)
 {
 	struct fid top = {1, 2, 3}, fid = {4, 5, 6};
 	struct dir_table t;
-	struct known *k;
+	struct dir_cache *k;
 	struct dir *d;
 	int blob;
 
 	(void)state;
-	assert_int_equal(known_create(&k), 0);
-	known_put(k, "a/b", 3, &fid);
+	assert_int_equal(dir_cache_create(&k), 0);
+	dir_cache_put(k, "a/b", 3, &fid);
 	dir_table_init(&t, k, &top);
 	d = add(&t, "a/b/c");
 	assert_int_equal(t.n, 2);
@@ -59,32 +59,32 @@ static void what_is_known_is_not_asked_for(void **state)
 	assert_ptr_equal(dir_table_add_blob(&t, "", 0, &blob), &t.top);
 	assert_true(t.top.ready && !t.top.blob);
 	dir_table_fini(&t);
-	known_destroy(k);
+	dir_cache_destroy(k);
 }
 
 static void memory_is_bounded(void **state)
 {
 	struct fid fid = {4, 5, 6}, out;
-	struct known *k;
+	struct dir_cache *k;
 	char path[32];
 	int i, there = 0, n;
 
 	(void)state;
-	assert_int_equal(known_create(&k), 0);
+	assert_int_equal(dir_cache_create(&k), 0);
 	for (i = 0; i < 200000; i++) {
 		n = snprintf(path, sizeof(path), "d/%d", i);
 		fid.oid = (uint32_t)i;
-		known_put(k, path, (size_t)n, &fid);
+		dir_cache_put(k, path, (size_t)n, &fid);
 	}
 	for (i = 0; i < 200000; i++) {
 		n = snprintf(path, sizeof(path), "d/%d", i);
-		if (known_find(k, path, (size_t)n, &out)) {
+		if (dir_cache_find(k, path, (size_t)n, &out)) {
 			assert_int_equal(out.oid, i);
 			there++;
 		}
 	}
 	assert_true(there > 0 && there <= 1 << 16);
-	known_destroy(k);
+	dir_cache_destroy(k);
 }
 
 int main(void)
