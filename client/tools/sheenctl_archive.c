@@ -512,7 +512,7 @@ static int unbind(const struct ctl_cluster *c, const struct ctl_archive *a)
 
 static int of_one(const struct ctl_cluster *c, struct wanted *w, const char *verb)
 {
-	struct ctl_archive a;
+	static struct ctl_archive a;
 	int rc = ctl_archive_read(c->dir, w->a.name, &a);
 
 	if (rc == -ENOENT)
