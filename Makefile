@@ -40,7 +40,7 @@ BUILD_PACKAGES := gcc make pkg-config libc6-dev libfuse3-dev fuse3 libev-dev lib
 RUN_PACKAGES := fuse3 util-linux procps
 TEST_PACKAGES := $(BUILD_PACKAGES) clang libclang-rt-14-dev python3 git attr acl libacl1-dev rsync fio \
 	dbench sqlite3 util-linux procps iproute2 e2fsprogs xfsprogs strace man-db openssl \
-	python3-swift
+	python3-swift curl rclone
 
 # ---- sources ----
 COMMON := $(wildcard common/*.c common/*.S common/proto/*.c)

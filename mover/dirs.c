@@ -105,7 +105,9 @@ int dirs_co_put_one(struct mover *m, const char *path, const struct attr *a, str
 	struct blob_write bw = {.name = name, .meta = &meta};
 	int rc = meta_of_attr(a, 0, &meta);
 
-	if (rc == 0 && snprintf(name, sizeof(name), "%s%s", m->cfg.prefix, path) > HSM_NAME_MAX)
+	/* S3's tools know no hdi_isfolder, but that such a name is that of a directory. */
+	if (rc == 0 && snprintf(name, sizeof(name), "%s%s%s", m->cfg.prefix, path,
+				m->cfg.blob.service == BLOB_S3 ? "/" : "") > HSM_NAME_MAX)
 		rc = -ENAMETOOLONG;
 	return rc ? rc : blob_co_put(m->store, &bw, NULL, 0, NULL, e);
 }

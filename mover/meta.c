@@ -129,8 +129,10 @@ static bool read_date(const char *text, int64_t *out)
 	if (!number((char[5]){p[2], p[3], p[4], p[5], 0}, 10, 1459, &zone) || zone % 100 > 59)
 		return false;
 	s = (int64_t)timegm(&tm) - sign * (int64_t)(zone / 100 * 3600 + zone % 100 * 60);
+	if (s <= -SECONDS_MAX || s >= SECONDS_MAX)
+		return false;
 	*out = s * NSEC_PER_SEC;
-	return s > -SECONDS_MAX && s < SECONDS_MAX;
+	return true;
 }
 
 /* Digits, ns, perhaps with a sign in front and "ns" behind. */

@@ -119,7 +119,7 @@ bench-scale: all check-deps $(B)/bench/fill_mdt ## how cost and memory grow, som
 bench-recovery: all check-deps $(B)/bench/recovery_clients ## how long a restarted MDS with 10 to 10,000 clients is away
 	@tests/bench/recovery
 bench-archive: all check-deps ## how fast released files come back, beside curl and rclone
-	@apt-get install -y -qq rclone >/dev/null && tests/bench/archive
+	@tests/bench/archive
 bench-import: all check-deps ## how fast a container becomes names, and the memory that takes
 	@tests/bench/import
 demo: ## install, build, start a cluster on loopback, mount it and do a real job
