@@ -4,12 +4,14 @@
 #include "common/log.h"
 #include "mover/mover.h"
 
+#define AGAIN_NS (100 * (uint64_t)NSEC_PER_MSEC)
 enum { WORKERS = 8, TRIES = 3, PIECE = 8 << 20 };
 
 struct restore {
 	struct work *w;
 	struct fs_restore *to;
-	uint32_t workers;
+	uint32_t workers, busy; /* busy: have a piece */
+	bool failed;
 };
 
 static int bring_piece(struct restore *r, uint64_t off, size_t len)
@@ -43,12 +45,21 @@ static int bring(void *arg)
 	uint64_t off = 0, len = 0, at;
 	int rc;
 
-	while ((rc = fs_co_restore_next(r->w->m->lane, r->to, me, &off, &len)) == 0 && len) {
+	while ((rc = fs_co_restore_next(r->w->m->lane, r->to, me, &off, &len)) == 0) {
+		if (!len && (!r->busy || r->failed))
+			break;
+		if (!len) { /* an MDS that was restarted has forgotten what is there */
+			co_sleep(AGAIN_NS);
+			continue;
+		}
+		r->busy++;
 		for (at = 0; at < len && rc == 0; at += PIECE)
 			rc = bring_piece(r, off + at, min_u64(len - at, PIECE));
+		r->busy--;
 		if (rc)
 			break;
 	}
+	r->failed = r->failed || rc;
 	return rc;
 }
 
@@ -76,7 +87,9 @@ static int run_once(struct work *w)
 	if (!w->etag[0] || fs_restore_size(r.to) == 0)
 		rc = check_size(w, fs_restore_size(r.to));
 	if (rc == 0) {
-		for (i = 0; i < WORKERS; i++)
+		/* One that finds nothing to do waits for the others. */
+		for (i = 0; i < WORKERS && (i == 0 || i * (uint64_t)PIECE < fs_restore_size(r.to));
+		     i++)
 			co_spawn(&g, bring, &r);
 		rc = co_join(&g);
 	}
