@@ -28,6 +28,7 @@ struct export {
 	struct items items; /* to be looked at */
 	uint32_t nitems;
 	struct co_waitq item_q, room_q;
+	bool moves; /* first of all those that were renamed: another file may have the old name */
 	bool walked, failed;
 	uint64_t done;
 };
@@ -151,7 +152,7 @@ static int walk(void *arg)
 	while ((dir = STAILQ_FIRST(&x->dirs))) {
 		STAILQ_REMOVE_HEAD(&x->dirs, link);
 		rc = stops(x) ? 0 : walk_dir(x, dir);
-		if (rc)
+		if (rc && !x->moves)
 			give_up(x, dir->path, rc, NULL);
 		free(dir);
 	}
@@ -217,19 +218,34 @@ static int co_archive(struct export *x, const struct item *it, bool *moved)
 	return rc ? rc : stops(x) ? -ECANCELED : -EBUSY;
 }
 
+static bool co_is_moved(struct export *x, const struct item *it)
+{
+	struct fs_hsm_state s;
+
+	if (fs_co_hsm_state(x->m->lane, &it->fid, &s) || !s.name[0])
+		return false;
+	s.changed = false; /* the name counts */
+	return !is_there(x, it, &s);
+}
+
 static void co_export_file(struct export *x, const struct item *it)
 {
 	struct job_counts *n = job_counts(x->j);
 	bool link = S_ISLNK(it->attr.mode), moved = false;
 	int rc;
 
-	n->files++;
-	n->bytes += link ? 0 : it->attr.size;
+	if (x->moves && !co_is_moved(x, it))
+		return;
+	if (!x->moves) {
+		n->files++;
+		n->bytes += link ? 0 : it->attr.size;
+	}
 	rc = co_archive(x, it, &moved);
 	if (rc == 1 || rc == -ENOENT || rc == -ECANCELED)
 		return;
 	if (rc) {
-		give_up(x, it->path, rc, NULL);
+		if (!x->moves) /* it is tried again */
+			give_up(x, it->path, rc, NULL);
 		return;
 	}
 	n->renamed_blobs += moved;
@@ -245,12 +261,15 @@ static void co_export(struct export *x, const struct item *it)
 
 	if (S_ISREG(it->attr.mode) || S_ISLNK(it->attr.mode)) {
 		co_export_file(x, it);
+	} else if (x->moves) {
+		return;
 	} else if (S_ISDIR(it->attr.mode)) {
-		rc = dirs_co_put_one(x->m, it->path, &it->attr, &e);
-		if (rc)
+		rc = dirs_co_put_one(x->m, it->path,
+				     &(struct entry){.fid = it->fid, .attr = it->attr}, &e);
+		if (rc < 0)
 			give_up(x, it->path, rc, &e);
 		else
-			job_counts(x->j)->exported_dirs++;
+			job_counts(x->j)->exported_dirs += rc == 0;
 	} else {
 		job_co_note(x->j, it->path, -EOPNOTSUPP,
 			    "a device, a socket or a FIFO: a container has none");
@@ -261,6 +280,8 @@ static void note_percent(struct export *x)
 {
 	uint64_t found = x->done + x->nitems + 1;
 
+	if (x->moves)
+		return;
 	job_counts(x->j)->percent = x->walked ? x->done * 100 / found : x->done * 50 / found;
 }
 
@@ -304,6 +325,26 @@ static int co_begin(struct export *x)
 	return 0;
 }
 
+/* The whole tree once. */
+static int co_pass(struct export *x, bool moves)
+{
+	struct co_group g = CO_GROUP_INIT;
+	uint32_t i;
+	int rc = co_begin(x);
+
+	if (rc)
+		return rc;
+	x->moves = moves;
+	x->walked = false;
+	x->done = 0;
+	co_spawn(&g, walk, x);
+	for (i = 0; i < x->m->cfg.jobs; i++)
+		co_spawn(&g, work, x);
+	if (co_join(&g))
+		x->failed = true;
+	return 0;
+}
+
 static void co_end(struct export *x)
 {
 	if (x->m->stopping) {
@@ -320,8 +361,6 @@ static void co_end(struct export *x)
 void export_co_run(struct mover *m, struct job *j)
 {
 	struct export x = {.m = m, .j = j};
-	struct co_group g = CO_GROUP_INIT;
-	uint32_t i;
 	int rc;
 
 	STAILQ_INIT(&x.dirs);
@@ -329,16 +368,13 @@ void export_co_run(struct mover *m, struct job *j)
 	co_waitq_init(&x.item_q);
 	co_waitq_init(&x.room_q);
 	*job_counts(j) = (struct job_counts){0}; /* all is looked at again */
-	rc = co_begin(&x);
+	rc = co_pass(&x, true);
+	if (rc == 0 && !stops(&x))
+		rc = co_pass(&x, false);
 	if (rc) {
 		job_co_end(j, JOB_FAILED, "/%s: %s", m->cfg.path, err_str(rc));
 		return;
 	}
-	co_spawn(&g, walk, &x);
-	for (i = 0; i < m->cfg.jobs; i++)
-		co_spawn(&g, work, &x);
-	if (co_join(&g))
-		x.failed = true;
 	if (m->cfg.deletions && !stops(&x))
 		x.failed = !gone_co_remove(m, j);
 	co_end(&x);

@@ -16,9 +16,9 @@ const char sheenctl_archive_usage[] =
 	"                [--logging-container-name CONTAINER] [--credentials FILE]\n"
 	"                [--service azure|s3] [--region REGION] [--conflict-resolution-mode MODE]\n"
 	"                [--maximum-errors N] [--default-uid N] [--default-gid N]\n"
-	"                [--default-mode OCTAL] [--default-dir-mode OCTAL] [--wait] [--json]\n"
+	"                [--default-mode OCTAL] [--default-dir-mode OCTAL] [--wait|--no-wait] [--json]\n"
 	"       sheenctl archive --name NAME [--filesystem-path DIR] [--archive-name ARCHIVE]\n"
-	"                [--deletions keep|remove] [--wait] [--json]\n"
+	"                [--deletions keep|remove] [--wait|--no-wait] [--json]\n"
 	"       sheenctl archive show|cancel|delete --name NAME --archive-name ARCHIVE [--json]\n"
 	"       sheenctl archive list --name NAME [--json]\n"
 	"\n"
@@ -26,7 +26,7 @@ const char sheenctl_archive_usage[] =
 	"come when somebody reads them. Again with the same arguments it brings what is new.\n"
 	"Without a verb what is new or changed below the directory goes to the container\n"
 	"(export). show tells how far that is, cancel ends it, delete unbinds the container:\n"
-	"the files and the blobs stay; of files whose data are only there it refuses.\n"
+	"the files and the blobs stay; files whose data are only there cannot be read then.\n"
 	"  --conflict-resolution-mode  of files that are there already: Fail (default), Skip,\n"
 	"                   OverwriteIfDirty, OverwriteAlways\n"
 	"  --maximum-errors N  more end the import (default 0; -1: no limit)\n"
@@ -34,6 +34,7 @@ const char sheenctl_archive_usage[] =
 	"                   owner alone; without it they are taken from the environment\n"
 	"  --deletions      remove: blobs of files that are not there any more go (default keep)\n"
 	"  --wait           until it is done; the exit status is 1 if it failed\n"
+	"  --no-wait        come back when it has begun, as without either\n"
 	"  --query MEMBER   show: only this\n"
 	"  --json           in JSON\n";
 
@@ -69,14 +70,14 @@ static const struct {
 	OPTION("default-mode", mode),
 	OPTION("default-dir-mode", dir_mode),
 };
-enum { OPT_NAME = 256, OPT_ERRORS, OPT_WAIT, OPT_JSON, OPT_QUERY };
+enum { OPT_NAME = 256, OPT_ERRORS, OPT_WAIT, OPT_NO_WAIT, OPT_JSON, OPT_QUERY };
 
 static int take(struct wanted *w, int opt)
 {
 	if (opt == OPT_NAME) {
 		w->name = optarg;
-	} else if (opt == OPT_WAIT) {
-		w->wait = true;
+	} else if (opt == OPT_WAIT || opt == OPT_NO_WAIT) {
+		w->wait = opt == OPT_WAIT;
 	} else if (opt == OPT_JSON) {
 		w->json = true;
 	} else if (opt == OPT_QUERY) {
@@ -101,6 +102,7 @@ static int options(struct wanted *w, int argc, char **argv)
 					     {"maximum-errors", required_argument, NULL,
 					      OPT_ERRORS},
 					     {"wait", no_argument, NULL, OPT_WAIT},
+					     {"no-wait", no_argument, NULL, OPT_NO_WAIT},
 					     {"json", no_argument, NULL, OPT_JSON},
 					     {"query", required_argument, NULL, OPT_QUERY},
 					     {NULL, 0, NULL, 0}};

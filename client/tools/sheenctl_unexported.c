@@ -31,8 +31,7 @@ static int is_unexported(const char *path)
 		(void)!sscanf(line, "changed %u", &changed);
 	}
 	free(text);
-	return !(flags & HSM_RELEASED) &&
-	       (!(flags & HSM_ARCHIVED) || (flags & HSM_DIRTY) || changed);
+	return !(flags & HSM_ARCHIVED) || (flags & HSM_DIRTY) || changed;
 }
 
 static int look(const char *path, const struct stat *st, int type, struct FTW *ftw)
