@@ -428,8 +428,7 @@ static int export_one(const struct ctl_cluster *c, const struct wanted *w, struc
 		return -EBUSY;
 	}
 	snprintf(a->export_path, sizeof(a->export_path), "%s", path);
-	if (w->a.deletions[0])
-		memcpy(a->deletions, w->a.deletions, sizeof(a->deletions));
+	memcpy(a->deletions, w->a.deletions, sizeof(a->deletions)); /* of this export alone */
 	rc = ctl_archive_write(c->dir, a);
 	if (rc == 0)
 		rc = ctl_mover_start(c, a);
