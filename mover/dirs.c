@@ -98,8 +98,8 @@ static uint64_t state_of(const struct attr *a)
 	       a->gid * 1299709ULL;
 }
 
-/* What has the name: 0 nothing, 1 a directory of other attributes, 2 this one. A blob with data stays
- * whatever it is: of a file that has another name now it may be the only copy. */
+/* What has the name: 0 nothing, 1 a directory of other attributes, 2 this one. A blob with data
+ * stays whatever it is: of a file that has another name now it may be the only copy. */
 static int look_there(struct mover *m, const char *name, const struct pairs *meta,
 		      char etag[BLOB_ETAG_MAX], struct blob_error *e)
 {

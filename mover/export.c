@@ -22,10 +22,10 @@ struct item {
 };
 STAILQ_HEAD(items, item);
 
-/* The tree is walked several times. The blob of a released file that was renamed is the only copy of
- * its data, and other files may have its name by now, renamed ones among them ("log.1" is "log.2",
- * "log" is "log.1"): nothing goes to a name that is held so. Those that have exchanged their names
- * are restored. */
+/* The tree is walked several times. The blob of a released file that was renamed is the only copy
+ * of its data, and other files may have its name by now, renamed ones among them ("log.1" is
+ * "log.2", "log" is "log.1"): nothing goes to a name that is held so. Those that have exchanged
+ * their names are restored. */
 enum pass { LOOK, MOVE, RESTORE, REST };
 
 struct export {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* export_names.h - names of blobs that are the only copies of files with other paths now: nothing may
- * be put there before they have been moved. Hashes of them, 8 bytes and a link each; a name that
- * seems to be in it and is not waits in vain, nothing worse. Pure.
+/* export_names.h - names of blobs that are the only copies of files with other paths now: nothing
+ * may be put there before they have been moved. Hashes of them, 8 bytes and a link each; a name
+ * that seems to be in it and is not waits in vain, nothing worse. Pure.
  */
 #pragma once
 #include "common/base.h"

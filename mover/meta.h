@@ -3,9 +3,9 @@
  * (wastore/lemur) writes and its import reads, so that a container can be mounted by that service
  * afterwards: owner, group (decimal), permissions ("0644"), modtime ("2006-01-02 15:04:05 +0000"),
  * hdi_isfolder, is_symlink. Its times have whole seconds; `mtime` adds ours with nanoseconds, and
- * `sheen_work` says for which work of the coordinator the blob was made, `sheen_mdt` and `sheen_fid`
- * of which file: of a blob without a file it must be known whether it is the only copy of another.
- * Pure.
+ * `sheen_work` says for which work of the coordinator the blob was made, `sheen_mdt` and
+ * `sheen_fid` of which file: of a blob without a file it must be known whether it is the only copy
+ * of another. Pure.
  *
  * A directory is an empty blob with hdi_isfolder=true. A symbolic link is a blob with
  * is_symlink=true of which the content is the target, without a NUL or a line end.
