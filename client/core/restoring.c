@@ -22,11 +22,11 @@ static void forget(struct data *d)
 	d->restoring = NULL;
 }
 
+/* What was back under an earlier lease may be of another version of the file. */
 void restoring_note(struct data *d, bool released)
 {
 	d->released = released;
-	if (!released)
-		forget(d);
+	forget(d);
 }
 
 /* The first byte of the range that is not known to be back; UINT64_MAX: there is none. */
