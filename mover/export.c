@@ -181,9 +181,14 @@ static bool has_name(const struct export *x, const struct item *it, const struct
 	return strncmp(s->name, prefix, n) == 0 && strcmp(s->name + n, it->path) == 0;
 }
 
+static uint32_t archive_of(const struct export *x)
+{
+	return (uint32_t)__builtin_ctz(x->m->cfg.archives) + 1;
+}
+
 static bool is_there(const struct export *x, const struct item *it, const struct fs_hsm_state *s)
 {
-	return !s->changed && has_name(x, it, s);
+	return !s->changed && s->archive == archive_of(x) && has_name(x, it, s);
 }
 
 /* Until what is under way for it has ended. */
@@ -202,11 +207,10 @@ static int co_wait_end(struct export *x, const struct item *it, struct fs_hsm_st
 
 static int co_ask(struct export *x, const struct item *it)
 {
-	uint32_t archive = (uint32_t)__builtin_ctz(x->m->cfg.archives) + 1;
 	const struct cred root = {0};
 	uint64_t cookie;
 
-	return fs_co_hsm_request(x->m->lane, &it->fid, HSM_ARCHIVE, archive,
+	return fs_co_hsm_request(x->m->lane, &it->fid, HSM_ARCHIVE, archive_of(x),
 				 SPAN_STR(HSM_DATA_MOVED), &root, &cookie);
 }
 

@@ -344,9 +344,32 @@ static int check_new(struct wanted *w)
 	return clean_path(a->path);
 }
 
+/* Files remember the id of the container that they are in: one that another container had is not
+ * given out again, and one that is bound again gets its own. */
+static int take_id(const char *dir, uint32_t used, struct ctl_archive *a)
+{
+	uint32_t same, others;
+	int rc = ctl_archive_old_ids(dir, a, &same, &others);
+
+	if (rc)
+		return rc;
+	if (same && !(used & (1U << (same - 1)))) {
+		a->id = same;
+		return 0;
+	}
+	used |= others;
+	if (used == UINT32_MAX) {
+		tool_say("a cluster has at most %d archives, with those that were deleted",
+			 CTL_MAX_ARCHIVES);
+		return -ENOSPC;
+	}
+	a->id = (uint32_t)__builtin_ctz(~used) + 1;
+	return 0;
+}
+
 /* Of another archive nothing may be the same; of this one all that matters. */
-static int check_others(const struct ctl_archive *all, uint32_t n, struct ctl_archive *a,
-			bool *known)
+static int check_others(const char *dir, const struct ctl_archive *all, uint32_t n,
+			struct ctl_archive *a, bool *known)
 {
 	uint32_t i, used = 0;
 
@@ -369,14 +392,7 @@ static int check_others(const struct ctl_archive *all, uint32_t n, struct ctl_ar
 			return -EEXIST;
 		}
 	}
-	if (a->id)
-		return 0;
-	if (used == UINT32_MAX) {
-		tool_say("a cluster has at most %d archives", CTL_MAX_ARCHIVES);
-		return -ENOSPC;
-	}
-	a->id = (uint32_t)__builtin_ctz(~used) + 1;
-	return 0;
+	return a->id ? 0 : take_id(dir, used, a);
 }
 
 static int create_locked(const struct ctl_cluster *c, struct wanted *w)
@@ -388,7 +404,7 @@ static int create_locked(const struct ctl_cluster *c, struct wanted *w)
 
 	if (rc)
 		return rc;
-	rc = check_others(all, n, &w->a, &known);
+	rc = check_others(c->dir, all, n, &w->a, &known);
 	free(all);
 	if (rc)
 		return rc;
@@ -503,7 +519,7 @@ static int unbind(const struct ctl_cluster *c, const struct ctl_archive *a)
 	}
 	rc = ctl_mover_stop(c, a);
 	if (rc == 0)
-		rc = ctl_archive_remove(c->dir, a->name);
+		rc = ctl_archive_retire(c->dir, a);
 	if (rc == 0)
 		fprintf(stderr, "%s: deleted; files whose data are only in the container cannot "
 				"be read until it is bound again\n", a->name);

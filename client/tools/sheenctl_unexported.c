@@ -15,6 +15,7 @@ static struct {
 	size_t skip; /* of the paths: the mount point */
 	size_t top;  /* the same, with the directory of the archive */
 	char prefix[CTL_MAX_URL + 1];
+	uint32_t id;
 	uint64_t n;
 	int rc;
 } at; /* nftw() passes no argument */
@@ -35,18 +36,18 @@ static bool has_name(const char *text, const char *name)
 /* 1: it is not there as it is, be it its attributes or its name (NULL: it has several). */
 static int is_unexported(const char *path, const char *name)
 {
-	unsigned flags = 0, changed = 0;
+	unsigned flags = 0, archive = 0, changed = 0;
 	const char *at_changed;
 	char *text;
 	int rc = tool_xattr(path, "system.sheen.hsm", true, &text, NULL);
 
 	if (rc)
 		return rc;
-	(void)!sscanf(text, "flags %x", &flags);
+	(void)!sscanf(text, "flags %x archive %u", &flags, &archive);
 	at_changed = strstr(text, "\nchanged ");
 	if (at_changed)
 		(void)!sscanf(at_changed, " changed %u", &changed);
-	rc = !(flags & HSM_ARCHIVED) || (flags & HSM_DIRTY) || changed ||
+	rc = !(flags & HSM_ARCHIVED) || (flags & HSM_DIRTY) || changed || archive != at.id ||
 	     (name && !has_name(text, name));
 	free(text);
 	return rc;
@@ -91,6 +92,7 @@ static int look_below(const char *mount, const struct ctl_archive *a)
 	snprintf(top, sizeof(top), "%s%s", mount, a->path[1] ? a->path : "");
 	at.skip = strlen(mount);
 	at.top = strlen(top) + 1;
+	at.id = a->id;
 	set_prefix(a->prefix);
 	if (access(top, F_OK))
 		return 0; /* nothing was ever there */

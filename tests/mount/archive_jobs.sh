@@ -107,6 +107,7 @@ echo inside | tee "$T/clash/x" >"$T/gone/x"
 ln "$T/results/r1" "$T/results/r1.link"
 check "somebody has put a blob" az put input set/clash "not ours"
 check "files got the names of renamed ones" export_now
+rm "$T/results/r1.link" # the container has a file once
 is "the new ones are there" "$(for i in $(seq 0 9); do az cat input "set/d6/f$i"; done)" "$(seq -f 'new %.0f' 0 9)"
 is "and the old ones, of which there was no other copy" "$(for i in $(seq 0 9); do cat "$T/d6/f$i.old"; done)" "$(printf 'input 6 %d' $(seq 0 9))"
 EIGHT=$(printf 'new\ninput 8 0 input 8 1 input 8 2 input 8 6 input 8 5 ')
@@ -122,7 +123,6 @@ is "it is said" "$(state_of archiveStatus.state) $(state_of archiveStatus.totalE
 az rm input set/clash
 check "without that blob" export_now
 is "all is there" "$(state_of archiveStatus.state)" Completed
-rm "$T/results/r1.link" # the container has a file once
 like "with its attributes" "$(az meta input set/clash)" "hdi_isfolder=true"
 ETAG=$(az etag input set/clash)
 check "again" export_now
@@ -135,6 +135,22 @@ is "directories, too" "$(az list input set/ | grep -c '^set/gone') $(state_of de
 is "not the only copy of what has moved" "$(cat "$MNT/moved")" "result 9"
 mv "$MNT/moved" "$T/results/r9"
 like "status shows it" "$(sheenctl status --dir "$CDIR")" '^training +running +Completed +Completed +/data/training$'
+
+
+# ---- bound to another container ----
+id_of() { sheenctl archive show --name hpc --archive-name "$1" --query archiveId; }
+az mkcontainer other || die "another container"
+check "an archive is deleted" sheenctl archive delete --name hpc --archive-name training
+check "another container takes its place" sheenctl archive create --name hpc --archive-name other --filesystem-path /data/training \
+	--storage-account-url "$URL" --container-name other --credentials "$WORK/cred" --wait
+is "with another id" "$(id_of other)" 2
+sheenctl archive --name hpc --archive-name other --filesystem-path /data/training/results --wait >"$WORK/out" 2>&1
+is "what is in the first one does not count as exported" "$(sheenctl archive show --name hpc --archive-name other --query archiveStatus.state)" \
+	CompletedPartial
+check "it goes" sheenctl archive delete --name hpc --archive-name other
+check "the first one is bound again" bind --conflict-resolution-mode Skip --wait
+is "with its own id" "$(id_of training)" 1
+rm "$T/d5/f5" # it was in the container still
 
 # ---- killed, canceled, down and up ----
 for i in $(seq 300); do echo "more $i" >"$T/results/m$i"; done
