@@ -70,13 +70,12 @@ kill_wait KILL "$MOVER"
 lctl set_param -n --nid "$MDS_NID" 'mdt.*.session_timeout=2' || fail "sessions end soon"
 hold 0 40
 mover second
-part "$A" 20 1 &
-READER=$!
 begun() { param hsm.active_requests | grep -q 'RESTORE.*STARTED'; }
 until_true 60 begun || fail "another mover takes it over"
-check "who reads what was back once waits again" kill -0 $READER
+part "$A" 20 1 & # has it still if the second has not begun to write yet
+READER=$!
 hold 8 12
-check "and has it from the second mover" wait $READER
+check "who reads what was back once has it again" wait $READER
 check "a writer waits for all" kill -0 $WRITER
 rm "$WORK/hold"
 check "and writes then" wait $WRITER
