@@ -131,6 +131,8 @@ static void each_dialect_is_read(void **state)
 	assert_true(a.mtime == 1580702706789000001);
 	a = READ("modtime", "2020-02-03 04:05:07 +0000", "mtime", "1580702706.789000001");
 	assert_true(a.mtime == 1580702707000000000); /* somebody else set it since */
+	a = READ("modtime", "2020-02-03 04:05:05 +0000", "mtime", "1580702706.789000001");
+	assert_true(a.mtime == 1580702705000000000);
 	a = READ("mtime", "1580702706.5");
 	assert_true(a.mtime == 1580702706500000000);
 	a = READ("posix_owner", "1", "posix_group", "2", "permissions", "33188", "modtime",
