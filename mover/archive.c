@@ -283,6 +283,8 @@ int archive_co_run(struct work *w)
 	if (rc == 0)
 		rc = meta_of_attr(&a.attr, w->cookie, &a.meta);
 	if (rc == 0)
+		rc = meta_add_origin(fs_mdt_uuid(w->m->lane), &w->fid, &a.meta);
+	if (rc == 0)
 		rc = dirs_co_put(w, w->new_name + strlen(w->m->cfg.prefix));
 	if (rc == 0) {
 		rc = change_copy(&a);

@@ -98,18 +98,47 @@ static uint64_t state_of(const struct attr *a)
 	       a->gid * 1299709ULL;
 }
 
-int dirs_co_put_one(struct mover *m, const char *path, const struct attr *a, struct blob_error *e)
+/* What has the name: 0 nothing, 1 a directory of other attributes, 2 this one. A blob with data
+ * stays whatever it is: of a file that has another name now it may be the only copy. */
+static int look_there(struct mover *m, const char *name, const struct pairs *meta,
+		      char etag[BLOB_ETAG_MAX], struct blob_error *e)
+{
+	CLEANUP(blob_props_fini) struct blob_props p = {0};
+	int rc = blob_co_stat(m->store, name, &p, e);
+
+	if (rc)
+		return rc == -ENOENT ? 0 : rc;
+	if (p.size)
+		return error_local(e, -EEXIST, "a blob with data has its name");
+	memcpy(etag, p.etag, BLOB_ETAG_MAX);
+	return meta_same(meta, &p.meta) ? 2 : 1;
+}
+
+int dirs_co_put_one(struct mover *m, const char *path, const struct entry *dir,
+		    struct blob_error *e)
 {
 	CLEANUP(pairs_fini) struct pairs meta = PAIRS_INIT;
-	char name[HSM_NAME_MAX + 1];
+	char name[HSM_NAME_MAX + 1], etag[BLOB_ETAG_MAX];
 	struct blob_write bw = {.name = name, .meta = &meta};
-	int rc = meta_of_attr(a, 0, &meta);
+	int rc = meta_of_attr(&dir->attr, 0, &meta), there, tries = 0;
 
+	if (rc == 0)
+		rc = meta_add_origin(fs_mdt_uuid(m->lane), &dir->fid, &meta);
 	/* S3's tools know no hdi_isfolder, but that such a name is that of a directory. */
 	if (rc == 0 && snprintf(name, sizeof(name), "%s%s%s", m->cfg.prefix, path,
 				m->cfg.blob.service == BLOB_S3 ? "/" : "") > HSM_NAME_MAX)
 		rc = -ENAMETOOLONG;
-	return rc ? rc : blob_co_put(m->store, &bw, NULL, 0, NULL, e);
+	if (rc)
+		return error_local(e, rc, "the name or the attributes are too long");
+	do { /* another mover may put it now */
+		there = look_there(m, name, &meta, etag, e);
+		if (there < 0 || there == 2)
+			return there < 0 ? there : 1;
+		bw.if_match = there ? etag : NULL;
+		bw.if_none = !there;
+		rc = blob_co_put(m->store, &bw, NULL, 0, NULL, e);
+	} while (rc == -ESTALE && tries++ < 3);
+	return rc;
 }
 
 int dirs_co_put(struct work *w, const char *path)
@@ -131,9 +160,13 @@ int dirs_co_put(struct work *w, const char *path)
 			break;
 		*slash = 0;
 		if (slash > copy && !is_put(m->dirs, copy, state_of(&e.attr))) {
-			rc = dirs_co_put_one(m, copy, &e.attr, &w->error);
-			if (rc == 0)
+			rc = dirs_co_put_one(m, copy, &e, &w->error);
+			/* What is below does without: an export job says so. */
+			if (rc >= 0 || rc == -EEXIST) {
 				note_put(m->dirs, copy, state_of(&e.attr));
+				w->error = (struct blob_error){0};
+				rc = 0;
+			}
 		}
 		*slash = '/';
 		from = slash + 1;

@@ -3,6 +3,7 @@
 #include "common/log.h"
 #include "mover/export.h"
 #include "mover/export_gone.h"
+#include "mover/export_names.h"
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,6 +22,12 @@ struct item {
 };
 STAILQ_HEAD(items, item);
 
+/* The tree is walked several times. The blob of a released file that was renamed is the only copy
+ * of its data, and other files may have its name by now, renamed ones among them ("log.1" is
+ * "log.2", "log" is "log.1"): nothing goes to a name that is held so. Those that have exchanged
+ * their names are restored. */
+enum pass { LOOK, MOVE, RESTORE, REST };
+
 struct export {
 	struct mover *m;
 	struct job *j;
@@ -28,6 +35,10 @@ struct export {
 	struct items items; /* to be looked at */
 	uint32_t nitems;
 	struct co_waitq item_q, room_q;
+	enum pass pass;
+	struct names *held;	  /* of released files that were renamed: see enum pass */
+	bool renamed;		  /* there are some, released or not */
+	uint64_t moved, deferred; /* in this pass */
 	bool walked, failed;
 	uint64_t done;
 };
@@ -151,7 +162,7 @@ static int walk(void *arg)
 	while ((dir = STAILQ_FIRST(&x->dirs))) {
 		STAILQ_REMOVE_HEAD(&x->dirs, link);
 		rc = stops(x) ? 0 : walk_dir(x, dir);
-		if (rc)
+		if (rc && x->pass == REST)
 			give_up(x, dir->path, rc, NULL);
 		free(dir);
 	}
@@ -162,13 +173,22 @@ static int walk(void *arg)
 
 /* ---- each file ---- */
 
-static bool is_there(const struct export *x, const struct item *it, const struct fs_hsm_state *s)
+static bool has_name(const struct export *x, const struct item *it, const struct fs_hsm_state *s)
 {
 	const char *prefix = x->m->cfg.prefix;
 	size_t n = strlen(prefix);
 
-	return !s->changed && strncmp(s->name, prefix, n) == 0 &&
-	       strcmp(s->name + n, it->path) == 0;
+	return strncmp(s->name, prefix, n) == 0 && strcmp(s->name + n, it->path) == 0;
+}
+
+static uint32_t archive_of(const struct export *x)
+{
+	return (uint32_t)__builtin_ctz(x->m->cfg.archives) + 1;
+}
+
+static bool is_there(const struct export *x, const struct item *it, const struct fs_hsm_state *s)
+{
+	return !s->changed && s->archive == archive_of(x) && has_name(x, it, s);
 }
 
 /* Until what is under way for it has ended. */
@@ -187,11 +207,10 @@ static int co_wait_end(struct export *x, const struct item *it, struct fs_hsm_st
 
 static int co_ask(struct export *x, const struct item *it)
 {
-	uint32_t archive = (uint32_t)__builtin_ctz(x->m->cfg.archives) + 1;
 	const struct cred root = {0};
 	uint64_t cookie;
 
-	return fs_co_hsm_request(x->m->lane, &it->fid, HSM_ARCHIVE, archive,
+	return fs_co_hsm_request(x->m->lane, &it->fid, HSM_ARCHIVE, archive_of(x),
 				 SPAN_STR(HSM_DATA_MOVED), &root, &cookie);
 }
 
@@ -217,21 +236,95 @@ static int co_archive(struct export *x, const struct item *it, bool *moved)
 	return rc ? rc : stops(x) ? -ECANCELED : -EBUSY;
 }
 
+static void co_restore(struct export *x, const struct item *it, struct fs_hsm_state *s)
+{
+	const struct cred root = {0};
+	uint64_t cookie;
+
+	if (fs_co_hsm_request(x->m->lane, &it->fid, HSM_RESTORE, 0, SPAN_STR(""), &root, &cookie) ||
+	    co_wait_end(x, it, s) || (s->flags & HSM_RELEASED))
+		return;
+	names_del(x->held, s->name);
+}
+
+/* Whether it is to be archived in this pass; *s: as it is before. */
+static bool co_is_now(struct export *x, const struct item *it, struct fs_hsm_state *s)
+{
+	const char *prefix = x->m->cfg.prefix;
+	bool renamed, held;
+
+	if (fs_co_hsm_state(x->m->lane, &it->fid, s))
+		return x->pass == REST; /* which says why not */
+	renamed = s->name[0] && !has_name(x, it, s);
+	held = !has_name(x, it, s) && names_has(x->held, prefix, it->path);
+	switch (x->pass) {
+	case LOOK:
+		x->renamed = x->renamed || renamed;
+		if (renamed && (s->flags & HSM_RELEASED) && names_add(x->held, s->name))
+			x->failed = true;
+		return false;
+	case MOVE:
+		x->deferred += renamed && held;
+		return renamed && !held;
+	case RESTORE:
+		if (renamed && (s->flags & HSM_RELEASED))
+			co_restore(x, it, s);
+		return false;
+	case REST:
+		if (held)
+			give_up(x, it->path, -EBUSY, NULL);
+		return !held;
+	}
+	return false;
+}
+
+/* Of a file with several names the container has the first; that comes on its own. */
+static bool co_is_other_link(struct export *x, const struct item *it)
+{
+	const char *top = x->m->cfg.path;
+	size_t n = strlen(top) + (top[0] != 0);
+	char first[MAX_PATH + 1];
+	ssize_t len;
+
+	if (S_ISDIR(it->attr.mode) || it->attr.nlink < 2)
+		return false;
+	len = fs_co_fid2path(x->m->lane, &it->fid, 0, first, sizeof(first) - 1);
+	if (len <= 0)
+		return false;
+	first[len] = 0;
+	if (strncmp(first, top, n - (n > 0)) != 0 || (n && first[n - 1] != '/') ||
+	    strcmp(first + n, it->path) == 0)
+		return false;
+	if (x->pass == REST)
+		job_co_note(x->j, it->path, -EMLINK,
+			    "another name of a file that the container has by its first");
+	return true;
+}
+
 static void co_export_file(struct export *x, const struct item *it)
 {
 	struct job_counts *n = job_counts(x->j);
 	bool link = S_ISLNK(it->attr.mode), moved = false;
+	struct fs_hsm_state s;
 	int rc;
 
-	n->files++;
-	n->bytes += link ? 0 : it->attr.size;
+	if (co_is_other_link(x, it) || !co_is_now(x, it, &s))
+		return;
+	if (x->pass == REST) {
+		n->files++;
+		n->bytes += link ? 0 : it->attr.size;
+	}
 	rc = co_archive(x, it, &moved);
 	if (rc == 1 || rc == -ENOENT || rc == -ECANCELED)
 		return;
 	if (rc) {
-		give_up(x, it->path, rc, NULL);
+		if (x->pass == REST) /* else it is tried again */
+			give_up(x, it->path, rc, NULL);
 		return;
 	}
+	if (x->pass == MOVE && (s.flags & HSM_RELEASED))
+		names_del(x->held, s.name);
+	x->moved += x->pass == MOVE;
 	n->renamed_blobs += moved;
 	n->exported_links += link;
 	n->exported_files += !link;
@@ -245,12 +338,15 @@ static void co_export(struct export *x, const struct item *it)
 
 	if (S_ISREG(it->attr.mode) || S_ISLNK(it->attr.mode)) {
 		co_export_file(x, it);
+	} else if (x->pass != REST) {
+		return;
 	} else if (S_ISDIR(it->attr.mode)) {
-		rc = dirs_co_put_one(x->m, it->path, &it->attr, &e);
-		if (rc)
+		rc = dirs_co_put_one(x->m, it->path,
+				     &(struct entry){.fid = it->fid, .attr = it->attr}, &e);
+		if (rc < 0)
 			give_up(x, it->path, rc, &e);
 		else
-			job_counts(x->j)->exported_dirs++;
+			job_counts(x->j)->exported_dirs += rc == 0;
 	} else {
 		job_co_note(x->j, it->path, -EOPNOTSUPP,
 			    "a device, a socket or a FIFO: a container has none");
@@ -261,6 +357,8 @@ static void note_percent(struct export *x)
 {
 	uint64_t found = x->done + x->nitems + 1;
 
+	if (x->pass != REST)
+		return;
 	job_counts(x->j)->percent = x->walked ? x->done * 100 / found : x->done * 50 / found;
 }
 
@@ -304,6 +402,40 @@ static int co_begin(struct export *x)
 	return 0;
 }
 
+/* The whole tree once. */
+static int co_pass(struct export *x, enum pass pass)
+{
+	struct co_group g = CO_GROUP_INIT;
+	uint32_t i;
+	int rc = co_begin(x);
+
+	if (rc)
+		return rc;
+	x->pass = pass;
+	x->moved = x->deferred = 0;
+	x->walked = false;
+	x->done = 0;
+	co_spawn(&g, walk, x);
+	for (i = 0; i < x->m->cfg.jobs; i++)
+		co_spawn(&g, work, x);
+	if (co_join(&g))
+		x->failed = true;
+	return 0;
+}
+
+static int co_passes(struct export *x)
+{
+	int rc = co_pass(x, LOOK);
+
+	if (x->renamed)
+		do {
+			rc = rc || stops(x) ? rc : co_pass(x, MOVE);
+		} while (rc == 0 && x->moved && x->deferred && !stops(x));
+	if (rc == 0 && names_count(x->held) && !stops(x))
+		rc = co_pass(x, RESTORE);
+	return rc || stops(x) ? rc : co_pass(x, REST);
+}
+
 static void co_end(struct export *x)
 {
 	if (x->m->stopping) {
@@ -320,8 +452,6 @@ static void co_end(struct export *x)
 void export_co_run(struct mover *m, struct job *j)
 {
 	struct export x = {.m = m, .j = j};
-	struct co_group g = CO_GROUP_INIT;
-	uint32_t i;
 	int rc;
 
 	STAILQ_INIT(&x.dirs);
@@ -329,16 +459,14 @@ void export_co_run(struct mover *m, struct job *j)
 	co_waitq_init(&x.item_q);
 	co_waitq_init(&x.room_q);
 	*job_counts(j) = (struct job_counts){0}; /* all is looked at again */
-	rc = co_begin(&x);
+	rc = names_create(&x.held);
+	if (rc == 0)
+		rc = co_passes(&x);
+	names_destroy(x.held);
 	if (rc) {
 		job_co_end(j, JOB_FAILED, "/%s: %s", m->cfg.path, err_str(rc));
 		return;
 	}
-	co_spawn(&g, walk, &x);
-	for (i = 0; i < m->cfg.jobs; i++)
-		co_spawn(&g, work, &x);
-	if (co_join(&g))
-		x.failed = true;
 	if (m->cfg.deletions && !stops(&x))
 		x.failed = !gone_co_remove(m, j);
 	co_end(&x);

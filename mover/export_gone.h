@@ -4,8 +4,9 @@
 #include "mover/job.h"
 #include "mover/mover.h"
 
-/* Removes blobs below the prefix that a mover has put (they say for which work), and of which there
- * is no file or link now. Whatever others have put stays. False: too many errors. Suspends. */
+/* Removes blobs below the prefix that this file system has put (they say of which file), and of
+ * which there is no file, link or directory now. Whatever others have put stays, and what is the
+ * copy of a file with another path. False: too many errors. Suspends. */
 bool gone_co_remove(struct mover *m, struct job *j);
 /* What a path below cfg.path leads to, without following links; "": that itself. -ENOENT, -ENOTDIR.
  * Suspends. */

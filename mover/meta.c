@@ -57,6 +57,40 @@ uint64_t meta_cookie(const struct pairs *meta)
 	return *end ? 0 : v;
 }
 
+int meta_add_origin(const uint8_t mdt[UUID_LEN], const struct fid *fid, struct pairs *out)
+{
+	char uuid[UUID_STRLEN], text[FID_STRLEN];
+	int rc = pairs_add(out, "sheen_mdt", uuid_str(mdt, uuid));
+
+	return rc ? rc : pairs_add(out, "sheen_fid", fid_str(fid, text));
+}
+
+bool meta_origin(const struct pairs *meta, const uint8_t mdt[UUID_LEN], struct fid *fid)
+{
+	const char *uuid = pairs_get(meta, "sheen_mdt"), *text = pairs_get(meta, "sheen_fid");
+	char ours[UUID_STRLEN];
+
+	return uuid && text && strcmp(uuid, uuid_str(mdt, ours)) == 0 &&
+	       fid_parse(text, fid) == 0 && fid_is_sane(fid);
+}
+
+bool meta_same(const struct pairs *a, const struct pairs *b)
+{
+	static const char *const key[] = {"owner",     "group",	       "permissions",
+					  "modtime",   "mtime",	       "hdi_isfolder",
+					  "is_symlink", "sheen_mdt", "sheen_fid"};
+	const char *va, *vb;
+	uint32_t i;
+
+	for (i = 0; i < ARRAY_SIZE(key); i++) {
+		va = pairs_get(a, key[i]);
+		vb = pairs_get(b, key[i]);
+		if (!va != !vb || (va && strcmp(va, vb) != 0))
+			return false;
+	}
+	return true;
+}
+
 /* ---- reading ---- */
 
 #define SECONDS_MAX 9000000000LL /* of both signs; ns of them are an int64_t */

@@ -105,6 +105,7 @@ must_check int dirs_create(struct dirs **out);
 void dirs_destroy(struct dirs *d);
 /* Above a file of this path (below cfg.path), those that are not there as they are now. */
 must_check int dirs_co_put(struct work *w, const char *path);
-/* This one, whatever was put before. */
-must_check int dirs_co_put_one(struct mover *m, const char *path, const struct attr *a,
+/* This one, whatever was put before. 1: it is there as it is. -EEXIST: a blob with data has its
+ * name, and stays. */
+must_check int dirs_co_put_one(struct mover *m, const char *path, const struct entry *dir,
 			       struct blob_error *e);

@@ -148,6 +148,11 @@ const uint8_t *fs_uuid(const struct fs *fs)
 	return fs->uuid;
 }
 
+const uint8_t *fs_mdt_uuid(const struct lane *ln)
+{
+	return ln->mdt->ost->uuid;
+}
+
 /* ---- newest times seen ----
  *
  * A setattr by path may reach the MDS before the close that tells it of the last write. The MDS

@@ -82,6 +82,9 @@ const struct fid *fs_root(const struct fs *fs);
 const char *fs_name(const struct fs *fs);     /* "lustre" */
 const char *fs_instance(const struct fs *fs); /* "ffff9d3b7f4f3800": in parameter names */
 const uint8_t *fs_uuid(const struct fs *fs);  /* valid, as the instance, once lane 0 is created */
+/* Of the MDT, drawn when it was formatted: tells file systems apart. On the lane's loop, when it
+ * has started. */
+const uint8_t *fs_mdt_uuid(const struct lane *ln);
 /* Lane 0 is stopped last: it says goodbye for the session that all lanes share. */
 
 /* Some server of the mount is silent for cfg.timeo_ms, as far as lanes have looked. On each lane's

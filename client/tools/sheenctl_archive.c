@@ -16,9 +16,10 @@ const char sheenctl_archive_usage[] =
 	"                [--logging-container-name CONTAINER] [--credentials FILE]\n"
 	"                [--service azure|s3] [--region REGION] [--conflict-resolution-mode MODE]\n"
 	"                [--maximum-errors N] [--default-uid N] [--default-gid N]\n"
-	"                [--default-mode OCTAL] [--default-dir-mode OCTAL] [--wait] [--json]\n"
+	"                [--default-mode OCTAL] [--default-dir-mode OCTAL] [--wait|--no-wait]\n"
+	"                [--json]\n"
 	"       sheenctl archive --name NAME [--filesystem-path DIR] [--archive-name ARCHIVE]\n"
-	"                [--deletions keep|remove] [--wait] [--json]\n"
+	"                [--deletions keep|remove] [--wait|--no-wait] [--json]\n"
 	"       sheenctl archive show|cancel|delete --name NAME --archive-name ARCHIVE [--json]\n"
 	"       sheenctl archive list --name NAME [--json]\n"
 	"\n"
@@ -26,7 +27,7 @@ const char sheenctl_archive_usage[] =
 	"come when somebody reads them. Again with the same arguments it brings what is new.\n"
 	"Without a verb what is new or changed below the directory goes to the container\n"
 	"(export). show tells how far that is, cancel ends it, delete unbinds the container:\n"
-	"the files and the blobs stay; of files whose data are only there it refuses.\n"
+	"the files and the blobs stay; files whose data are only there cannot be read then.\n"
 	"  --conflict-resolution-mode  of files that are there already: Fail (default), Skip,\n"
 	"                   OverwriteIfDirty, OverwriteAlways\n"
 	"  --maximum-errors N  more end the import (default 0; -1: no limit)\n"
@@ -34,6 +35,7 @@ const char sheenctl_archive_usage[] =
 	"                   owner alone; without it they are taken from the environment\n"
 	"  --deletions      remove: blobs of files that are not there any more go (default keep)\n"
 	"  --wait           until it is done; the exit status is 1 if it failed\n"
+	"  --no-wait        come back when it has begun, as without either\n"
 	"  --query MEMBER   show: only this\n"
 	"  --json           in JSON\n";
 
@@ -69,14 +71,14 @@ static const struct {
 	OPTION("default-mode", mode),
 	OPTION("default-dir-mode", dir_mode),
 };
-enum { OPT_NAME = 256, OPT_ERRORS, OPT_WAIT, OPT_JSON, OPT_QUERY };
+enum { OPT_NAME = 256, OPT_ERRORS, OPT_WAIT, OPT_NO_WAIT, OPT_JSON, OPT_QUERY };
 
 static int take(struct wanted *w, int opt)
 {
 	if (opt == OPT_NAME) {
 		w->name = optarg;
-	} else if (opt == OPT_WAIT) {
-		w->wait = true;
+	} else if (opt == OPT_WAIT || opt == OPT_NO_WAIT) {
+		w->wait = opt == OPT_WAIT;
 	} else if (opt == OPT_JSON) {
 		w->json = true;
 	} else if (opt == OPT_QUERY) {
@@ -101,6 +103,7 @@ static int options(struct wanted *w, int argc, char **argv)
 					     {"maximum-errors", required_argument, NULL,
 					      OPT_ERRORS},
 					     {"wait", no_argument, NULL, OPT_WAIT},
+					     {"no-wait", no_argument, NULL, OPT_NO_WAIT},
 					     {"json", no_argument, NULL, OPT_JSON},
 					     {"query", required_argument, NULL, OPT_QUERY},
 					     {NULL, 0, NULL, 0}};
@@ -341,9 +344,32 @@ static int check_new(struct wanted *w)
 	return clean_path(a->path);
 }
 
+/* Files remember the id of the container that they are in: one that another container had is not
+ * given out again, and one that is bound again gets its own. */
+static int take_id(const char *dir, uint32_t used, struct ctl_archive *a)
+{
+	uint32_t same, others;
+	int rc = ctl_archive_old_ids(dir, a, &same, &others);
+
+	if (rc)
+		return rc;
+	if (same && !(used & (1U << (same - 1)))) {
+		a->id = same;
+		return 0;
+	}
+	used |= others;
+	if (used == UINT32_MAX) {
+		tool_say("a cluster has at most %d archives, with those that were deleted",
+			 CTL_MAX_ARCHIVES);
+		return -ENOSPC;
+	}
+	a->id = (uint32_t)__builtin_ctz(~used) + 1;
+	return 0;
+}
+
 /* Of another archive nothing may be the same; of this one all that matters. */
-static int check_others(const struct ctl_archive *all, uint32_t n, struct ctl_archive *a,
-			bool *known)
+static int check_others(const char *dir, const struct ctl_archive *all, uint32_t n,
+			struct ctl_archive *a, bool *known)
 {
 	uint32_t i, used = 0;
 
@@ -366,14 +392,7 @@ static int check_others(const struct ctl_archive *all, uint32_t n, struct ctl_ar
 			return -EEXIST;
 		}
 	}
-	if (a->id)
-		return 0;
-	if (used == UINT32_MAX) {
-		tool_say("a cluster has at most %d archives", CTL_MAX_ARCHIVES);
-		return -ENOSPC;
-	}
-	a->id = (uint32_t)__builtin_ctz(~used) + 1;
-	return 0;
+	return a->id ? 0 : take_id(dir, used, a);
 }
 
 static int create_locked(const struct ctl_cluster *c, struct wanted *w)
@@ -385,7 +404,7 @@ static int create_locked(const struct ctl_cluster *c, struct wanted *w)
 
 	if (rc)
 		return rc;
-	rc = check_others(all, n, &w->a, &known);
+	rc = check_others(c->dir, all, n, &w->a, &known);
 	free(all);
 	if (rc)
 		return rc;
@@ -426,8 +445,7 @@ static int export_one(const struct ctl_cluster *c, const struct wanted *w, struc
 		return -EBUSY;
 	}
 	snprintf(a->export_path, sizeof(a->export_path), "%s", path);
-	if (w->a.deletions[0])
-		memcpy(a->deletions, w->a.deletions, sizeof(a->deletions));
+	memcpy(a->deletions, w->a.deletions, sizeof(a->deletions)); /* of this export alone */
 	rc = ctl_archive_write(c->dir, a);
 	if (rc == 0)
 		rc = ctl_mover_start(c, a);
@@ -501,7 +519,7 @@ static int unbind(const struct ctl_cluster *c, const struct ctl_archive *a)
 	}
 	rc = ctl_mover_stop(c, a);
 	if (rc == 0)
-		rc = ctl_archive_remove(c->dir, a->name);
+		rc = ctl_archive_retire(c->dir, a);
 	if (rc == 0)
 		fprintf(stderr, "%s: deleted; files whose data are only in the container cannot "
 				"be read until it is bound again\n", a->name);

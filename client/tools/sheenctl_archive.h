@@ -32,6 +32,11 @@ must_check int ctl_archives_read(const char *dir, struct ctl_archive **out, uint
 must_check int ctl_archive_read(const char *dir, const char *name, struct ctl_archive *a);
 must_check int ctl_archive_write(const char *dir, const struct ctl_archive *a);
 must_check int ctl_archive_remove(const char *dir, const char *name);
+/* The same of one that had files: its id stays that of its container, in archives/ID.gone. */
+must_check int ctl_archive_retire(const char *dir, const struct ctl_archive *a);
+/* The id that a container had before (0: none), and all that are another's, a bit for each. */
+must_check int ctl_archive_old_ids(const char *dir, const struct ctl_archive *a, uint32_t *same,
+				   uint32_t *others);
 /* The status of a job as its process left it, owned by the caller; NULL: it never ran. */
 struct json_object *ctl_job_status(const char *dir, const char *name, enum ctl_job kind);
 /* "InProgress", "Completed" ...; "": it never ran. */

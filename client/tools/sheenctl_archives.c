@@ -87,15 +87,13 @@ static int64_t number(struct json_object *j, const char *key)
 	return json_object_object_get_ex(j, key, &v) ? json_object_get_int64(v) : 0;
 }
 
-int ctl_archive_read(const char *dir, const char *name, struct ctl_archive *a)
+static int read_record(const char *path, struct ctl_archive *a)
 {
-	char path[CTL_MAX_PATH];
 	struct json_object *j, *v;
 	int64_t id;
 	size_t i;
 
 	*a = (struct ctl_archive){0};
-	path_of(dir, name, path);
 	if (access(path, F_OK))
 		return errno == ENOENT ? -ENOENT : tool_fail(errno, "%s", path);
 	j = json_object_from_file(path);
@@ -107,13 +105,27 @@ int ctl_archive_read(const char *dir, const char *name, struct ctl_archive *a)
 	id = j ? number(j, "archiveId") : 0;
 	a->maximum_errors = j ? number(j, "maximumErrors") : 0;
 	json_object_put(j);
-	if (!strcmp(a->name, name) && id >= 1 && id <= CTL_MAX_ARCHIVES && a->path[0] == '/' &&
+	if (id >= 1 && id <= CTL_MAX_ARCHIVES && a->path[0] == '/' &&
 	    a->url[0] && a->container[0]) {
 		a->id = (uint32_t)id;
 		return 0;
 	}
 	tool_say("%s cannot be understood", path);
 	return -EINVAL;
+}
+
+int ctl_archive_read(const char *dir, const char *name, struct ctl_archive *a)
+{
+	char path[CTL_MAX_PATH];
+	int rc;
+
+	path_of(dir, name, path);
+	rc = read_record(path, a);
+	if (rc == 0 && strcmp(a->name, name) != 0) {
+		tool_say("%s is of another archive, '%s'", path, a->name);
+		rc = -EINVAL;
+	}
+	return rc;
 }
 
 static int is_record(const struct dirent *d)
@@ -161,7 +173,7 @@ static void job_path(const char *dir, const char *name, enum ctl_job kind, const
 	snprintf(out, CTL_MAX_PATH, "%.900s/archives/%s/%.100s.%s", dir, kinds[kind], name, what);
 }
 
-int ctl_archive_remove(const char *dir, const char *name)
+static int remove_jobs(const char *dir, const char *name)
 {
 	static const char *const what[] = {"status", "resume", "lock"};
 	char path[CTL_MAX_PATH];
@@ -173,8 +185,60 @@ int ctl_archive_remove(const char *dir, const char *name)
 			if (unlink(path) && errno != ENOENT)
 				return tool_fail(errno, "%s", path);
 		}
+	return 0;
+}
+
+int ctl_archive_remove(const char *dir, const char *name)
+{
+	char path[CTL_MAX_PATH];
+	int rc = remove_jobs(dir, name);
+
+	if (rc)
+		return rc;
 	path_of(dir, name, path);
 	return unlink(path) && errno != ENOENT ? tool_fail(errno, "%s", path) : 0;
+}
+
+static void gone_path(const char *dir, uint32_t id, char out[CTL_MAX_PATH])
+{
+	snprintf(out, CTL_MAX_PATH, "%.900s/archives/%u.gone", dir, id);
+}
+
+int ctl_archive_retire(const char *dir, const struct ctl_archive *a)
+{
+	char path[CTL_MAX_PATH], gone[CTL_MAX_PATH];
+	int rc = remove_jobs(dir, a->name);
+
+	if (rc)
+		return rc;
+	path_of(dir, a->name, path);
+	gone_path(dir, a->id, gone);
+	return rename(path, gone) ? tool_fail(errno, "%s", path) : 0;
+}
+
+int ctl_archive_old_ids(const char *dir, const struct ctl_archive *a, uint32_t *same,
+			uint32_t *others)
+{
+	static struct ctl_archive old;
+	char path[CTL_MAX_PATH];
+	uint32_t id;
+	int rc;
+
+	*same = *others = 0;
+	for (id = 1; id <= CTL_MAX_ARCHIVES; id++) {
+		gone_path(dir, id, path);
+		rc = read_record(path, &old);
+		if (rc == -ENOENT)
+			continue;
+		if (rc)
+			return rc;
+		if (!strcmp(old.service, a->service) && !strcmp(old.url, a->url) &&
+		    !strcmp(old.container, a->container))
+			*same = *same ? *same : id;
+		else
+			*others |= 1U << (id - 1);
+	}
+	return 0;
 }
 
 /* ---- jobs ---- */

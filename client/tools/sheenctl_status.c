@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sheenctl_status.c - sheenctl status: what should be there, what is, and how full it is. Changes
  * nothing and works with any part of the cluster down. */
-#include "client/tools/sheenctl.h"
+#include "client/tools/sheenctl_archive.h"
 #include "client/tools/tool_cmd.h"
 #include "client/tools/tool_json.h"
 #include <getopt.h>
@@ -11,8 +11,8 @@
 const char sheenctl_status_usage[] =
 	"usage: sheenctl status --dir DIR [--json]\n"
 	"\n"
-	"Shows every process, target, address, space and mount of the cluster in DIR.\n"
-	"  --json  in JSON: fsname, source, processes, targets, mounts\n";
+	"Shows every process, target, address, space, mount and archive of the cluster in DIR.\n"
+	"  --json  in JSON: fsname, source, processes, targets, mounts, archives\n";
 
 enum { ASK_MS = 3000 };
 
@@ -82,8 +82,58 @@ static const char *human(uint64_t v, char buf[16])
 	return buf;
 }
 
+struct archives {
+	struct ctl_archive *a;
+	uint32_t n;
+};
+
+/* Of its mover and of its last jobs. */
+static const char *mover_state(const struct ctl_cluster *c, const struct ctl_archive *a,
+			       char jobs[CTL_JOBS][32])
+{
+	int k;
+
+	for (k = 0; k < CTL_JOBS; k++)
+		ctl_job_state(c->dir, a->name, (enum ctl_job)k, jobs[k]);
+	return ctl_mover_runs(c, a) ? "running" : "stopped";
+}
+
+static void print_archives(const struct ctl_cluster *c, const struct archives *all)
+{
+	char jobs[CTL_JOBS][32];
+	const char *mover;
+	uint32_t i;
+
+	if (all->n)
+		printf("\n%-20s %-8s %-17s %-17s %s\n", "ARCHIVE", "MOVER", "IMPORT", "EXPORT",
+		       "PATH");
+	for (i = 0; i < all->n; i++) {
+		mover = mover_state(c, &all->a[i], jobs);
+		printf("%-20s %-8s %-17s %-17s %s\n", all->a[i].name, mover,
+		       jobs[CTL_IMPORT][0] ? jobs[CTL_IMPORT] : "-",
+		       jobs[CTL_EXPORT][0] ? jobs[CTL_EXPORT] : "-", all->a[i].path);
+	}
+}
+
+static void archives_json(const struct ctl_cluster *c, const struct archives *all,
+			  struct json_object *o)
+{
+	struct json_object *list = json_put_array(o, "archives"), *j;
+	char jobs[CTL_JOBS][32];
+	uint32_t i;
+
+	for (i = 0; i < all->n; i++) {
+		j = json_add_object(list);
+		json_put_str(j, "name", all->a[i].name);
+		json_put_str(j, "filesystemPath", all->a[i].path);
+		json_put_str(j, "mover", mover_state(c, &all->a[i], jobs));
+		json_put_str(j, "import", jobs[CTL_IMPORT]);
+		json_put_str(j, "export", jobs[CTL_EXPORT]);
+	}
+}
+
 static void print_text(const struct ctl_cluster *c, const struct target *t, int n,
-		       const struct ctl_mounts *m)
+		       const struct ctl_mounts *m, const struct archives *all)
 {
 	char a[16], b[16], d[16], nid[NID_STRLEN];
 	uint32_t i;
@@ -119,10 +169,11 @@ static void print_text(const struct ctl_cluster *c, const struct target *t, int 
 		puts(m->dir[i]);
 	if (!m->n)
 		puts("none");
+	print_archives(c, all);
 }
 
 static void print_json(const struct ctl_cluster *c, const struct target *t, int n,
-		       const struct ctl_mounts *m)
+		       const struct ctl_mounts *m, const struct archives *all)
 {
 	struct json_object *o = json_object_new_object(), *a, *j;
 	char nid[NID_STRLEN], source[NID_STRLEN + 16];
@@ -161,6 +212,7 @@ static void print_json(const struct ctl_cluster *c, const struct target *t, int 
 	a = json_put_array(o, "mounts");
 	for (i = 0; i < m->n; i++)
 		json_object_array_add(a, json_object_new_string(m->dir[i]));
+	archives_json(c, all, o);
 	json_print(stdout, o);
 }
 
@@ -168,22 +220,29 @@ static int show(struct ctl_cluster *c, bool json)
 {
 	struct ctl_state s;
 	struct ctl_mounts m;
+	struct archives all;
 	struct target *t = NULL;
 	int n, rc;
 
 	ctl_find_procs(c);
-	rc = ctl_mounts(c, &m);
+	rc = ctl_archives_read(c->dir, &all.a, &all.n);
 	if (rc)
 		return rc;
+	rc = ctl_mounts(c, &m);
+	if (rc) {
+		free(all.a);
+		return rc;
+	}
 	/* A silent MDS is a state like another. */
 	if (!c->proc[1].pid || ctl_ask_mds(c, &s, ASK_MS))
 		s = (struct ctl_state){0};
 	n = list_targets(c, &s, &t);
 	if (n >= 0 && json)
-		print_json(c, t, n, &m);
+		print_json(c, t, n, &m, &all);
 	else if (n >= 0)
-		print_text(c, t, n, &m);
+		print_text(c, t, n, &m, &all);
 	free(t);
+	free(all.a);
 	ctl_state_free(&s);
 	ctl_mounts_free(&m);
 	return n < 0 ? n : 0;

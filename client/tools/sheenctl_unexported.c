@@ -13,36 +13,57 @@ enum { NAMED = 5, OPEN_DIRS = 32 };
 
 static struct {
 	size_t skip; /* of the paths: the mount point */
+	size_t top;  /* the same, with the directory of the archive */
+	char prefix[CTL_MAX_URL + 1];
+	uint32_t id;
 	uint64_t n;
 	int rc;
 } at; /* nftw() passes no argument */
 
-/* 1: it is not there as it is, be it its attributes. */
-static int is_unexported(const char *path)
+/* Between "name " and the last line, which is "etag ...": it may have any bytes in it. */
+static bool has_name(const char *text, const char *name)
 {
-	char *text, *line, *save = NULL;
-	unsigned flags = 0, changed = 0;
-	int rc = tool_ask(path, "sheen.hsm", &text, NULL);
+	const char *from = strstr(text, "\nname "), *end = NULL, *p;
+
+	if (!from)
+		return false;
+	from += strlen("\nname ");
+	for (p = from - 1; (p = strstr(p, "\netag ")); p++)
+		end = p;
+	return end && (size_t)(end - from) == strlen(name) && !strncmp(from, name, strlen(name));
+}
+
+/* 1: it is not there as it is, be it its attributes or its name (NULL: it has several). */
+static int is_unexported(const char *path, const char *name)
+{
+	unsigned flags = 0, archive = 0, changed = 0;
+	const char *at_changed;
+	char *text;
+	int rc = tool_xattr(path, "system.sheen.hsm", true, &text, NULL);
 
 	if (rc)
 		return rc;
-	for (line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
-		(void)!sscanf(line, "flags %x", &flags);
-		(void)!sscanf(line, "changed %u", &changed);
-	}
+	(void)!sscanf(text, "flags %x archive %u", &flags, &archive);
+	at_changed = strstr(text, "\nchanged ");
+	if (at_changed)
+		(void)!sscanf(at_changed, " changed %u", &changed);
+	rc = !(flags & HSM_ARCHIVED) || (flags & HSM_DIRTY) || changed || archive != at.id ||
+	     (name && !has_name(text, name));
 	free(text);
-	return !(flags & HSM_RELEASED) &&
-	       (!(flags & HSM_ARCHIVED) || (flags & HSM_DIRTY) || changed);
+	return rc;
 }
 
 static int look(const char *path, const struct stat *st, int type, struct FTW *ftw)
 {
+	char name[CTL_MAX_URL + CTL_MAX_PATH * 4];
 	int rc;
 
 	(void)ftw;
-	if (type != FTW_F || !S_ISREG(st->st_mode))
+	if (!S_ISREG(st->st_mode) && !S_ISLNK(st->st_mode))
 		return 0;
-	rc = is_unexported(path);
+	(void)type;
+	snprintf(name, sizeof(name), "%s%s", at.prefix, path + at.top);
+	rc = is_unexported(path, st->st_nlink > 1 ? NULL : name);
 	if (rc < 0) {
 		at.rc = tool_fail(rc, "%s", path + at.skip);
 		return 1;
@@ -52,12 +73,27 @@ static int look(const char *path, const struct stat *st, int type, struct FTW *f
 	return 0;
 }
 
+/* As movers have it: "" or with a '/' behind it, and none before. */
+static void set_prefix(const char *prefix)
+{
+	size_t n;
+
+	prefix += strspn(prefix, "/");
+	n = strlen(prefix);
+	while (n && prefix[n - 1] == '/')
+		n--;
+	snprintf(at.prefix, sizeof(at.prefix), "%.*s%s", (int)n, prefix, n ? "/" : "");
+}
+
 static int look_below(const char *mount, const struct ctl_archive *a)
 {
 	char top[CTL_MAX_PATH * 2];
 
-	snprintf(top, sizeof(top), "%s%s", mount, a->path);
+	snprintf(top, sizeof(top), "%s%s", mount, a->path[1] ? a->path : "");
 	at.skip = strlen(mount);
+	at.top = strlen(top) + 1;
+	at.id = a->id;
+	set_prefix(a->prefix);
 	if (access(top, F_OK))
 		return 0; /* nothing was ever there */
 	if (nftw(top, look, OPEN_DIRS, FTW_PHYS | FTW_MOUNT) < 0)

@@ -72,7 +72,7 @@ check_fails any "a mounted cluster is not deleted" sheenctl delete --name hpc --
 umount "$MNT"
 check_fails any "nor one that was not exported" sheenctl delete --name hpc --yes
 like "it is said which files" "$OUT" "not exported: /data/training/"
-like "and how many" "$OUT" "[0-9]+ files are not in their containers"
+like "and how many: new, changed, renamed, of another mode, a link" "$OUT" "64 files are not in their containers"
 check "it serves on" mount_sheen "$4" "$MNT"
 is "with its mover" "$(cat "$T/d4/f4")" "input 4 4"
 guide "what changed is exported" sheenctl archive --name hpc --filesystem-path /data/training --wait
@@ -96,6 +96,61 @@ is "unless that is wanted" "$(az cat input set/results/r7)" "result 7"
 check "it is" sheenctl archive --name hpc --deletions remove --wait
 is "then it goes" "$(az list input set/results/ | grep -c -x set/results/r7) $(state_of deletedBlobs)" "0 1"
 is "but nothing that nobody here has put" "$(az cat input set/d5/f5)" "input 5 5"
+
+
+# ---- nothing is lost: only copies, blobs of others ----
+export_now() { sheenctl archive --name hpc --wait "$@"; }
+for i in $(seq 0 9); do mv "$T/d6/f$i" "$T/d6/f$i.old" && echo "new $i" >"$T/d6/f$i"; done
+(cd "$T/d8" && mv f2 f3 && mv f1 f2 && mv f0 f1 && echo new >f0 && mv f5 t && mv f6 f5 && mv t f6)
+mkdir "$T/clash" "$T/gone"
+echo inside | tee "$T/clash/x" >"$T/gone/x"
+ln "$T/results/r1" "$T/results/r1.link"
+check "somebody has put a blob" az put input set/clash "not ours"
+check "files got the names of renamed ones" export_now
+rm "$T/results/r1.link" # the container has a file once
+is "the new ones are there" "$(for i in $(seq 0 9); do az cat input "set/d6/f$i"; done)" "$(seq -f 'new %.0f' 0 9)"
+is "and the old ones, of which there was no other copy" "$(for i in $(seq 0 9); do cat "$T/d6/f$i.old"; done)" "$(printf 'input 6 %d' $(seq 0 9))"
+EIGHT=$(printf 'new\ninput 8 0 input 8 1 input 8 2 input 8 6 input 8 5 ')
+eight() { # COMMAND...: in front of each name
+	local i
+	"${@:1:$#-1}" "${*: -1}d8/f0"
+	for i in 1 2 3 5 6; do "${@:1:$#-1}" "${*: -1}d8/f$i" && echo -n " "; done
+}
+is "names that went round, and two that were exchanged" "$(eight az cat input set/)" "$EIGHT"
+is "here, too" "$(eight cat "$T/")" "$EIGHT"
+is "a directory does not replace data" "$(az cat input set/clash) $(az cat input set/clash/x)" "not ours inside"
+is "it is said" "$(state_of archiveStatus.state) $(state_of archiveStatus.totalErrors)" "CompletedPartial 1"
+az rm input set/clash
+check "without that blob" export_now
+is "all is there" "$(state_of archiveStatus.state)" Completed
+like "with its attributes" "$(az meta input set/clash)" "hdi_isfolder=true"
+ETAG=$(az etag input set/clash)
+check "again" export_now
+is "directories as they are stay as they are" "$(az etag input set/clash) $(state_of exportedDirectories)" "$ETAG 0"
+check "data are left to the container" lfs hsm_release "$T/results/r9"
+mv "$T/results/r9" "$MNT/moved"
+rm -r "$T/gone"
+check "what is gone is removed" export_now --deletions remove
+is "directories, too" "$(az list input set/ | grep -c '^set/gone') $(state_of deletedBlobs)" "0 2"
+is "not the only copy of what has moved" "$(cat "$MNT/moved")" "result 9"
+mv "$MNT/moved" "$T/results/r9"
+like "status shows it" "$(sheenctl status --dir "$CDIR")" '^training +running +Completed +Completed +/data/training$'
+
+
+# ---- bound to another container ----
+id_of() { sheenctl archive show --name hpc --archive-name "$1" --query archiveId; }
+az mkcontainer other || die "another container"
+check "an archive is deleted" sheenctl archive delete --name hpc --archive-name training
+check "another container takes its place" sheenctl archive create --name hpc --archive-name other --filesystem-path /data/training \
+	--storage-account-url "$URL" --container-name other --credentials "$WORK/cred" --wait
+is "with another id" "$(id_of other)" 2
+sheenctl archive --name hpc --archive-name other --filesystem-path /data/training/results --wait >"$WORK/out" 2>&1
+is "what is in the first one does not count as exported" "$(sheenctl archive show --name hpc --archive-name other --query archiveStatus.state)" \
+	CompletedPartial
+check "it goes" sheenctl archive delete --name hpc --archive-name other
+check "the first one is bound again" bind --conflict-resolution-mode Skip --wait
+is "with its own id" "$(id_of training)" 1
+rm "$T/d5/f5" # it was in the container still
 
 # ---- killed, canceled, down and up ----
 for i in $(seq 300); do echo "more $i" >"$T/results/m$i"; done

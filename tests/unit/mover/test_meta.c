@@ -64,6 +64,43 @@ static void strange_cookies_are_none(void **state)
 	pairs_fini(&p);
 }
 
+static void a_blob_says_of_which_file_it_is(void **state)
+{
+	const uint8_t mdt[UUID_LEN] = {1, 2, 3}, other[UUID_LEN] = {1, 2, 4};
+	const struct fid fid = {.seq = 0x200000401, .oid = 0x1234};
+	struct pairs p = PAIRS_INIT, none = PAIRS_INIT;
+	struct fid got;
+
+	(void)state;
+	assert_int_equal(meta_add_origin(mdt, &fid, &p), 0);
+	assert_true(meta_origin(&p, mdt, &got));
+	assert_int_equal(fid_cmp(&got, &fid), 0);
+	assert_false(meta_origin(&p, other, &got));
+	assert_false(meta_origin(&none, mdt, &got));
+	pairs_del(&p, "sheen_fid");
+	assert_int_equal(pairs_add(&p, "sheen_fid", "[0x0:0x0:0x0]"), 0);
+	assert_false(meta_origin(&p, mdt, &got));
+	pairs_fini(&p);
+}
+
+static void only_the_work_may_be_another(void **state)
+{
+	struct attr a = {.mode = S_IFDIR | 0755, .mtime = 5 * NSEC_PER_SEC};
+	struct pairs p = PAIRS_INIT, q = PAIRS_INIT;
+
+	(void)state;
+	assert_int_equal(meta_of_attr(&a, 7, &p), 0);
+	assert_int_equal(meta_of_attr(&a, 8, &q), 0);
+	assert_true(meta_same(&p, &q));
+	pairs_fini(&q);
+	assert_false(meta_same(&p, &q));
+	a.mtime++;
+	assert_int_equal(meta_of_attr(&a, 7, &q), 0);
+	assert_false(meta_same(&p, &q));
+	pairs_fini(&p);
+	pairs_fini(&q);
+}
+
 /* ---- reading ---- */
 
 static struct meta_attr read_pairs(const char *const *kv)
@@ -174,6 +211,8 @@ int main(void)
 		cmocka_unit_test(what_is_written_is_read),
 		cmocka_unit_test(times_before_1970_are_right),
 		cmocka_unit_test(strange_cookies_are_none),
+		cmocka_unit_test(a_blob_says_of_which_file_it_is),
+		cmocka_unit_test(only_the_work_may_be_another),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
