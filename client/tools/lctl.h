@@ -30,11 +30,18 @@ extern const char lctl_lfsck_start_usage[];
 extern const char lctl_lfsck_stop_usage[];
 extern const char lctl_lfsck_query_usage[];
 
+/* The end of the usage of what asks sources. */
+#define LCTL_WHERE_USAGE                                                         \
+	"      --nid NID    ask the server at this address\n"                    \
+	"      --mount DIR  ask the client of this mount\n"                      \
+	"Without these every mount and every server of this machine is asked.\n"
+
 /* A process of Sheen that has parameters: the client of a mount or a server. */
 struct lctl_source {
 	char *mount;	      /* mount point, or NULL */
 	struct nid_list nids; /* of a server */
 	char name[64];	      /* "lustre-OST0000", for messages */
+	bool found;	      /* by lctl_sources_local(); not named by the user */
 };
 
 struct lctl_sources {
@@ -48,6 +55,9 @@ must_check int lctl_sources_local(struct lctl_sources *out);
 must_check int lctl_sources_add_nid(struct lctl_sources *ss, const char *nid);
 must_check int lctl_sources_add_mount(struct lctl_sources *ss, const char *path);
 void lctl_sources_free(struct lctl_sources *ss);
+/* Did s, which was found and did not answer, end meanwhile? Then nobody misses its answer. A mount
+ * that is still there without its client has not ended; nor does what the user named. */
+bool lctl_source_ended(const struct lctl_source *s);
 
 /* Text of params_get() or params_list(); -ENOENT without a match. */
 must_check int lctl_source_get(const struct lctl_source *s, const char *pattern, bool list,

@@ -10,16 +10,17 @@
 #include <stdlib.h>
 
 const char lctl_dl_usage[] =
-	"usage: dl [-t] [--json]\n"
+	"usage: dl [-t] [--json] [--nid NID] [--mount DIR]\n"
 	"\n"
 	"Lists the devices of this machine: number, state (UP, IN for inactive), type, name,\n"
 	"UUID, references.\n"
-	"  -t          and the address it is connected to\n"
-	"      --json  in JSON\n";
+	"  -t               and the address it is connected to\n"
+	"      --json       in JSON\n" LCTL_WHERE_USAGE;
 
-enum { OPT_JSON = 256, MAX_TEXT = 1 << 20 };
+enum { OPT_JSON = 256, OPT_NID, OPT_MOUNT, MAX_TEXT = 1 << 20 };
 
 struct dl {
+	struct lctl_sources src;
 	bool nids;
 	int n; /* lines so far */
 	struct json_object *json;
@@ -48,25 +49,25 @@ static void line(struct dl *d, bool active, const char *type, const char *name, 
 	putchar('\n');
 }
 
-static int list_mount(struct dl *d, const char *dir)
+static int list_mount(struct dl *d, const struct lctl_source *s)
 {
 	struct tool_target *t;
 	struct tool_info i;
 	char name[sizeof(i.mgs) + 64];
 	int n, k, rc;
 
-	rc = tool_info_read(dir, &i);
+	rc = tool_info_read(s->mount, &i);
 	if (rc)
-		return tool_fail(rc, "cannot ask the client of '%s'", dir);
+		return rc;
+	n = tool_targets_read(s->mount, &t);
+	if (n < 0)
+		return n;
 	snprintf(name, sizeof(name), "MGC%s", i.mgs);
 	line(d, true, "mgc", name, i.uuid, 5, i.mgs);
 	snprintf(name, sizeof(name), "%s-clilov-%s", i.fsname, i.instance);
 	line(d, true, "lov", name, i.uuid, 4, NULL);
 	snprintf(name, sizeof(name), "%s-clilmv-%s", i.fsname, i.instance);
 	line(d, true, "lmv", name, i.uuid, 5, NULL);
-	n = tool_targets_read(dir, &t);
-	if (n < 0)
-		return tool_fail(n, "cannot get the targets of '%s'", dir);
 	for (k = 0; k < n; k++)
 		line(d, t[k].active, t[k].mdt ? "mdc" : "osc", t[k].import, i.uuid, 5, t[k].nid);
 	free(t);
@@ -108,41 +109,66 @@ static int list_server(struct dl *d, const struct lctl_source *s)
 
 	for (i = 0; rc == 0 && i < ARRAY_SIZE(kinds); i++)
 		rc = list_kind(d, s, kinds[i]);
-	return rc ? tool_fail(rc, "cannot ask %s", s->name) : 0;
+	return rc;
+}
+
+static int one_option(struct dl *d, int opt)
+{
+	switch (opt) {
+	case 't':
+		d->nids = true;
+		return 0;
+	case OPT_JSON:
+		if (!d->json)
+			d->json = json_object_new_array();
+		return 0;
+	case OPT_NID:
+		return lctl_sources_add_nid(&d->src, optarg);
+	case OPT_MOUNT:
+		return lctl_sources_add_mount(&d->src, optarg);
+	default:
+		return CMD_HELP;
+	}
+}
+
+static int options(struct dl *d, int argc, char **argv)
+{
+	static const struct option opts[] = {{"target", no_argument, NULL, 't'},
+					     {"json", no_argument, NULL, OPT_JSON},
+					     {"nid", required_argument, NULL, OPT_NID},
+					     {"mount", required_argument, NULL, OPT_MOUNT},
+					     {NULL, 0, NULL, 0}};
+	int opt, rc = 0;
+
+	while (rc == 0 && (opt = getopt_long(argc, argv, "t", opts, NULL)) != -1)
+		rc = one_option(d, opt);
+	if (rc == 0 && optind < argc)
+		rc = CMD_HELP;
+	if (rc || d->src.n)
+		return rc;
+	rc = lctl_sources_local(&d->src);
+	return rc ? tool_fail(rc, "cannot find out what runs here") : 0;
 }
 
 int lctl_dl(int argc, char **argv)
 {
-	static const struct option opts[] = {{"target", no_argument, NULL, 't'},
-					     {"json", no_argument, NULL, OPT_JSON},
-					     {NULL, 0, NULL, 0}};
-	struct lctl_sources src;
 	struct dl d = {0};
-	int opt, rc, first = 0;
+	int rc, first = options(&d, argc, argv);
 	uint32_t i;
 
-	while ((opt = getopt_long(argc, argv, "t", opts, NULL)) != -1) {
-		if (opt == 't')
-			d.nids = true;
-		else if (opt == OPT_JSON && !d.json)
-			d.json = json_object_new_array();
-		else if (opt == '?')
-			first = CMD_HELP;
-	}
-	if (first || optind < argc) {
+	if (first) {
+		lctl_sources_free(&d.src);
 		json_object_put(d.json);
-		return CMD_HELP;
+		return first;
 	}
-	rc = lctl_sources_local(&src);
-	if (rc) {
-		json_object_put(d.json);
-		return tool_fail(rc, "cannot find out what runs here");
+	for (i = 0; i < d.src.n; i++) {
+		const struct lctl_source *s = &d.src.s[i];
+
+		rc = s->mount ? list_mount(&d, s) : list_server(&d, s);
+		if (rc && !lctl_source_ended(s))
+			first = tool_fail(rc, "cannot ask %s", s->name);
 	}
-	for (i = 0; i < src.n; i++) {
-		rc = src.s[i].mount ? list_mount(&d, src.s[i].mount) : list_server(&d, &src.s[i]);
-		first = first ? first : rc;
-	}
-	lctl_sources_free(&src);
+	lctl_sources_free(&d.src);
 	if (d.json)
 		json_print(stdout, d.json);
 	return first;

@@ -11,10 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define WHERE_USAGE                                                              \
-	"      --nid NID    ask the server at this address\n"                    \
-	"      --mount DIR  ask the client of this mount\n"                      \
-	"Without these every mount and every server of this machine is asked.\n"
 
 const char lctl_get_param_usage[] =
 	"usage: get_param [-n|-N] [-F] [-R] [--json] [--nid NID] [--mount DIR] PATTERN...\n"
@@ -25,7 +21,7 @@ const char lctl_get_param_usage[] =
 	"  -N               only names\n"
 	"  -F               with -N: mark branches with / and what can be set with =\n"
 	"  -R               everything below the names that match\n"
-	"      --json       in JSON\n" WHERE_USAGE;
+	"      --json       in JSON\n" LCTL_WHERE_USAGE;
 const char lctl_set_param_usage[] =
 	"usage: set_param [-n] [--nid NID] [--mount DIR] PATTERN=VALUE...\n"
 	"       set_param -P [-d] [--nid NID] [--mount DIR] PATTERN[=VALUE]...\n"
@@ -33,7 +29,7 @@ const char lctl_set_param_usage[] =
 	"Sets every parameter that matches, and shows what was set.\n"
 	"  -n               shows nothing\n"
 	"  -P               at the MGS: for every node, now and whenever it starts\n"
-	"  -d               with -P: takes that back\n" WHERE_USAGE;
+	"  -d               with -P: takes that back\n" LCTL_WHERE_USAGE;
 const char lctl_conf_param_usage[] =
 	"usage: conf_param [-d] [--nid NID] [--mount DIR] DEVICE.PARAMETER[=VALUE]...\n"
 	"\n"
@@ -43,7 +39,7 @@ const char lctl_conf_param_usage[] =
 	"  FS-MDT0000.mdc.NAME   of every client for that MDT\n"
 	"  FS-MDT0000.mdt.NAME   of the MDT\n"
 	"  FS.llite.NAME         of every mount\n"
-	"  -d                    takes it back\n" WHERE_USAGE;
+	"  -d                    takes it back\n" LCTL_WHERE_USAGE;
 const char lctl_list_param_usage[] =
 
 	"usage: list_param [-F] [-R] [--json] [--nid NID] [--mount DIR] PATTERN...\n"
@@ -51,7 +47,7 @@ const char lctl_list_param_usage[] =
 	"Lists the names of parameters.\n"
 	"  -F               mark branches with / and what can be set with =\n"
 	"  -R               everything below the names that match\n"
-	"      --json       in JSON\n" WHERE_USAGE;
+	"      --json       in JSON\n" LCTL_WHERE_USAGE;
 
 enum { OPT_JSON = 256, OPT_NID, OPT_MOUNT, OPT_HELP };
 enum { MAX_DEPTH = 8, MAX_TEXT = 16 << 20, PERMANENT_MS = 10000 };
@@ -232,7 +228,7 @@ static int collect(const struct ask *a, const char *pattern, bool values, struct
 		rc = ask_below(a, &a->src.s[i], pattern, values, !values, ps);
 		if (rc == 0)
 			found = 0;
-		else if (rc != -ENOENT)
+		else if (rc != -ENOENT && !lctl_source_ended(&a->src.s[i]))
 			failed = tool_fail(rc, "cannot ask %s", a->src.s[i].name);
 	}
 	if (found == 0 && !values && a->recursive)
@@ -342,7 +338,7 @@ static int set_live(const struct ask *a, const char *name, const char *value)
 		rc = lctl_source_set(&a->src.s[i], name, value, &out);
 		if (rc == 0) {
 			found = 0;
-		} else if (rc != -ENOENT) {
+		} else if (rc != -ENOENT && !lctl_source_ended(&a->src.s[i])) {
 			fprintf(stderr, "error: %s: setting %s=%s: %s\n", a->cmd, name, value,
 				strerror(-rc));
 			failed = rc;

@@ -37,11 +37,14 @@ static int abort_at(const struct lctl_source *s, const char *target)
 
 static int abort_target(const struct lctl_sources *ss, const char *target)
 {
-	int rc = -ENOENT;
+	int rc = -ENOENT, one;
 	uint32_t i;
 
-	for (i = 0; i < ss->n && rc == -ENOENT; i++)
-		rc = abort_at(&ss->s[i], target);
+	/* Another mount or server of this machine that does not answer is not in the way. */
+	for (i = 0; i < ss->n && rc; i++) {
+		one = abort_at(&ss->s[i], target);
+		rc = one == -ENOENT ? rc : one;
+	}
 	return rc ? tool_fail(rc, "target '%s'", target) : 0;
 }
 

@@ -103,6 +103,7 @@ static int add_announced(struct lctl_sources *ss, const char *path)
 	if (!s)
 		return -ENOMEM;
 	s->nids = nids;
+	s->found = true;
 	path = strrchr(path, '/') + 1;
 	snprintf(s->name, sizeof(s->name), "%.*s", (int)(strlen(path) - strlen(".nid")), path);
 	return 0;
@@ -122,8 +123,10 @@ int lctl_sources_local(struct lctl_sources *out)
 		return rc;
 	for (i = 0; rc == 0 && i < ms.n; i++) {
 		s = add_source(out);
-		if (s)
+		if (s) {
 			s->mount = strdup(ms.m[i].dir);
+			s->found = true;
+		}
 		if (s && s->mount)
 			snprintf(s->name, sizeof(s->name), "%.63s", s->mount);
 		else
@@ -148,6 +151,24 @@ void lctl_sources_free(struct lctl_sources *ss)
 		free(ss->s[i].mount);
 	free(ss->s);
 	*ss = (struct lctl_sources){0};
+}
+
+bool lctl_source_ended(const struct lctl_source *s)
+{
+	struct tool_mounts ms;
+	bool there = false;
+	uint32_t i;
+
+	if (!s->found)
+		return false;
+	if (!s->mount)
+		return tool_refused(&s->nids, PROBE_MS);
+	if (tool_mounts_read(&ms))
+		return false;
+	for (i = 0; i < ms.n && !there; i++)
+		there = !strcmp(ms.m[i].dir, s->mount);
+	tool_mounts_free(&ms);
+	return !there;
 }
 
 static int mount_get(const char *dir, const char *pattern, bool list, struct wbuf *out)

@@ -54,6 +54,17 @@ static void names_are_cut_into_branches(void **state)
 	lctl_params_free(&ps);
 }
 
+static void what_went_away_meanwhile_is_not_missed(void **state)
+{
+	char nowhere[] = "/nowhere/of/the/test";
+	struct lctl_source s = {.mount = nowhere, .found = true};
+
+	(void)state;
+	assert_true(lctl_source_ended(&s));
+	s.found = false; /* the user named it */
+	assert_false(lctl_source_ended(&s));
+}
+
 static void nothing_gives_nothing(void **state)
 {
 	struct lctl_params ps = {0};
@@ -71,6 +82,7 @@ int main(void)
 		cmocka_unit_test(values_of_one_and_of_several_lines),
 		cmocka_unit_test(the_same_from_two_processes_is_shown_once),
 		cmocka_unit_test(names_are_cut_into_branches),
+		cmocka_unit_test(what_went_away_meanwhile_is_not_missed),
 		cmocka_unit_test(nothing_gives_nothing),
 	};
 
