@@ -42,6 +42,8 @@ must_check int disk_co_write(struct disk_file *f, const struct iovec *iov, uint3
 			     uint64_t off);
 /* Data and what is needed to read it (fdatasync). */
 must_check int disk_co_sync(struct disk_file *f);
+/* And attributes (fsync). */
+must_check int disk_co_sync_meta(struct disk_file *f);
 /* The same for all files, names and attributes of the disk. One at a time. */
 must_check int disk_co_sync_all(struct disk *d);
 must_check int disk_co_fallocate(struct disk_file *f, uint32_t mode, uint64_t off, uint64_t len);

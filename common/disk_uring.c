@@ -487,7 +487,7 @@ int disk_co_write(struct disk_file *f, const struct iovec *iov, uint32_t n, uint
 	return x.n && xfer_window(&x, &len) ? -EIO : 0;
 }
 
-int disk_co_sync(struct disk_file *f)
+static int co_sync(struct disk_file *f, unsigned flags)
 {
 	struct io_uring_sqe *sqe;
 	int rc;
@@ -495,11 +495,21 @@ int disk_co_sync(struct disk_file *f)
 	f->refs++;
 	do {
 		sqe = io_co_start(f->d);
-		io_uring_prep_fsync(sqe, f->fd, IORING_FSYNC_DATASYNC);
+		io_uring_prep_fsync(sqe, f->fd, flags);
 		rc = io_co_wait(f->d, sqe, 0);
 	} while (again(rc));
 	file_unref(f);
 	return rc;
+}
+
+int disk_co_sync(struct disk_file *f)
+{
+	return co_sync(f, IORING_FSYNC_DATASYNC);
+}
+
+int disk_co_sync_meta(struct disk_file *f)
+{
+	return co_sync(f, 0);
 }
 
 static void *sync_all_main(void *arg)

@@ -23,6 +23,8 @@
 
 enum { HASH_SIZE = 16384 }; /* chains stay short up to some 100k objects */
 #define LATE_NS (5 * NSEC_PER_MSEC)
+#define SYNCED_XATTR "sheen.synced"
+#define SOMEBODY UINT64_MAX /* no session */
 
 TAILQ_HEAD(object_list, object);
 
@@ -308,6 +310,38 @@ static void note_change(struct cache *c, struct object *o)
 		co_wake_all(&c->change_q);
 }
 
+/* After a loss of power a client that has not heard of the sync sends its older changes again; they
+ * must not come over newer ones of others, whose authors need not live any more. The number
+ * follows the data to the disk. */
+static int record_synced(struct object *o, uint64_t upto)
+{
+	uint64_t shared = o->shared;
+	int rc = disk_setxattr(o->file, SYNCED_XATTR, &upto, sizeof(upto));
+
+	if (rc == 0)
+		rc = disk_co_sync_meta(o->file);
+	if (rc == 0 && o->shared == shared)
+		o->shared = 0;
+	return rc;
+}
+
+int cache_synced_upto(struct object *o, uint64_t *number)
+{
+	ssize_t n;
+
+	if (!o->file)
+		return -ENODATA;
+	n = disk_getxattr(o->file, SYNCED_XATTR, number, sizeof(*number));
+	return n == sizeof(*number) ? 0 : n < 0 ? (int)n : -EUCLEAN;
+}
+
+void cache_writer(struct cache *c, struct object *o, uint64_t session)
+{
+	if (o->writer && o->writer != session && o->change > c->stable)
+		o->shared = o->change;
+	o->writer = session;
+}
+
 /* Which number this is, is read first: what comes meanwhile is synced or not. */
 int cache_co_sync(struct cache *c, struct object *o)
 {
@@ -317,21 +351,35 @@ int cache_co_sync(struct cache *c, struct object *o)
 	if (!o->file || max_u64(o->synced, c->stable) >= upto)
 		return 0;
 	rc = disk_co_sync(o->file);
+	if (rc == 0 && o->shared > c->stable)
+		rc = record_synced(o, upto);
 	if (rc == 0)
 		o->synced = max_u64(o->synced, upto);
 	return rc;
 }
 
-int cache_co_sync_all(struct cache *c)
+int cache_co_sync_all(struct cache *c, uint64_t *upto)
 {
-	uint64_t upto = c->changes;
-	int rc = disk_co_sync_all(c->disk);
+	int rc;
 
+	*upto = c->changes;
+	rc = disk_co_sync_all(c->disk);
 	if (rc)
 		c->sync_error = rc;
-	if (c->sync_error == 0)
+	return c->sync_error;
+}
+
+void cache_is_stable(struct cache *c, uint64_t upto)
+{
+	if (upto > c->stable)
 		__atomic_store_n(&c->stable, upto, __ATOMIC_RELAXED);
-	return rc;
+}
+
+void cache_number_from(struct cache *c, uint64_t base, uint64_t stable)
+{
+	assert(stable <= base);
+	__atomic_store_n(&c->changes, base, __ATOMIC_RELAXED);
+	__atomic_store_n(&c->stable, stable, __ATOMIC_RELAXED);
 }
 
 void cache_co_wait_change(struct cache *c)
@@ -418,8 +466,10 @@ static int load(struct cache *c, struct object *o, bool create, uint32_t gen)
 	o->loaded = true;
 	if (create)
 		note_change(c, o);
-	else /* it may have been changed before it left memory */
+	else { /* it may have been changed before it left memory */
 		o->change = c->changes;
+		o->writer = SOMEBODY;
+	}
 	return 0;
 }
 

@@ -24,6 +24,8 @@ struct object {
 	uint64_t version;	/* grows with each change */
 	uint32_t trunc_gen;
 	uint64_t change, synced; /* number of the last change; up to where it was synced */
+	uint64_t writer;	 /* session of that change; 0: none in this life */
+	uint64_t shared;	 /* the last number when another session changed it */
 	struct object_layout layout;
 	bool destroyed;		/* for good: a late write does not make it again */
 
@@ -89,6 +91,11 @@ must_check int cache_trunc_gen(struct cache *c, struct object *o, uint32_t gen);
  * before the write is over. */
 void cache_write_begin(struct object *o);
 void cache_write_end(struct object *o);
+/* Says who changes the object next. */
+void cache_writer(struct cache *c, struct object *o, uint64_t session);
+/* Changes of the object up to this number were on the disk when the target lost its power: known
+ * only of such that several clients had changed. -ENODATA. */
+must_check int cache_synced_upto(struct object *o, uint64_t *number);
 /* The object was changed, or a change was tried: its time moves on to now. */
 void cache_touch(struct cache *c, struct object *o);
 /* The same with bytes that a client wrote so many ns before it sent them, at `written` by its
@@ -99,12 +106,16 @@ void cache_touch_late(struct cache *c, struct object *o, uint64_t age_ns, int64_
 must_check int cache_co_seal_file(struct cache *c, struct object *o, bool make);
 /* Sets and stores vsize. */
 must_check int cache_set_vsize(struct cache *c, struct object *o, uint64_t vsize);
-/* Changes of objects have numbers, which count up over all of them. What is answered after this is
- * on the disk; without any work if it is there already. Suspends. */
+/* Changes of objects have numbers, which count up over all of them, and over the lives of the
+ * target: those of this one are greater than base. Once, before the first change. */
+void cache_number_from(struct cache *c, uint64_t base, uint64_t stable);
+/* What is answered after this is on the disk; without any work if it is there already. Suspends. */
 must_check int cache_co_sync(struct cache *c, struct object *o);
-/* The same for all objects, also those that have left memory. An error is for the rest of this
- * life: the local file system tells of it only once. Suspends. */
-must_check int cache_co_sync_all(struct cache *c);
+/* The same for all objects, also those that have left memory: all changes up to *upto. An error is
+ * for the rest of this life: the local file system tells of it only once. Suspends. */
+must_check int cache_co_sync_all(struct cache *c, uint64_t *upto);
+/* All up to there is on the disk, and may be told. */
+void cache_is_stable(struct cache *c, uint64_t upto);
 /* Waits until something is not stable, or for cache_wake(). Suspends. */
 void cache_co_wait_change(struct cache *c);
 void cache_wake(struct cache *c);

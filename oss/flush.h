@@ -12,5 +12,8 @@
 struct flush;
 
 must_check int flush_start(struct ost *ost, struct flush **out);
+/* What was answered before is stable afterwards, without waiting for the pace; those who ask
+ * meanwhile share a sync. -ESHUTDOWN, or what the disk says: final. Suspends. */
+must_check int flush_co_now(struct flush *f);
 /* Waits for a sync that is on its way. NULL: it was not started. Suspends. */
 void flush_co_stop(struct flush *f);

@@ -23,6 +23,9 @@ static const uint8_t stat_of[] = {
 	[RPC_oss_fence - FIRST_NR] = OST_STAT_punch,
 	[RPC_oss_grant - FIRST_NR] = OST_STAT_grant,
 	[RPC_oss_list - FIRST_NR] = OST_STAT_list,
+	[RPC_oss_commit - FIRST_NR] = OST_STAT_sync,
+	[RPC_oss_recover - FIRST_NR] = OST_STAT_recover,
+	[RPC_oss_again - FIRST_NR] = OST_STAT_again,
 };
 
 static int serve(struct rpc_op *op, const void *req, void *rep)

@@ -9,8 +9,10 @@
  */
 #include "oss/ost.h"
 #include "oss/flush.h"
+#include "oss/known.h"
 #include "oss/power.h"
 #include "oss/scrub.h"
+#include "oss/window.h"
 #include "common/log.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -118,7 +120,15 @@ int ost_co_start(struct ost *ost, char *why, size_t why_len)
 	if (rc)
 		return rc;
 	power_co_start(ost);
-	rc = scrub_start(ost->scrub);
+	rc = known_co_open(ost, &ost->known);
+	if (rc == -ENOMEM)
+		return rc;
+	if (rc)
+		log_err("%s: %s/%s: %s: after a loss of power nobody will be waited for", ost->name,
+			ost->cfg.dir, KNOWN_PATH, err_str(rc));
+	rc = window_co_start(ost, &ost->window);
+	if (rc == 0)
+		rc = scrub_start(ost->scrub);
 	return rc ? rc : flush_start(ost, &ost->flush);
 }
 
@@ -130,8 +140,12 @@ static int session_open(void *arg, struct rpc_session *s, const struct any_conne
 	struct ost_session *ses;
 	int rc;
 
-	(void)q;
 	stat_add(&ost->stats[OST_STAT_connect], 1);
+	if (window_is_open(ost->window)) {
+		window_here(ost->window, s->uuid, !q->last_boot_id);
+		if (s->kind == PEER_CLIENT && !q->last_boot_id)
+			return -EAGAIN; /* its requests would only wait */
+	}
 	if (s->priv)
 		return 0;
 	ses = calloc(1, sizeof(*ses));
@@ -168,6 +182,35 @@ static void session_co_close(void *arg, struct rpc_session *s, bool evicted)
 	(void)evicted;
 	stat_add(&ost->stats[OST_STAT_disconnect], 1);
 	session_free(s);
+	window_gone(ost->window, s->uuid);
+	known_co_leave(ost->known, s->uuid);
+}
+
+/* Nobody sees, or builds on, what is not whole yet. A client is known before it has changed
+ * anything. */
+static int co_admit(void *arg, struct rpc_op *op)
+{
+	struct ost *ost = arg;
+	uint16_t nr = op->desc->nr;
+	struct ost_session *ses;
+	int rc = 0;
+
+	if (nr < RPC_oss_read || nr == RPC_oss_recover || nr == RPC_oss_again ||
+	    nr == RPC_oss_statfs)
+		return 0;
+	if (window_is_open(ost->window))
+		rc = window_co_wait(ost->window, 0);
+	ses = ost_session_of(op);
+	if (rc || !ses || ses->known || (nr != RPC_oss_write && nr != RPC_oss_fallocate))
+		return rc;
+	rc = known_co_enter(ost->known, op->session);
+	ses = ost_session_of(op);
+	if (ses)
+		ses->known = true;
+	if (rc)
+		log_warn("%s: %s/%s: %s: a loss of power may cost %s what is not synced", ost->name,
+			 ost->cfg.dir, KNOWN_PATH, err_str(rc), op->session->name);
+	return 0;
 }
 
 static int service_bulk_get(void *arg, uint32_t len, struct iovec **iov, uint32_t *n, void **cookie)
@@ -207,6 +250,7 @@ static uint64_t last_committed(void *arg)
 static const struct rpc_service_ops service_ops = {
 	.session_open = session_open,
 	.session_co_close = session_co_close,
+	.co_admit = co_admit,
 	.last_committed = last_committed,
 	.bulk_get = service_bulk_get,
 	.bulk_put = service_bulk_put,
@@ -300,6 +344,7 @@ int ost_create(const struct ost_cfg *cfg, struct ost **out)
 void ost_co_stop(struct ost *ost, uint32_t timeout_ms)
 {
 	throttle_co_stop(ost->throttle); /* what waits is answered first */
+	window_end(ost->window);
 	rpc_service_co_stop(ost->svc, timeout_ms);
 	scrub_co_stop(ost->scrub);
 	flush_co_stop(ost->flush);
@@ -308,7 +353,11 @@ void ost_co_stop(struct ost *ost, uint32_t timeout_ms)
 	 * */
 	while (ost->running)
 		(void)!co_wait(&ost->idle, 0);
+	window_co_destroy(ost->window);
+	ost->window = NULL;
 	power_co_stop(ost);
+	known_close(ost->known);
+	ost->known = NULL;
 	/* The last ones drop their replies. */
 	do
 		co_yield();

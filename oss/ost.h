@@ -14,7 +14,8 @@
 	S(write, STAT_USECS) S(getattr, STAT_USECS) S(setattr, STAT_USECS)               \
 	S(punch, STAT_USECS) S(sync, STAT_USECS) S(destroy, STAT_USECS)                  \
 	S(statfs, STAT_USECS) S(fallocate, STAT_USECS) S(seek, STAT_USECS)               \
-	S(grant, STAT_USECS) S(list, STAT_USECS)                                           \
+	S(grant, STAT_USECS) S(list, STAT_USECS) S(recover, STAT_USECS)                  \
+	S(again, STAT_USECS)                                                               \
 	S(connect, STAT_REQS) S(disconnect, STAT_REQS)
 
 enum ost_stat {
@@ -25,7 +26,11 @@ enum ost_stat {
 };
 
 struct flush;
+struct known;
 struct scrub;
+struct window;
+
+enum { MACHINE_LEN = 40 };
 
 struct ost {
 	struct ost_cfg cfg;
@@ -35,7 +40,12 @@ struct ost {
 	struct bulk_pool *bulk;
 	struct scrub *scrub;
 	struct flush *flush;
-	uint64_t power; /* see power.h */
+	/* power.h */
+	uint64_t power, base, mark;
+	bool lost; /* what was not stable, and nobody has sent it again */
+	char machine[MACHINE_LEN];
+	struct known *known;
+	struct window *window;
 	struct throttle *throttle;
 	struct rpc_service *svc;
 
@@ -57,6 +67,7 @@ struct ost {
 struct ost_session {
 	struct ost *ost;
 	struct bulk_user *reads;
+	bool known; /* see known.h */
 	struct rate_user rate;
 	uint64_t granted;
 };
@@ -85,6 +96,11 @@ static inline struct ost_session *ost_session_of(const struct rpc_op *op)
 int ost_target_state(const struct ost *ost, const struct disk_space *sp); /* enum target_state */
 /* The file system below failed: says which object; gives rc back. */
 int ost_io_error(const struct ost *ost, const struct object_id *id, const char *what, int rc);
+
+/* ops/punch.c: what several requests do. -EOPNOTSUPP, -EINVAL, -EFBIG. */
+must_check int ost_fallocate_check(uint32_t mode, uint64_t off, uint64_t len);
+/* The object is the caller's alone. Suspends. */
+must_check int ost_co_set_size(struct ost *ost, struct object *o, uint64_t size);
 
 /* grant.c: space that is promised to clients */
 struct ost_space {

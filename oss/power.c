@@ -7,11 +7,16 @@
 #include <stdio.h>
 #include <unistd.h>
 
-enum { TEXT_LEN = 60, MACHINE_LEN = 40 };
+enum { TEXT_LEN = 94 };
+
+/* A life has fewer changes than this, and than nanoseconds: so numbers grow even if the clock was
+ * set back, or the file is lost. */
+#define LIFE_CHANGES (1ULL << 40)
 
 /* As long as it is not known, power may have been lost at any time. */
-static void machine_name(const struct ost *ost, char out[MACHINE_LEN])
+static void machine_name(struct ost *ost)
 {
+	char *out = ost->machine;
 	int fd = -1;
 	ssize_t n = 0;
 
@@ -28,76 +33,115 @@ static void machine_name(const struct ost *ost, char out[MACHINE_LEN])
 	out[strcspn(out, " \n")] = 0;
 }
 
-static int store(struct ost *ost, struct disk_file *f, bool clean)
+/* As long as something is missing no machine has it all. */
+static int store(struct ost *ost, bool clean)
 {
-	char text[TEXT_LEN + 1], machine[MACHINE_LEN];
+	const char *machine = ost->lost || !ost->machine[0] ? "?" : ost->machine;
+	char text[TEXT_LEN + 1];
 	struct iovec iov = {text, TEXT_LEN};
+	struct disk_file *f;
 	int rc;
 
-	machine_name(ost, machine);
-	rc = snprintf(text, sizeof(text), "%016" PRIx64 " %-*s %u\n", ost->power, MACHINE_LEN,
-		      machine[0] ? machine : "?", clean);
+	rc = snprintf(text, sizeof(text), "%016" PRIx64 " %-*s %u %016" PRIx64 " %016" PRIx64 "\n",
+		      ost->power, MACHINE_LEN, machine, clean && !ost->lost, ost->base, ost->mark);
 	assert(rc == TEXT_LEN);
+	rc = disk_co_open(ost->disk, POWER_PATH, true, &f);
+	if (rc)
+		return rc;
 	rc = disk_co_write(f, &iov, 1, 0);
-	return rc ? rc : disk_co_sync(f);
+	if (rc == 0)
+		rc = disk_co_sync(f);
+	disk_file_close(f);
+	return rc;
 }
 
-static int load(struct ost *ost, struct disk_file *f)
+static void warn(const struct ost *ost, int rc)
 {
-	char text[TEXT_LEN + 1] = "", was[MACHINE_LEN] = "", machine[MACHINE_LEN];
+	log_warn("%s: %s/%s cannot be kept: %s", ost->name, ost->cfg.dir, POWER_PATH, err_str(rc));
+}
+
+/* What the last life wrote; an older release wrote no numbers. */
+static int load(struct ost *ost)
+{
+	char text[TEXT_LEN + 1] = "", was[MACHINE_LEN] = "";
 	struct iovec iov = {text, TEXT_LEN};
-	ssize_t n = disk_co_read(f, &iov, 1, 0);
+	struct disk_file *f;
 	unsigned clean = 0;
 	uint64_t power = 0;
+	ssize_t n;
+	int rc = disk_co_open(ost->disk, POWER_PATH, true, &f);
 
+	if (rc)
+		return rc;
+	n = disk_co_read(f, &iov, 1, 0);
+	disk_file_close(f);
 	if (n < 0)
 		return (int)n;
-	machine_name(ost, machine);
-	if (sscanf(text, "%16" SCNx64 " %39s %1u", &power, was, &clean) == 3 && power &&
-	    (clean || (machine[0] && strcmp(was, machine) == 0))) {
+	rc = sscanf(text, "%16" SCNx64 " %39s %1u %16" SCNx64 " %16" SCNx64, &power, was, &clean,
+		    &ost->base, &ost->mark);
+	if (rc < 5)
+		ost->base = ost->mark = 0;
+	if (rc >= 3 && power && (clean || (ost->machine[0] && strcmp(was, ost->machine) == 0)))
 		ost->power = power;
-		return 0;
-	}
-	ost->power = ost->cfg.boot_id; /* nobody had this one before */
-	if (ost->cfg.registered)
-		log_warn("%s: was not stopped in order before its machine was: writes that were "
-			 "not synced may be lost; fsync tells those clients that wait for them",
-			 ost->name);
 	return 0;
 }
 
 void power_co_start(struct ost *ost)
 {
-	struct disk_file *f;
-	int rc = disk_co_open(ost->disk, POWER_PATH, true, &f);
+	uint64_t now = (uint64_t)loop_realtime(ost->cfg.loop);
+	int rc;
 
-	if (rc == 0) {
-		rc = load(ost, f);
-		if (rc == 0)
-			rc = store(ost, f, false);
-		disk_file_close(f);
-	}
+	machine_name(ost);
+	rc = load(ost);
+	if (rc)
+		ost->power = 0;
+	ost->lost = !ost->power && ost->cfg.registered;
+	ost->power = ost->power ? ost->power : ost->cfg.boot_id; /* nobody had this one before */
+	ost->base = max_u64(now, max_u64(ost->base, ost->mark) + LIFE_CHANGES);
+	cache_number_from(ost->cache, ost->base, ost->mark);
+	if (rc == 0)
+		rc = store(ost, false);
 	if (rc) { /* what the file says later is not this number */
 		ost->power = ost->cfg.boot_id;
-		log_warn("%s: %s/%s cannot be kept: %s", ost->name, ost->cfg.dir, POWER_PATH,
-			 err_str(rc));
+		warn(ost, rc);
 	}
+}
+
+void power_co_recovered(struct ost *ost)
+{
+	int rc;
+
+	ost->lost = false;
+	rc = store(ost, false);
+	if (rc)
+		warn(ost, rc);
+}
+
+int power_co_sync_all(struct ost *ost)
+{
+	uint64_t upto, before = ost->mark;
+	int rc = cache_co_sync_all(ost->cache, &upto);
+
+	if (rc || ost->lost || upto <= before) /* what is missing has lower numbers */
+		return rc;
+	ost->mark = upto;
+	rc = store(ost, false);
+	if (rc)
+		ost->mark = before;
+	else
+		cache_is_stable(ost->cache, upto);
+	return rc;
 }
 
 void power_co_stop(struct ost *ost)
 {
-	struct disk_file *f;
 	int rc;
 
 	if (!ost->power) /* it did not start */
 		return;
-	rc = cache_co_sync_all(ost->cache);
+	rc = power_co_sync_all(ost);
 	if (rc == 0)
-		rc = disk_co_open(ost->disk, POWER_PATH, true, &f);
-	if (rc == 0) {
-		rc = store(ost, f, true);
-		disk_file_close(f);
-	}
+		rc = store(ost, true);
 	if (rc)
 		log_err("%s: its disk cannot be synced: %s", ost->name, err_str(rc));
 }

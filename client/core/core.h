@@ -17,6 +17,7 @@
 #include "client/core/objects.h"
 #include "client/core/replay.h"
 #include "client/core/unlink.h"
+#include "client/core/unstable.h"
 #include "common/co.h"
 #include "common/mgs_link.h"
 #include "common/rpc.h"
@@ -28,6 +29,7 @@
 #define MTIME_CACHE 4096 /* a power of two */
 #define IO_WINDOW MAX_BULK /* a request is handled in pieces of this many bytes */
 #define IO_PARTS (IO_WINDOW / STRIPE_SIZE_UNIT + 2)
+#define MAX_UNSTABLE_MB 256 /* written and not stable at the OSTs */
 #define MAX_DIRTY_MB 64 /* kept by write-behind, unless max_dirty_mb says otherwise */
 #define MAX_READ_AHEAD_MB 256
 #define MAX_READ_AHEAD_PER_FILE_MB 32
@@ -70,6 +72,7 @@ struct ost {
 	uint64_t grant_used_ns, grant_retry_ns;
 	uint32_t grant_shares;
 	bool grant_asking;
+	uint64_t lanes; /* by number: those that have been connected; under fs->lock */
 	struct xwaitq grant_q; /* an answer came */
 	TAILQ_ENTRY(ost) link;
 };
@@ -81,7 +84,11 @@ struct target {
 	struct rpc_import *imp;
 	struct lane *lane;
 	uint32_t inflight, generation;
-	struct unstable_heard heard;
+	/* resend.c: */
+	struct unstable unstable;
+	uint64_t power; /* of the OST, when it answered the last of these */
+	bool committing, resending;
+	struct co_waitq commit_q;
 	bool set_active;
 	struct co_waitq room;
 	/* Copies for readers on other threads, under fs->lock. */
@@ -129,6 +136,12 @@ struct fs {
 	struct replay replay;
 	struct intents intents;
 	uint32_t max_dirty_mb, max_cached_mb; /* tunables */
+	uint32_t max_unstable_mb;
+	uint64_t unstable_bytes; /* of all lanes and OSTs */
+	struct xwaitq unstable_room; /* under fs->lock: there are fewer */
+	struct {
+		uint64_t commits, waits, again, lost;
+	} unstable_count; /* under fs->lock */
 	uint32_t max_read_ahead_mb, max_read_ahead_per_file_mb;
 	uint32_t xattr_cache; /* 0: ask the MDS each time */
 	uint32_t set_later;   /* 0: setattr asks the MDS each time */
@@ -159,6 +172,7 @@ struct io {
 	uint32_t flags, trunc_gen; /* trunc_gen of a read: see restoring_enter() */
 	uint64_t written_ns; /* 0: just now */
 	struct grant *grant; /* or NULL */
+	struct bytes *bytes; /* that is written lies there; NULL: with the caller */
 	bool write, ahead; /* ahead: nobody reads it yet */
 	struct layout_run run[IO_PARTS];
 	struct io_part part[IO_PARTS];
@@ -180,6 +194,7 @@ struct lane {
 	struct target **ost; /* by index; grows under fs->lock */
 	uint32_t nost;
 	struct loop_work refresh; /* the configuration or a tunable changed */
+	struct loop_work press;	  /* see resend.c */
 	struct co_waitq config_q; /* waits for a target to appear */
 	struct fid next_fid;
 	struct co_mutex seq_lock;

@@ -21,7 +21,6 @@
 #include "client/core/fs.h"
 #include "client/core/pages.h"
 #include "client/core/restoring.h"
-#include "client/core/unstable.h"
 #include "client/core/xwait.h"
 #include <stdatomic.h>
 
@@ -90,7 +89,6 @@ struct data {
 	struct book_file *marked; /* BOOK_DIRTY, for the inode; or NULL */
 	int error;        /* last of write-behind */
 	uint32_t nerrors;
-	struct unstable unstable;
 	struct later later;
 	bool size_known; /* under EXCLUSIVE */
 	uint32_t nplacing; /* appends under the lock of all clients, see append.c */

@@ -91,7 +91,6 @@ static void data_destroy(struct data *d)
 	}
 	LIST_REMOVE(d, hash);
 	pthread_mutex_destroy(&d->lock);
-	unstable_fini(&d->unstable);
 	restoring_note(d, false);
 	free(d);
 }

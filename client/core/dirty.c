@@ -73,11 +73,12 @@ struct dirty_extent *dirty_new(struct dirty *d, struct file *f, uint64_t off, ui
 	if (!e)
 		return NULL;
 	e->cap = dirty_cap(NULL, off, len);
-	e->mem = malloc(e->cap);
-	if (!e->mem) {
+	e->bytes = bytes_new(e->cap);
+	if (!e->bytes) {
 		free(e);
 		return NULL;
 	}
+	e->mem = e->bytes->mem;
 	e->off = off;
 	e->file = f;
 	e->id = d->next_id++;
@@ -92,14 +93,17 @@ int dirty_add(struct dirty *d, struct dirty_extent *e, uint64_t off, const void 
 	      uint64_t now)
 {
 	uint32_t at = (uint32_t)(off - e->off), cap = dirty_cap(e, off, len);
-	uint8_t *mem;
+	struct bytes *more;
 
 	assert(takes(e, off) && at + len <= DIRTY_CHUNK);
 	if (cap != e->cap) {
-		mem = realloc(e->mem, cap);
-		if (!mem)
+		more = bytes_new(cap);
+		if (!more)
 			return -ENOMEM;
-		e->mem = mem;
+		memcpy(more->mem, e->mem, e->len);
+		bytes_put(e->bytes);
+		e->bytes = more;
+		e->mem = more->mem;
 		d->bytes += cap - e->cap;
 		e->cap = cap;
 	}
@@ -128,7 +132,7 @@ void dirty_drop(struct dirty *d, struct dirty_extent *e)
 	d->n--;
 	d->nsending -= e->sending;
 	d->bytes -= e->cap;
-	free(e->mem);
+	bytes_put(e->bytes);
 	free(e);
 }
 

@@ -7,7 +7,7 @@
  * Pure: no locks (the owner has one), no clock, no messages.
  */
 #pragma once
-#include "common/base.h"
+#include "client/core/bytes.h"
 #include <sys/queue.h>
 
 #define DIRTY_CHUNK   (1U << 20)
@@ -19,7 +19,8 @@ struct grant;
 struct dirty_extent {
 	uint64_t off;
 	uint32_t len, cap;
-	uint8_t *mem;
+	struct bytes *bytes;
+	uint8_t *mem;	   /* bytes->mem */
 	uint64_t id;       /* counts up */
 	uint64_t since_ns; /* when it began */
 	uint64_t last_ns;  /* of its newest bytes */

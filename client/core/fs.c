@@ -46,6 +46,8 @@ int fs_create(const struct fs_cfg *cfg, struct fs **out)
 	replay_init(&fs->replay);
 	TAILQ_INIT(&fs->kept);
 	fs->max_dirty_mb = MAX_DIRTY_MB;
+	fs->max_unstable_mb = MAX_UNSTABLE_MB;
+	xwait_init(&fs->unstable_room);
 	fs->max_cached_mb = half_of_memory_mb();
 	fs->max_read_ahead_mb = MAX_READ_AHEAD_MB;
 	fs->max_read_ahead_per_file_mb = MAX_READ_AHEAD_PER_FILE_MB;

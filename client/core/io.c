@@ -12,6 +12,7 @@
  * What may be read and written here, and what is kept for later, data.h and wback.c say.
  */
 #include "client/core/core.h"
+#include "client/core/resend.h"
 #include "common/log.h"
 #include <fcntl.h>
 #include <stdlib.h>
@@ -26,22 +27,25 @@ static struct obj_state state_of(uint64_t size, uint64_t blocks, int64_t mtime, 
 	return (struct obj_state){true, size, blocks, mtime, version};
 }
 
-/* Even if it was to be stable when it is answered: what was there before may be lost. */
-static void note_unstable(const struct io *io, const struct io_part *p, struct target *t,
-			  const struct wire_hdr *h, uint64_t power)
+/* For the case that the OST loses it. Also what is stable: older bytes of the same object need not
+ * be, and are sent again. */
+static void keep(const struct io *io, const struct io_part *p, struct target *t,
+		 const struct wire_hdr *h, const struct oss_write_req *w)
 {
-	struct unstable_obj now = {power, h->boot_id, h->transno};
-	uint32_t i = objs_index(io->layout, p->run->comp, p->run->stripe);
-	struct data *d = io->file->data;
-	bool there;
+	struct oss_again_req q = {
+		.fid = w->fid,
+		.comp = w->comp,
+		.stripe = w->stripe,
+		.what = AGAIN_WRITE,
+		.off = w->off,
+		.len = p->run->len,
+		.trunc_gen = w->trunc_gen,
+		.stripe_size = w->stripe_size,
+		.stripe_count = w->stripe_count,
+		.layout_gen = w->layout_gen,
+	};
 
-	pthread_mutex_lock(&d->lock);
-	there = unstable_wrote(&d->unstable, objs_count(io->layout), i, &now, &t->heard);
-	if (io->flags & OSS_WRITE_SYNC)
-		(void)unstable_synced(&d->unstable, i, &now, power, &t->heard);
-	pthread_mutex_unlock(&d->lock);
-	if (!there)
-		wback_lost(d, t->ost->name);
+	resend_co_keep(t, h, &q, io->written_ns, io->bytes, p->iov, p->niov);
 }
 
 static int part_write(struct io *io, struct io_part *p, struct target *t,
@@ -78,7 +82,8 @@ static int part_write(struct io *io, struct io_part *p, struct target *t,
 	p->got = (uint32_t)p->run->len;
 	s = state_of(r.size, r.blocks, r.mtime, r.version);
 	file_note(io->file, p->run->comp, p->run->stripe, &s, 0);
-	note_unstable(io, p, t, &call.hdr, r.power);
+	t->power = r.power;
+	keep(io, p, t, &call.hdr, &q);
 	return 0;
 }
 
@@ -141,6 +146,8 @@ static int part_run(void *arg, uint32_t i)
 		return rc;
 	if (!t->set_active)
 		return switched_off(io, t->ost);
+	if (io->write)
+		resend_co_room(t, p->run->len);
 	target_co_enter(t);
 	rc = io->write ? part_write(io, p, t, c) : part_read(io, p, t, c->id);
 	target_leave(t);
@@ -313,6 +320,7 @@ struct windows {
 	uint32_t trunc_gen;
 	uint64_t written_ns;
 	struct grant *grant;
+	struct bytes *bytes; /* as in struct io */
 	uint8_t *buf;
 	size_t len;
 	uint64_t off;
@@ -335,6 +343,7 @@ static ssize_t window(const struct windows *w, uint8_t *buf, uint32_t len, uint6
 	io->trunc_gen = w->trunc_gen;
 	io->written_ns = w->written_ns;
 	io->grant = w->grant;
+	io->bytes = w->bytes;
 	n = w->write ? write_window(ln, io, buf, len, off) : read_window(ln, io, buf, len, off);
 	lane_io_put(ln, io);
 	return n;
@@ -424,6 +433,7 @@ ssize_t io_co_write_behind(struct lane *ln, const struct dirty_extent *e)
 			    .written_ns = e->last_ns,
 			    .stable = e->stable,
 			    .grant = e->grant,
+			    .bytes = e->bytes,
 			    .buf = e->mem,
 			    .len = e->len,
 			    .off = e->off};

@@ -5,6 +5,7 @@
  * goodbye to the servers, because all lanes share one session there: it is stopped last.
  */
 #include "client/core/core.h"
+#include "client/core/resend.h"
 #include "common/log.h"
 #include "common/param.h"
 #include <inttypes.h>
@@ -25,6 +26,11 @@ static void lane_refresh(void *arg)
 	target_refresh(ln);
 	if (ln->index == 0)
 		lru_start(ln);
+}
+
+static void lane_press(void *arg)
+{
+	resend_press(arg);
 }
 
 static void draw_identity(struct fs *fs, struct loop *l)
@@ -63,6 +69,7 @@ int lane_create(struct fs *fs, struct loop *l, uint32_t index, struct lane **out
 	co_waitq_init(&ln->flusher_q);
 	co_mutex_init(&ln->seq_lock);
 	ln->refresh = (struct loop_work){.fn = lane_refresh, .arg = ln};
+	ln->press = (struct loop_work){.fn = lane_press, .arg = ln};
 	if (index == 0 && !fs->instance[0]) { /* not when starting again */
 		draw_identity(fs, l);
 		rc = fs->cfg.book ? takeover_load(fs) : 0;
@@ -249,6 +256,7 @@ void lane_co_stop(struct lane *ln)
 	if (mgs)
 		mgs_link_co_destroy(mgs);
 	co_wake_all(&ln->flusher_q);
+	resend_press(ln);
 	if (ln->index == 0)
 		kept_drop_all(ln);
 	while (ln->background)
@@ -260,7 +268,7 @@ void lane_co_stop(struct lane *ln)
 	fs->lanes[ln->index] = NULL;
 	fs_unlock(fs);
 	/* Nobody finds the lane any more, but a refresh may have been posted before that. */
-	while (ln->refresh.queued)
+	while (ln->refresh.queued || ln->press.queued)
 		co_yield();
 	while ((io = ln->free_io)) {
 		ln->free_io = io->next;

@@ -230,6 +230,25 @@ static int get_data_stats(void *arg, struct wbuf *w)
 	return w->rc;
 }
 
+/* unstable_pages, unstable_mb: as Lustre shows them. */
+static int get_unstable_stats(void *arg, struct wbuf *w)
+{
+	struct fs *fs = arg;
+	char text[256];
+	int n;
+
+	fs_lock(fs);
+	n = snprintf(text, sizeof(text),
+		     "unstable_pages: %" PRIu64 "\nunstable_mb: %" PRIu64 "\ncommits: %" PRIu64
+		     "\nwaits: %" PRIu64 "\nsent_again: %" PRIu64 "\nlost: %" PRIu64,
+		     fs->unstable_bytes / 4096, fs->unstable_bytes >> 20,
+		     fs->unstable_count.commits, fs->unstable_count.waits,
+		     fs->unstable_count.again, fs->unstable_count.lost);
+	fs_unlock(fs);
+	wbuf_put(w, text, (uint32_t)n);
+	return w->rc;
+}
+
 static int get_read_ahead_stats(void *arg, struct wbuf *w)
 {
 	struct fs *fs = arg;
@@ -287,6 +306,7 @@ static int add_tunables(struct fs *fs)
 	} rows[] = {
 		{"max_dirty_mb", &fs->max_dirty_mb, 1, UINT32_MAX},
 		{"max_cached_mb", &fs->max_cached_mb, 1, UINT32_MAX},
+		{"max_unstable_mb", &fs->max_unstable_mb, 16, UINT32_MAX},
 		{"max_read_ahead_mb", &fs->max_read_ahead_mb, 0, UINT32_MAX},
 		{"max_read_ahead_per_file_mb", &fs->max_read_ahead_per_file_mb, 0, UINT32_MAX},
 		{"xattr_cache", &fs->xattr_cache, 0, 1},
@@ -319,6 +339,7 @@ int param_add_fs(struct fs *fs)
 		{"lanes", get_lanes, NULL},
 		{"lease_stats", get_lease_stats, NULL},
 		{"data_stats", get_data_stats, NULL},
+		{"unstable_stats", get_unstable_stats, NULL},
 		{"read_ahead_stats", get_read_ahead_stats, NULL},
 		{"unlink_stats", get_unlink_stats, NULL},
 	};

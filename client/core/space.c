@@ -2,6 +2,7 @@
 /* space.c - operations on the extents of an open file: fsync, fallocate, seek for data and
  * holes, copy. All of them go to every object at once and put the answers together. */
 #include "client/core/core.h"
+#include "client/core/resend.h"
 #include "common/log.h"
 #include <fcntl.h>
 #include <linux/falloc.h>
@@ -42,10 +43,7 @@ struct sync {
 static int sync_object(struct fan_objs *a, uint32_t i)
 {
 	struct oss_sync_req q = {.fid = a->f->fid};
-	struct data *d = a->f->data;
-	struct unstable_obj before;
 	struct oss_sync_rep p;
-	bool there;
 	const struct layout_comp *c;
 	struct target *t;
 	uint32_t comp;
@@ -56,18 +54,7 @@ static int sync_object(struct fan_objs *a, uint32_t i)
 	if (rc)
 		return rc;
 	q.comp = c->id;
-	pthread_mutex_lock(&d->lock);
-	before = unstable_get(&d->unstable, i);
-	pthread_mutex_unlock(&d->lock);
-	rc = oss_co_sync(t->imp, &call, &q, &p);
-	if (rc)
-		return rc;
-	pthread_mutex_lock(&d->lock);
-	there = unstable_synced(&d->unstable, i, &before, p.power, &t->heard);
-	pthread_mutex_unlock(&d->lock);
-	if (!there)
-		wback_lost(d, t->ost->name);
-	return 0; /* wback_error() tells */
+	return oss_co_sync(t->imp, &call, &q, &p);
 }
 
 static int sync_one(void *arg, uint32_t i)
@@ -145,6 +132,27 @@ int fs_co_fsync(struct lane *ln, struct file *f, bool datasync)
 
 /* ---- fallocate ---- */
 
+static void falloc_keep(struct target *t, const struct wire_hdr *h,
+			const struct oss_fallocate_req *f)
+{
+	struct oss_again_req q = {
+		.fid = f->fid,
+		.comp = f->comp,
+		.stripe = f->stripe,
+		.what = AGAIN_FALLOCATE,
+		.off = f->off,
+		.len = f->len,
+		.mode = f->mode,
+		.trunc_gen = f->trunc_gen,
+		.stripe_size = f->stripe_size,
+		.stripe_count = f->stripe_count,
+		.layout_gen = f->layout_gen,
+	};
+
+	if (h->transno)
+		resend_co_keep(t, h, &q, 0, NULL, NULL, 0);
+}
+
 static int falloc_one(void *arg, uint32_t i)
 {
 	struct fan_objs *a = arg;
@@ -173,6 +181,7 @@ static int falloc_one(void *arg, uint32_t i)
 	rc = oss_co_fallocate(t->imp, &call, &q, &p);
 	if (rc)
 		return rc;
+	falloc_keep(t, &call.hdr, &q);
 	s = (struct obj_state){true, p.size, p.blocks, p.mtime, p.version};
 	file_note(a->f, comp, q.stripe, &s, 0);
 	return 0;

@@ -7,6 +7,7 @@
  * client does.
  */
 #include "client/core/core.h"
+#include "client/core/resend.h"
 #include "common/log.h"
 #include <stdlib.h>
 
@@ -125,6 +126,8 @@ static void on_state(void *arg, struct rpc_import *imp, enum import_state s)
 	if (s == IMP_CONNECTING)
 		t->attempts++;
 	if (s == IMP_FULL)
+		t->ost->lanes |= 1ULL << t->lane->index;
+	if (s == IMP_FULL)
 		snprintf(t->peer, sizeof(t->peer), "%s", rpc_import_peer(imp));
 	t->life = rpc_import_boot(imp);
 	t->since = loop_realtime(t->lane->loop);
@@ -144,7 +147,7 @@ static void on_ost_reply(void *arg, const struct msg *req, const struct msg *rep
 	struct target *t = arg;
 
 	(void)req;
-	t->heard = (struct unstable_heard){rep->h.boot_id, rep->h.last_committed};
+	resend_heard(t, rep->h.last_committed);
 }
 
 /* The MDS waits for this of every client before it gives locks to anybody. opens_only: the first
@@ -187,7 +190,8 @@ static void on_restart(void *arg, struct rpc_import *imp, bool evicted)
 		log_err("%s has evicted this client: its locks are lost, files are opened again",
 			t->ost->name);
 	if (t->ost->type != TARGET_MDT) {
-		grant_lost(t); /* an OST keeps nothing else for a client */
+		grant_lost(t);
+		resend_co_restart(t, imp);
 		return;
 	}
 	recall_co_lose_all(t->lane, rpc_import_session(imp), evicted);
@@ -259,6 +263,7 @@ static int target_add(struct lane *ln, struct ost *o)
 	t->lane = ln;
 	t->set_active = true;
 	co_waitq_init(&t->room);
+	resend_init(t);
 	fs_lock(ln->fs);
 	cfg.nids = o->nids;
 	t->generation = o->generation;
@@ -392,10 +397,13 @@ void target_co_destroy_all(struct lane *ln, uint32_t goodbye_ms)
 			ln->ost[i] = NULL;
 		else
 			ln->mdt = NULL;
+		if (t)
+			t->ost->lanes &= ~(1ULL << ln->index);
 		fs_unlock(ln->fs);
 		if (!t)
 			continue;
 		rpc_import_co_destroy(t->imp, goodbye_ms);
+		resend_fini(t);
 		free(t);
 	}
 }

@@ -3,59 +3,50 @@
 #include "client/core/unstable.h"
 #include <stdlib.h>
 
-void unstable_fini(struct unstable *u)
+void unstable_init(struct unstable *u)
 {
-	free(u->at);
 	*u = (struct unstable){0};
+	TAILQ_INIT(&u->changes);
 }
 
-struct unstable_obj unstable_get(const struct unstable *u, uint32_t i)
+struct unstable_change *unstable_new(uint32_t niov)
 {
-	return i < u->n ? u->at[i] : (struct unstable_obj){0};
+	struct unstable_change *c = calloc(1, sizeof(*c) + niov * sizeof(struct iovec));
+
+	if (c)
+		c->niov = niov;
+	return c;
 }
 
-/* An OST that does not tell its power is believed. */
-static bool is_there(const struct unstable_obj *o, uint64_t power, const struct unstable_heard *h)
+void unstable_add(struct unstable *u, struct unstable_change *c)
 {
-	return !o->power || !power || o->power == power ||
-	       (o->boot == h->boot && o->change <= h->stable);
+	struct unstable_change *after = TAILQ_LAST(&u->changes, unstable_list);
+	uint64_t len = 0;
+
+	while (after && after->number > c->number)
+		after = TAILQ_PREV(after, unstable_list, link);
+	if (after)
+		TAILQ_INSERT_AFTER(&u->changes, after, c, link);
+	else
+		TAILQ_INSERT_HEAD(&u->changes, c, link);
+	for (uint32_t i = 0; i < c->niov; i++)
+		len += c->iov[i].iov_len;
+	c->counted = (uint32_t)(sizeof(*c) + len);
+	u->n++;
+	u->counted += c->counted;
 }
 
-static bool grow(struct unstable *u, uint32_t n)
+uint64_t unstable_stable(struct unstable *u, uint64_t upto)
 {
-	struct unstable_obj *at = realloc(u->at, n * sizeof(*at));
+	struct unstable_change *c;
+	uint64_t before = u->counted;
 
-	if (!at)
-		return false;
-	memset(at + u->n, 0, (n - u->n) * sizeof(*at));
-	u->at = at;
-	u->n = n;
-	return true;
-}
-
-bool unstable_wrote(struct unstable *u, uint32_t n, uint32_t i, const struct unstable_obj *o,
-		    const struct unstable_heard *heard)
-{
-	bool there;
-
-	assert(i < n);
-	if (i >= u->n && !grow(u, n))
-		return true; /* without memory a loss of power is not noticed */
-	there = is_there(&u->at[i], o->power, heard);
-	if (!there || o->change > u->at[i].change || o->boot != u->at[i].boot)
-		u->at[i] = *o;
-	return there;
-}
-
-bool unstable_synced(struct unstable *u, uint32_t i, const struct unstable_obj *before,
-		     uint64_t power, const struct unstable_heard *heard)
-{
-	bool there;
-
-	if (i >= u->n)
-		return true;
-	there = is_there(&u->at[i], power, heard);
-	if (!there || memcmp(&u->at[i], before, sizeof(*before)) == 0)
-		u->at[i] = (struct unstable_obj){0};
-	return there;
+	while ((c = TAILQ_FIRST(&u->changes)) && c->number <= upto) {
+		TAILQ_REMOVE(&u->changes, c, link);
+		u->n--;
+		u->counted -= c->counted;
+		bytes_put(c->bytes);
+		free(c);
+	}
+	return before - u->counted;
 }

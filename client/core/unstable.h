@@ -1,37 +1,40 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* unstable.h - what OSTs have answered and may not have on their disks.
+/* unstable.h - changes of one OST that it has answered and may not have on its disk: kept, with
+ * their bytes, until it says that they are stable, to be sent again if it loses its power
+ * (resend.c).
  *
- * For each object of a file in use: the newest change that this client has heard of and whose
- * stability it has not. If the OST then lost its power, it may be lost, and the next fsync must say
- * so. OSTs number changes, and tell with each answer how far they are stable.
+ * OSTs number changes, over all their lives, and tell with each answer up to where all are stable.
  *
- * Pure; the owner locks it.
+ * Pure: no clock, no messages; the owner's thread.
  */
 #pragma once
-#include "common/base.h"
+#include "client/core/bytes.h"
+#include "common/proto/proto.h"
+#include <sys/queue.h>
+#include <sys/uio.h>
 
-struct unstable_obj {
-	uint64_t power, boot, change; /* power 0: nothing is unstable */
+struct unstable_change {
+	uint64_t number;
+	uint64_t when_ns; /* loop time of the answer */
+	struct oss_again_req req;
+	uint64_t written_ns; /* loop time of the write */
+	struct bytes *bytes; /* or NULL */
+	uint32_t counted;
+	TAILQ_ENTRY(unstable_change) link;
+	uint32_t niov;
+	struct iovec iov[];
 };
 
 struct unstable {
+	TAILQ_HEAD(unstable_list, unstable_change) changes; /* by number */
 	uint32_t n;
-	struct unstable_obj *at; /* by number of the object, objs_index() */
+	uint64_t counted; /* bytes of memory */
 };
 
-/* What was heard of an OST: in this life of it all up to this number is stable. */
-struct unstable_heard {
-	uint64_t boot, stable;
-};
-
-void unstable_fini(struct unstable *u);
-/* What there is of an object; to be given to unstable_synced() later. */
-struct unstable_obj unstable_get(const struct unstable *u, uint32_t i);
-/* A write to object i was answered with these. False: what was unstable before may be lost. n: how
- * many objects there are. */
-bool unstable_wrote(struct unstable *u, uint32_t n, uint32_t i, const struct unstable_obj *o,
-		    const struct unstable_heard *heard);
-/* A sync that began when `before` was there was answered with this power. False: what was unstable
- * may be lost. */
-bool unstable_synced(struct unstable *u, uint32_t i, const struct unstable_obj *before,
-		     uint64_t power, const struct unstable_heard *heard);
+void unstable_init(struct unstable *u);
+/* Room for a change of so many pieces; NULL: out of memory. */
+struct unstable_change *unstable_new(uint32_t niov);
+/* It has its number; its reference to bytes goes along. Answers come in nearly any order. */
+void unstable_add(struct unstable *u, struct unstable_change *c);
+/* All up to this number are stable. How much memory that has freed. */
+uint64_t unstable_stable(struct unstable *u, uint64_t upto);

@@ -18,7 +18,10 @@
 	X(308, oss, statfs,    RPC_LOSABLE, "space of the target") \
 	X(309, oss, fence,     0,             "refuse writes of an older trunc_gen from now on; from the MDS") \
 	X(310, oss, grant,     0,             "promise space to this client, or take it back") \
-	X(311, oss, list,      0,             "objects that the target has; for the checker")
+	X(311, oss, list,      0,             "objects that the target has; for the checker") \
+	X(312, oss, commit,    RPC_LOSABLE,   "make all that was answered before stable") \
+	X(313, oss, recover,   RPC_LONG,      "a lane of a client is back after a restart; waits, when it has sent all, until others have") \
+	X(314, oss, again,     RPC_BULK_IN,   "a change that was answered before the target lost its power")
 
 #define OBJ_FIELDS(F) F(fid, fid) F(u32, comp) F(u32, stripe)
 /* flags: OBJ_EXISTS. size, blocks (512 bytes), mtime (ns, of the OST), version: counts changes. */
@@ -36,8 +39,9 @@
  * for a while; written: when that was by its clock. The object's time is the latter, unless the clocks disagree.
  * grant_used: of the space promised to this client, this much is for these bytes; grant_want: and it would like so much
  * more; grant: so much it got.
- * The header has the change's number, and the one up to which all are stable, of this life of the target. power: the
- * same as long as nothing that was answered can be lost; another one: what was not stable then may be. */
+ * The header has the change's number, and the one up to which all are stable: in the order of the changes, over all
+ * lives of the target. power: the same as long as nothing that was answered can be lost; another one: what was not
+ * stable then may be, and is to be sent again. */
 #define REQ_oss_write(F)     OBJ_FIELDS(F) F(u64, off) F(u32, flags) F(u32, trunc_gen) F(u64, age) F(i64, written) \
 	F(u64, grant_used) F(u64, grant_want) OBJ_LAYOUT_FIELDS(F)
 #define REP_oss_write(F)     OBJ_ATTR_FIELDS(F) F(u64, grant) F(u64, power)
@@ -75,6 +79,19 @@
 #define OBJ_CURSOR_FIELDS(F) F(u64, seq) F(u32, dir) OBJ_FIELDS(F)
 #define REQ_oss_list(F)      OBJ_CURSOR_FIELDS(F)
 #define REP_oss_list(F)      OBJ_CURSOR_FIELDS(F) F(u32, eof) F(blob, objects)
+
+#define REQ_oss_commit(F)
+#define REP_oss_commit(F)
+/* lanes: a bit for each lane of the client that has been connected to the target. done: this one has sent again what it
+ * has kept; answered when others may go on. window: that is to be done now. stable: everything up to this number is on
+ * the disk. */
+#define REQ_oss_recover(F)   F(u32, lane) F(u64, lanes) F(u8, done)
+#define REP_oss_recover(F)   F(u8, window) F(u64, power) F(u64, stable)
+/* what: enum oss_what. number: as it was answered. off, len: of a write, with its bytes, or of a fallocate, with its mode;
+ * off: of a punch, the size, mode: extend. age, written: as of a write. -ESTALE: it is too late. */
+#define REQ_oss_again(F)     OBJ_FIELDS(F) F(u32, what) F(u64, number) F(u64, off) F(u64, len) F(u32, mode) \
+	F(u32, trunc_gen) F(u64, age) F(i64, written) OBJ_LAYOUT_FIELDS(F)
+#define REP_oss_again(F)
 
 #define STRUCT_oss_object(F) OBJ_FIELDS(F)
 /* clang-format on */

@@ -12,7 +12,7 @@
 #include "oss/seal.h"
 #include <linux/falloc.h>
 
-typedef int change_fn(struct ost *ost, struct object *o, const void *q);
+typedef int change_fn(struct rpc_op *op, struct ost *ost, struct object *o, const void *q);
 
 struct change {
 	struct object_id id;
@@ -34,16 +34,17 @@ static int co_change(struct rpc_op *op, const struct change *c, change_fn *fn, c
 
 	if (rc)
 		return rc;
-	rc = cache_trunc_gen(ost->cache, o, c->trunc_gen);
-	if (rc == 0 && fn)
-		rc = fn(ost, o, q);
+	/* The generation follows what it stands for: if the disk has it, it has both. */
+	rc = c->trunc_gen < o->trunc_gen ? -ESTALE : fn ? fn(op, ost, o, q) : 0;
+	if (rc == 0)
+		rc = cache_trunc_gen(ost->cache, o, c->trunc_gen);
 	if (rc == 0)
 		rc = cache_attr(o, a);
 	cache_put(ost->cache, o);
 	return rc;
 }
 
-static int punch_file(struct ost *ost, struct object *o, uint64_t size)
+int ost_co_set_size(struct ost *ost, struct object *o, uint64_t size)
 {
 	int rc = disk_co_truncate(o->file, size);
 
@@ -54,7 +55,7 @@ static int punch_file(struct ost *ost, struct object *o, uint64_t size)
 	return cache_set_vsize(ost->cache, o, size);
 }
 
-static int punch_object(struct ost *ost, struct object *o, const void *req)
+static int punch_object(struct rpc_op *op, struct ost *ost, struct object *o, const void *req)
 {
 	const struct oss_punch_req *q = req;
 	struct object_attr a;
@@ -68,8 +69,9 @@ static int punch_object(struct ost *ost, struct object *o, const void *req)
 	rc = seal_co_open_up(ost->cache, o, q->size, UINT64_MAX);
 	if (rc)
 		return ost_io_error(ost, &o->id, "its checksums cannot be changed", rc);
-	rc = punch_file(ost, o, q->size);
+	rc = ost_co_set_size(ost, o, q->size);
 	cache_touch(ost->cache, o);
+	op->transno = o->change;
 	return rc;
 }
 
@@ -99,9 +101,9 @@ int oss_fence(struct rpc_op *op, const struct oss_fence_req *q, struct oss_fence
 	return rc;
 }
 
-static int fallocate_check(const struct oss_fallocate_req *q)
+int ost_fallocate_check(uint32_t mode, uint64_t off, uint64_t len)
 {
-	switch (q->mode) {
+	switch (mode) {
 	case 0:
 	case FALLOC_FL_KEEP_SIZE:
 	case FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE:
@@ -111,14 +113,14 @@ static int fallocate_check(const struct oss_fallocate_req *q)
 	default:
 		return -EOPNOTSUPP;
 	}
-	if (q->len == 0)
+	if (len == 0)
 		return -EINVAL;
-	if (q->len > OBJECT_SIZE_MAX || q->off > OBJECT_SIZE_MAX - q->len)
+	if (len > OBJECT_SIZE_MAX || off > OBJECT_SIZE_MAX - len)
 		return -EFBIG;
 	return 0;
 }
 
-static int fallocate_object(struct ost *ost, struct object *o, const void *req)
+static int fallocate_object(struct rpc_op *op, struct ost *ost, struct object *o, const void *req)
 {
 	const struct oss_fallocate_req *q = req;
 	int rc = 0;
@@ -131,8 +133,10 @@ static int fallocate_object(struct ost *ost, struct object *o, const void *req)
 		rc = seal_co_open_up(ost->cache, o, q->off, q->len);
 	if (rc)
 		return rc;
+	cache_writer(ost->cache, o, op->session->id);
 	rc = disk_co_fallocate(o->file, q->mode, q->off, q->len);
 	cache_touch(ost->cache, o);
+	op->transno = o->change;
 	return rc && rc != -EOPNOTSUPP ? ost_io_error(ost, &o->id, "fallocate", rc) : rc;
 }
 
@@ -140,7 +144,7 @@ int oss_fallocate(struct rpc_op *op, const struct oss_fallocate_req *q, struct o
 {
 	struct change c = CHANGE(q, !(q->mode & FALLOC_FL_PUNCH_HOLE));
 	struct object_attr a;
-	int rc = fallocate_check(q);
+	int rc = ost_fallocate_check(q->mode, q->off, q->len);
 
 	if (rc == 0)
 		rc = co_change(op, &c, fallocate_object, q, &a);

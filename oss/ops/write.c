@@ -20,6 +20,7 @@ static int write_object(struct ost *ost, struct object *o, struct rpc_op *op,
 	rc = seal_co_open_up(ost->cache, o, q->off, op->in_len);
 	if (rc)
 		return ost_io_error(ost, &o->id, "its checksums cannot be changed", rc);
+	cache_writer(ost->cache, o, op->session->id);
 	cache_write_begin(o);
 	rc = disk_co_write(o->file, op->in, op->in_n, q->off);
 	cache_write_end(o);

@@ -114,6 +114,7 @@ static void t_stable(struct oss_test *t)
 	struct object *o;
 	uint64_t change;
 	struct bare b;
+	uint64_t upto;
 
 	begin(t, &b, 3);
 	assert_true(cache_stable(b.cache) < cache_changes(b.cache)); /* an earlier life */
@@ -126,7 +127,9 @@ static void t_stable(struct oss_test *t)
 	CHECK_RC(cache_co_sync(b.cache, o), 0);
 	assert_int_equal(o->synced, change);
 	o->synced = 0; /* to see who sets it */
-	CHECK_RC(cache_co_sync_all(b.cache), 0);
+	CHECK_RC(cache_co_sync_all(b.cache, &upto), 0);
+	assert_int_equal(upto, change);
+	cache_is_stable(b.cache, upto);
 	assert_int_equal(cache_stable(b.cache), change);
 	CHECK_RC(cache_co_sync(b.cache, o), 0);
 	assert_int_equal(o->synced, 0); /* there was nothing to do */
@@ -149,9 +152,11 @@ static void t_forgotten(struct oss_test *t)
 	struct object *o;
 	int64_t wtime;
 	struct bare b;
+	uint64_t upto;
 
 	begin(t, &b, 1);
-	CHECK_RC(cache_co_sync_all(b.cache), 0);
+	CHECK_RC(cache_co_sync_all(b.cache, &upto), 0);
+	cache_is_stable(b.cache, upto);
 	make(&b, 1, &wtime);
 	make(&b, 2, &wtime); /* 1 leaves memory, and is not on the disk */
 	CHECK_RC(cache_co_get(b.cache, &id, CACHE_SHARED, 0, &o), 0);

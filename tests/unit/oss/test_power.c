@@ -67,7 +67,7 @@ static void t_told(struct oss_test *t)
 	CHECK_RC(oss_co_sync(t->imp, &sync, &sq, &sp), 0);
 	assert_int_equal(sp.power, t->ost->power);
 	assert_int_equal(sync.hdr.last_committed, cache_stable(t->ost->cache));
-	CHECK_RC(cache_co_sync_all(t->ost->cache), 0);
+	CHECK_RC(power_co_sync_all(t->ost), 0);
 	rpc_call_fini(&sync);
 	CHECK_RC(oss_co_sync(t->imp, &sync, &sq, &sp), 0);
 	assert_int_equal(sync.hdr.last_committed, cache_changes(t->ost->cache));

@@ -563,6 +563,13 @@ static UNUSED int fake_oss_sync(struct rpc_op *op, const void *qv, void *pv)
 	return 0;
 }
 
+static UNUSED int fake_oss_commit(struct rpc_op *op, const void *qv, void *pv)
+{
+	(void)qv, (void)pv;
+	fake_of(op);
+	return 0;
+}
+
 #include "tests/unit/client/core/fake_hsm.h"
 
 static const struct rpc_handler fake_handlers[] = {
@@ -582,6 +589,7 @@ static const struct rpc_handler fake_handlers[] = {
 	{RPC_oss_getattr, fake_oss_getattr},
 	{RPC_oss_write, fake_oss_write},   {RPC_oss_read, fake_oss_read},
 	{RPC_oss_seek, fake_oss_seek},	   {RPC_oss_sync, fake_oss_sync},
+	{RPC_oss_commit, fake_oss_commit},
 };
 
 static UNUSED int fake_bulk_get(void *arg, uint32_t len, struct iovec **iov, uint32_t *n,
