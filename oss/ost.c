@@ -312,6 +312,14 @@ static int ost_init(struct ost *ost)
 	return ost->cfg.params ? ost_param_add(ost) : 0;
 }
 
+static void abort_recovery(void *arg)
+{
+	struct ost *ost = arg;
+
+	if (ost->window)
+		window_abort(ost->window);
+}
+
 int ost_create(const struct ost_cfg *cfg, struct ost **out)
 {
 	struct ost *ost = calloc(1, sizeof(*ost));
@@ -328,6 +336,7 @@ int ost_create(const struct ost_cfg *cfg, struct ost **out)
 	if (ost->bulk_limit_mb < OST_BULK_LIMIT_MB_MIN)
 		ost->bulk_limit_mb = OST_BULK_LIMIT_MB_MIN;
 	ost->stable_ms = STABLE_MS;
+	ost->abort = (struct loop_work){.fn = abort_recovery, .arg = ost};
 	co_waitq_init(&ost->idle);
 	stats_init(ost);
 	ost->cfg.dir = strdup(cfg->dir);
@@ -358,6 +367,10 @@ void ost_co_stop(struct ost *ost, uint32_t timeout_ms)
 	power_co_stop(ost);
 	known_close(ost->known);
 	ost->known = NULL;
+	if (ost->cfg.params)
+		ost_param_del(ost);
+	while (ost->abort.queued)
+		co_yield();
 	/* The last ones drop their replies. */
 	do
 		co_yield();
@@ -377,7 +390,7 @@ static void service_destroy(struct rpc_service *svc)
 void ost_destroy(struct ost *ost)
 {
 	if (ost->cfg.params)
-		ost_param_del(ost);
+		ost_param_del(ost); /* it was not stopped, as it did not start */
 	if (ost->scrub)
 		scrub_destroy(ost->scrub);
 	if (ost->svc)

@@ -6,6 +6,7 @@
 #include "oss/cache.h"
 #include "oss/oss.h"
 #include "oss/throttle.h"
+#include <stdatomic.h>
 
 /* Counters as obdfilter.*.stats shows them; what counts is either bytes or microseconds of a
  * request. */
@@ -32,6 +33,15 @@ struct window;
 
 enum { MACHINE_LEN = 40 };
 
+/* What recovery_status shows; any thread. */
+struct ost_recovery {
+	_Atomic uint32_t known, here, back; /* clients */
+	_Atomic uint64_t changes;	    /* that were done again */
+	_Atomic int64_t began;		    /* ns since 1970; 0: there was nothing to wait for */
+	_Atomic uint64_t took_ns;	    /* 0: it is not over */
+	_Atomic uint64_t due_ns;	    /* loop time: when it is over at the latest */
+};
+
 struct ost {
 	struct ost_cfg cfg;
 	char name[MAX_TARGET_NAME];
@@ -46,6 +56,8 @@ struct ost {
 	char machine[MACHINE_LEN];
 	struct known *known;
 	struct window *window;
+	struct ost_recovery recovery;
+	struct loop_work abort; /* of the recovery, asked for by another thread */
 	struct throttle *throttle;
 	struct rpc_service *svc;
 

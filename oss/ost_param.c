@@ -72,9 +72,41 @@ static int uuid_get(void *arg, struct wbuf *w)
 
 static int recovery_status_get(void *arg, struct wbuf *w)
 {
-	(void)arg;
-	/* Nothing is to be recovered: what was answered is with the local file system. */
-	print(w, "status: INACTIVE");
+	struct ost *ost = arg;
+	const struct ost_recovery *r = &ost->recovery;
+	uint64_t now = loop_now(ost->cfg.loop), took = atomic_load(&r->took_ns);
+	uint64_t due = max_u64(atomic_load(&r->due_ns), now);
+	uint32_t known = atomic_load(&r->known), here = atomic_load(&r->here);
+	uint32_t back = atomic_load(&r->back);
+	uint64_t began = (uint64_t)atomic_load(&r->began) / (uint64_t)NSEC_PER_SEC;
+
+	/* A process that starts anew on the same machine finds everything. */
+	if (!began) {
+		print(w, "status: INACTIVE");
+		return 0;
+	}
+	print(w, "status: %s\nrecovery_start: %" PRIu64 "\n",
+	      took ? "COMPLETE" : here ? "RECOVERING" : "WAITING_FOR_CLIENTS", began);
+	if (took)
+		print(w,
+		      "recovery_duration: %" PRIu64 "\ncompleted_clients: %u/%u"
+		      "\nevicted_clients: %u",
+		      took / (uint64_t)NSEC_PER_SEC, back, known, known - back);
+	else
+		print(w,
+		      "time_remaining: %" PRIu64 "\nconnected_clients: %u/%u"
+		      "\ncompleted_clients: %u",
+		      (due - now) / (uint64_t)NSEC_PER_SEC, here, known, back);
+	print(w, "\nreplayed_requests: %" PRIu64, atomic_load(&r->changes));
+	return 0;
+}
+
+static int abort_recovery_set(void *arg, const char *value)
+{
+	struct ost *ost = arg;
+
+	(void)value;
+	loop_post(ost->cfg.loop, &ost->abort);
 	return 0;
 }
 
@@ -136,6 +168,7 @@ static const struct {
 	{"open_objects", open_objects_get, NULL},
 	{"changes", changes_get, NULL},
 	{"recovery_status", recovery_status_get, NULL},
+	{"abort_recovery", NULL, abort_recovery_set},
 };
 
 static const struct {

@@ -22,7 +22,6 @@ struct window {
 	struct expected *at;
 	uint32_t n;
 	struct order *order;
-	struct window_status status;
 	struct co_waitq news_q, closed_q;
 };
 
@@ -42,8 +41,8 @@ static void count(struct window *w)
 		here += w->at[i].here;
 		back += w->at[i].back;
 	}
-	atomic_store(&w->status.here, here);
-	atomic_store(&w->status.back, back);
+	atomic_store(&w->ost->recovery.here, here);
+	atomic_store(&w->ost->recovery.back, back);
 }
 
 /* When there is no more reason to wait; 0: now. */
@@ -70,8 +69,8 @@ static void tell(const struct window *w)
 				 w->ost->name, w->at[i].name,
 				 w->at[i].here ? "did not finish in time" : "has not come back");
 	log_info("%s: %u of %u clients are back, %llu changes were done again", w->ost->name,
-		 atomic_load(&w->status.back), w->n,
-		 (unsigned long long)atomic_load(&w->status.changes));
+		 atomic_load(&w->ost->recovery.back), w->n,
+		 (unsigned long long)atomic_load(&w->ost->recovery.changes));
 }
 
 static void window_main(void *arg)
@@ -80,14 +79,16 @@ static void window_main(void *arg)
 	struct loop *l = w->ost->cfg.loop;
 	uint64_t at;
 
-	while (!w->ends && (at = due(w)) > loop_now(l))
+	while (!w->ends && (at = due(w)) > loop_now(l)) {
+		atomic_store(&w->ost->recovery.due_ns, at);
 		(void)!co_wait(&w->news_q, at);
+	}
 	w->closing = true;
 	while (w->users)
 		(void)!co_wait(&w->news_q, 0);
 	if (!w->ends) {
 		tell(w);
-		atomic_store(&w->status.took_ns, loop_now(l) - w->opened_ns + 1);
+		atomic_store(&w->ost->recovery.took_ns, loop_now(l) - w->opened_ns + 1);
 		power_co_recovered(w->ost);
 		w->open = false;
 	}
@@ -139,8 +140,8 @@ int window_co_start(struct ost *ost, struct window **out)
 		return rc;
 	w->open = w->runs = true;
 	w->opened_ns = w->progress_ns = loop_now(ost->cfg.loop);
-	atomic_store(&w->status.known, w->n);
-	atomic_store(&w->status.began, loop_realtime(ost->cfg.loop));
+	atomic_store(&w->ost->recovery.known, w->n);
+	atomic_store(&w->ost->recovery.began, loop_realtime(ost->cfg.loop));
 	log_warn("%s: was not stopped in order before its machine was: waiting for %u clients to "
 		 "send again what was not synced",
 		 ost->name, w->n);
@@ -227,7 +228,7 @@ struct order *window_enter(struct window *w)
 		return NULL;
 	w->users++;
 	w->progress_ns = loop_now(w->ost->cfg.loop);
-	atomic_fetch_add(&w->status.changes, 1);
+	atomic_fetch_add(&w->ost->recovery.changes, 1);
 	return w->order;
 }
 
@@ -244,9 +245,4 @@ void window_abort(struct window *w)
 	for (uint32_t i = 0; i < w->n; i++)
 		w->at[i].gone |= !w->at[i].back;
 	co_wake_all(&w->news_q);
-}
-
-const struct window_status *window_status(const struct window *w)
-{
-	return &w->status;
 }

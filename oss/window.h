@@ -15,22 +15,14 @@
 #pragma once
 #include "oss/order.h"
 #include "oss/ost.h"
-#include <stdatomic.h>
 
 #define WINDOW_MS 12000 /* as the MDS waits for clients: a term of leases */
 #define WINDOW_STALL_MS 30000
 
 struct window;
 
-/* The counts of recovery_status; any thread. */
-struct window_status {
-	_Atomic uint32_t known, here, back;
-	_Atomic uint64_t changes; /* that were done again */
-	_Atomic int64_t began;	  /* ns since 1970; 0: there was nothing to wait for */
-	_Atomic uint64_t took_ns; /* 0: still open */
-};
-
-/* Opens if the target has lost its power and knows clients. 0 or -ENOMEM. Suspends. */
+/* Opens if the target has lost its power and knows clients; ost.recovery tells of it. 0 or -ENOMEM.
+ * Suspends. */
 must_check int window_co_start(struct ost *ost, struct window **out);
 /* Whoever waits goes away with -ESHUTDOWN. NULL: there is none. */
 void window_end(struct window *w);
@@ -52,4 +44,3 @@ struct order *window_enter(struct window *w);
 void window_leave(struct window *w);
 /* Ends it now. Any stack of the loop. */
 void window_abort(struct window *w);
-const struct window_status *window_status(const struct window *w);

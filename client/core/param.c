@@ -239,10 +239,11 @@ static int get_unstable_stats(void *arg, struct wbuf *w)
 
 	fs_lock(fs);
 	n = snprintf(text, sizeof(text),
-		     "unstable_pages: %" PRIu64 "\nunstable_mb: %" PRIu64 "\ncommits: %" PRIu64
+		     "unstable_pages: %" PRIu64 "\nunstable_mb: %" PRIu64
+		     "\nunstable_bytes: %" PRIu64 "\ncommits: %" PRIu64
 		     "\nwaits: %" PRIu64 "\nsent_again: %" PRIu64 "\nlost: %" PRIu64,
 		     fs->unstable_bytes / 4096, fs->unstable_bytes >> 20,
-		     fs->unstable_count.commits, fs->unstable_count.waits,
+		     fs->unstable_bytes, fs->unstable_count.commits, fs->unstable_count.waits,
 		     fs->unstable_count.again, fs->unstable_count.lost);
 	fs_unlock(fs);
 	wbuf_put(w, text, (uint32_t)n);

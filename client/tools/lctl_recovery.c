@@ -27,9 +27,9 @@ static int abort_at(const struct lctl_source *s, const char *target)
 	wbuf_init(&out, MAX_TEXT);
 	snprintf(name, sizeof(name), "mdt.%.64s.abort_recovery", target);
 	rc = lctl_source_set(s, name, "1", &out);
-	if (rc == -ENOENT) { /* an OST never waits */
-		snprintf(name, sizeof(name), "obdfilter.%.64s.recovery_status", target);
-		rc = lctl_source_get(s, name, true, &out);
+	if (rc == -ENOENT) {
+		snprintf(name, sizeof(name), "obdfilter.%.64s.abort_recovery", target);
+		rc = lctl_source_set(s, name, "1", &out);
 	}
 	wbuf_fini(&out);
 	return rc;

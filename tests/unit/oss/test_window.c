@@ -147,12 +147,12 @@ static void an_object_that_was_destroyed_stays_away(void **state)
 
 static void t_lanes(struct oss_test *t)
 {
-	const struct window_status *s;
+	const struct ost_recovery *s;
 	struct oss_recover_rep p;
 
 	(void)write_number(t, 0, "something");
 	lose_power(t);
-	s = window_status(t->ost->window);
+	s = &t->ost->recovery;
 	assert_int_equal(s->known, 1);
 	CHECK_RC(recover(t, 0, 3, true, &p), 0);
 	assert_true(p.window); /* the other lane has not said anything */
