@@ -48,6 +48,22 @@ static int one_getattr(struct fan *f, struct rpc_import *imp, const struct layou
 	return oss_co_getattr(imp, &call, &q, p);
 }
 
+/* *what has what else there is to it. */
+static void keep(const struct fan *f, const struct layout_comp *c, uint32_t stripe,
+		 const struct wire_hdr *h, const struct oss_again_req *what)
+{
+	struct oss_again_req q = *what;
+
+	q.fid = *f->fid;
+	q.comp = c->id;
+	q.stripe = stripe;
+	q.trunc_gen = f->trunc_gen;
+	q.stripe_size = c->stripe_size;
+	q.stripe_count = (uint32_t)c->stripe_count;
+	q.layout_gen = f->l->gen;
+	ost_keep(f->m, c->ost[stripe], h, &q);
+}
+
 static int one_punch(struct fan *f, struct rpc_import *imp, const struct layout_comp *c,
 		     uint32_t stripe, struct oss_getattr_rep *p)
 {
@@ -72,6 +88,12 @@ static int one_punch(struct fan *f, struct rpc_import *imp, const struct layout_
 	call.deadline_ms = f->deadline_ms;
 	rc = oss_co_punch(imp, &call, &q, &rep);
 	if (rc == 0)
+		keep(f, c, stripe, &call.hdr,
+		     &(struct oss_again_req){.what = AGAIN_PUNCH,
+					     .off = q.size,
+					     .mode = q.extend,
+					     .len = q.fence || (q.extend && q.size)});
+	if (rc == 0)
 		*p = (struct oss_getattr_rep){.flags = rep.flags,
 					      .size = rep.size,
 					      .blocks = rep.blocks,
@@ -93,8 +115,11 @@ static int one_fence(struct fan *f, struct rpc_import *imp, const struct layout_
 	};
 	struct oss_fence_rep p;
 	RPC_CALL(call);
+	int rc = oss_co_fence(imp, &call, &q, &p);
 
-	return oss_co_fence(imp, &call, &q, &p);
+	if (rc == 0)
+		keep(f, c, stripe, &call.hdr, &(struct oss_again_req){.what = AGAIN_FENCE});
+	return rc;
 }
 
 static int one_object(struct fan *f, uint32_t n)

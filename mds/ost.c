@@ -8,6 +8,7 @@
  * after the OST has answered.
  */
 #include "mds/inode.h"
+#include "mds/ost_kept.h"
 #include "mds/state.h"
 #include "mds/unlinklog.h"
 #include <inttypes.h>
@@ -31,6 +32,7 @@ struct ost {
 	uint32_t index;
 	char name[MAX_TARGET_NAME];
 	struct rpc_import *imp; /* NULL while it is stopped */
+	struct ost_kept kept;
 	bool active;	 /* the admin's switch */
 	bool has_stat;
 	int error;	 /* of the last statfs */
@@ -193,6 +195,31 @@ static int next_batch(struct ost *o, struct object_id *objs)
 	return rc ? rc : o->stopping ? -ESHUTDOWN : n;
 }
 
+static void on_reply(void *arg, const struct msg *req, const struct msg *rep)
+{
+	struct ost *o = arg;
+
+	(void)req;
+	ost_kept_heard(&o->kept, rep->h.last_committed);
+}
+
+static void on_restart(void *arg, struct rpc_import *imp, bool evicted)
+{
+	struct ost *o = arg;
+
+	(void)evicted;
+	ost_kept_co_restart(&o->kept, imp);
+}
+
+void ost_keep(struct mds *m, uint32_t index, const struct wire_hdr *h,
+	      const struct oss_again_req *req)
+{
+	struct ost *o = find(m, index);
+
+	if (o)
+		ost_kept_add(&o->kept, h, req);
+}
+
 static int send_destroy(struct ost *o, const struct object_id *objs, int n)
 {
 	struct oss_destroy_rep p;
@@ -211,6 +238,12 @@ static int send_destroy(struct ost *o, const struct object_id *objs, int n)
 	call.deadline_ms = DESTROY_MS;
 	rc = w.rc ? w.rc : oss_co_destroy(o->imp, &call, &q, &p);
 	wbuf_fini(&w);
+	for (i = 0; i < n && rc == 0; i++)
+		ost_kept_add(&o->kept, &call.hdr,
+			     &(struct oss_again_req){.fid = objs[i].fid,
+						     .comp = objs[i].comp,
+						     .stripe = objs[i].stripe,
+						     .what = AGAIN_DESTROY});
 	if (rc == 0)
 		o->destroyed += p.destroyed;
 	return rc;
@@ -383,6 +416,7 @@ static void ost_free(struct ost *o)
 	param_prefix(o, prefix, sizeof(prefix));
 	if (o->m->params)
 		param_del_prefix(o->m->params, prefix);
+	ost_kept_fini(&o->kept);
 	free(o);
 }
 
@@ -407,6 +441,8 @@ static int add(struct mds *m, const struct mgs_node *node)
 		.client = &m->rpc_client,
 		.nids = node->nids,
 		.on_state = on_state,
+		.on_reply = on_reply,
+		.on_restart = on_restart,
 	};
 	struct ost *o = calloc(1, sizeof(*o));
 	int rc;
@@ -418,6 +454,7 @@ static int add(struct mds *m, const struct mgs_node *node)
 	o->active = true;
 	o->log_dirty = true;
 	snprintf(o->name, sizeof(o->name), "%s", node->name);
+	ost_kept_init(&o->kept, m->loop, o->name);
 	co_waitq_init(&o->poll_q);
 	co_waitq_init(&o->log_q);
 	co_waitq_init(&o->done_q);

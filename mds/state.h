@@ -268,6 +268,9 @@ void ost_update(struct mds *m, const struct mgs_config *c);
 /* The connection to an OST; one that the configuration does not have yet is waited for. NULL: it
  * did not come. Suspends. */
 struct rpc_import *ost_co_import(struct mds *m, uint32_t index);
+/* See ost_kept.h. */
+void ost_keep(struct mds *m, uint32_t index, const struct wire_hdr *h,
+	      const struct oss_again_req *req);
 /* The unlink log has got an object of this OST, of at most that many bytes. */
 void ost_logged(struct mds *m, uint32_t index, uint64_t bytes);
 /* The smallest index of an OST that is not below *index. False: there is none. */

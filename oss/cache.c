@@ -550,6 +550,8 @@ int cache_trunc_gen(struct cache *c, struct object *o, uint32_t gen)
 	rc = o->file ? record_store(c, o) : 0;
 	if (rc)
 		o->trunc_gen = before;
+	else
+		note_change(c, o);
 	return rc;
 }
 
@@ -678,6 +680,7 @@ int cache_co_destroy_object(struct cache *c, struct object *o)
 		o->wtime_unsaved = false;
 		object_close(c, o);
 	}
+	note_change(c, o);
 	o->destroyed = true;
 	o->sealed = false;
 	o->vsize = 0;

@@ -22,8 +22,9 @@ struct block {
 
 struct node {
 	struct object_id id;
-	uint32_t first_gen;
 	struct segs wide;
+	struct segs grew; /* numbers go up and ends go down: what says no more is not kept */
+	uint64_t cut; /* the last number */
 	struct block *blocks; /* by index */
 	uint32_t nblocks, cap;
 	struct node *next;
@@ -50,6 +51,7 @@ void order_destroy(struct order *o)
 				free(n->blocks[b].segs.at);
 			free(n->blocks);
 			free(n->wide.at);
+			free(n->grew.at);
 			free(n);
 		}
 	free(o);
@@ -70,24 +72,10 @@ static struct node *node_get(struct order *o, const struct object_id *id)
 
 	if (!*at) {
 		*at = calloc(1, sizeof(**at));
-		if (*at) {
+		if (*at)
 			(*at)->id = *id;
-			(*at)->first_gen = UINT32_MAX;
-		}
 	}
 	return *at;
-}
-
-int order_first_gen(struct order *o, const struct object_id *id, uint32_t gen, uint32_t *first)
-{
-	struct node *n = node_get(o, id);
-
-	if (!n)
-		return -ENOMEM;
-	if (n->first_gen == UINT32_MAX)
-		n->first_gen = gen;
-	*first = n->first_gen;
-	return 0;
 }
 
 /* ---- arrays ---- */
@@ -271,4 +259,52 @@ int order_note(struct order *o, const struct object_id *id, uint64_t off, uint64
 		       : -ENOMEM;
 	}
 	return rc;
+}
+
+int order_grew(struct order *o, const struct object_id *id, uint64_t end, uint64_t number)
+{
+	struct node *n = node_get(o, id);
+	struct segs *g = n ? &n->grew : NULL;
+	uint32_t at = 0, keep;
+
+	if (!n || reserve(g, 1))
+		return -ENOMEM;
+	while (at < g->n && g->at[at].number < number)
+		at++;
+	if (at < g->n && g->at[at].end >= end)
+		return 0;
+	for (keep = at; keep && g->at[keep - 1].end <= end; keep--)
+		;
+	memmove(&g->at[keep + 1], &g->at[at], (g->n - at) * sizeof(*g->at));
+	g->n -= at - keep;
+	g->at[keep] = (struct seg){0, end, number};
+	g->n++;
+	return 0;
+}
+
+uint64_t order_length(struct order *o, const struct object_id *id, uint64_t number)
+{
+	const struct node *n = *slot(o, id);
+
+	for (uint32_t i = 0; n && i < n->grew.n; i++)
+		if (n->grew.at[i].number > number)
+			return n->grew.at[i].end;
+	return 0;
+}
+
+int order_cut(struct order *o, const struct object_id *id, uint64_t number)
+{
+	struct node *n = node_get(o, id);
+
+	if (!n)
+		return -ENOMEM;
+	n->cut = max_u64(n->cut, number);
+	return 0;
+}
+
+bool order_is_cut(struct order *o, const struct object_id *id, uint64_t number)
+{
+	const struct node *n = *slot(o, id);
+
+	return n && n->cut > number;
 }

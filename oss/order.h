@@ -28,6 +28,12 @@ must_check int order_parts(struct order *o, const struct object_id *id, uint64_t
 /* All of these have the number now, where they have no higher one. -ENOMEM: maybe some of them. */
 must_check int order_note(struct order *o, const struct object_id *id, uint64_t off, uint64_t end,
 			  uint64_t number);
-/* What the object's newest truncation was when it was met first; it is gen, if it is met now. */
-must_check int order_first_gen(struct order *o, const struct object_id *id, uint32_t gen,
-			       uint32_t *first);
+/* The change made the object at least this long. -ENOMEM. */
+must_check int order_grew(struct order *o, const struct object_id *id, uint64_t end,
+			  uint64_t number);
+/* How long later changes have made it; 0: none has. */
+uint64_t order_length(struct order *o, const struct object_id *id, uint64_t number);
+/* The change made it shorter, or removed it. -ENOMEM. */
+must_check int order_cut(struct order *o, const struct object_id *id, uint64_t number);
+/* A later change did so. */
+bool order_is_cut(struct order *o, const struct object_id *id, uint64_t number);

@@ -186,6 +186,12 @@ static void session_co_close(void *arg, struct rpc_session *s, bool evicted)
 	known_co_leave(ost->known, s->uuid);
 }
 
+static bool changes(uint16_t nr)
+{
+	return nr == RPC_oss_write || nr == RPC_oss_fallocate || nr == RPC_oss_punch ||
+	       nr == RPC_oss_fence || nr == RPC_oss_destroy;
+}
+
 /* Nobody sees, or builds on, what is not whole yet. A client is known before it has changed
  * anything. */
 static int co_admit(void *arg, struct rpc_op *op)
@@ -201,7 +207,7 @@ static int co_admit(void *arg, struct rpc_op *op)
 	if (window_is_open(ost->window))
 		rc = window_co_wait(ost->window, 0);
 	ses = ost_session_of(op);
-	if (rc || !ses || ses->known || (nr != RPC_oss_write && nr != RPC_oss_fallocate))
+	if (rc || !ses || ses->known || !changes(nr))
 		return rc;
 	rc = known_co_enter(ost->known, op->session);
 	ses = ost_session_of(op);

@@ -2,7 +2,7 @@
 /* window.h - after a loss of power: the time in which the clients of the last life send again what
  * they had written and the disk had not got.
  *
- * Clients keep what they changed until they hear that it is stable (client/core/unstable.h). A
+ * Clients keep what they changed until they hear that it is stable (common/unstable.h). A
  * target whose power was lost waits for those it knows (known.h): nobody else reads or changes
  * anything before all have told that they are done, so nobody sees the gap. What they send has the
  * number that the target had answered with; order.h keeps the order among them, and what the disk

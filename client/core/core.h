@@ -17,7 +17,7 @@
 #include "client/core/objects.h"
 #include "client/core/replay.h"
 #include "client/core/unlink.h"
-#include "client/core/unstable.h"
+#include "common/unstable.h"
 #include "common/co.h"
 #include "common/mgs_link.h"
 #include "common/rpc.h"

@@ -7,7 +7,7 @@
  * Pure: no locks (the owner has one), no clock, no messages.
  */
 #pragma once
-#include "client/core/bytes.h"
+#include "common/bytes.h"
 #include <sys/queue.h>
 
 #define DIRTY_CHUNK   (1U << 20)

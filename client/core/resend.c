@@ -13,6 +13,7 @@
  * comes too late has lost it: then the file's next fsync says so.
  */
 #include "client/core/resend.h"
+#include "common/again.h"
 #include "common/log.h"
 #include <stdlib.h>
 
@@ -246,72 +247,34 @@ static void lost(struct target *t)
 	forget_all(t);
 }
 
-static int recover(struct target *t, struct rpc_import *imp, bool done, struct oss_recover_rep *p)
-{
-	struct oss_recover_req q = {.lane = t->lane->index, .done = done};
-	RPC_CALL(call);
-
-	call.flags = RPC_CALL_RECLAIM;
-	fs_lock(t->ost->fs);
-	q.lanes = t->ost->lanes;
-	fs_unlock(t->ost->fs);
-	return oss_co_recover(imp, &call, &q, p);
-}
-
-static int send_one(struct target *t, struct rpc_import *imp, struct unstable_change *c)
-{
-	struct lane *ln = t->lane;
-	struct oss_again_rep p;
-	RPC_CALL(call);
-
-	call.flags = RPC_CALL_RECLAIM | (t->ost->checksums ? 0 : RPC_CALL_NOCRC);
-	call.out = c->iov;
-	call.out_n = c->niov;
-	c->req.age = loop_clock(ln->loop) - c->written_ns + 1;
-	c->req.written = loop_realtime(ln->loop) - (int64_t)c->req.age;
-	return oss_co_again(imp, &call, &c->req, &p);
-}
-
-/* In the order of the changes. -ESTALE: it is too late. */
-static int send_all(struct target *t, struct rpc_import *imp)
-{
-	struct unstable_change *c = TAILQ_FIRST(&t->unstable.changes);
-	uint32_t n = 0;
-	int rc = 0;
-
-	t->resending = true;
-	for (; rc == 0 && c; c = TAILQ_NEXT(c, link), n++)
-		rc = send_one(t, imp, c);
-	t->resending = false;
-	fs_lock(t->ost->fs);
-	t->ost->fs->unstable_count.again += n;
-	fs_unlock(t->ost->fs);
-	if (n)
-		log_info("%s lost its power: %u writes that were not stable were sent again",
-			 t->ost->name, n);
-	return rc;
-}
-
 void resend_co_restart(struct target *t, struct rpc_import *imp)
 {
-	struct oss_recover_rep p;
-	int rc = recover(t, imp, false, &p);
+	struct fs *fs = t->ost->fs;
+	struct again a = {.loop = t->lane->loop,
+			  .changes = &t->unstable,
+			  .busy = &t->resending,
+			  .lane = t->lane->index,
+			  .power = t->power,
+			  .nocrc = !t->ost->checksums};
+	int rc;
 
-	if (rc == 0) {
-		resend_heard(t, p.stable);
-		if (p.window)
-			rc = send_all(t, imp);
-		else if (t->power && p.power != t->power)
-			lost(t);
-	}
-	while (rc == 0 && p.window)
-		rc = recover(t, imp, true, &p);
-	if (rc && rpc_import_connected(imp)) {
+	fs_lock(fs);
+	a.lanes = t->ost->lanes;
+	fs_unlock(fs);
+	rc = again_co_restart(&a, imp);
+	if (rc && !rpc_import_connected(imp))
+		return; /* it begins anew */
+	if (a.sent)
+		log_info("%s lost its power: %u writes that were not stable were sent again",
+			 t->ost->name, a.sent);
+	if (rc && rc != -ESTALE)
 		log_err("%s: what it had not on its disk could not be sent again: %s", t->ost->name,
 			err_str(rc));
+	fs_lock(fs);
+	fs->unstable_count.again += a.sent;
+	fs_unlock(fs);
+	resend_heard(t, a.stable);
+	if (rc)
 		lost(t);
-		(void)!recover(t, imp, true, &p);
-	}
-	if (rc == 0)
-		t->power = p.power;
+	t->power = a.new_power;
 }

@@ -88,7 +88,7 @@
 #define REQ_oss_recover(F)   F(u32, lane) F(u64, lanes) F(u8, done)
 #define REP_oss_recover(F)   F(u8, window) F(u64, power) F(u64, stable)
 /* what: enum oss_what. number: as it was answered. off, len: of a write, with its bytes, or of a fallocate, with its mode;
- * off: of a punch, the size, mode: extend. age, written: as of a write. -ESTALE: it is too late. */
+ * off: of a punch, the size, mode: extend, len: not 0: the object is made if need be. age, written: as of a write. -ESTALE: it is too late. */
 #define REQ_oss_again(F)     OBJ_FIELDS(F) F(u32, what) F(u64, number) F(u64, off) F(u64, len) F(u32, mode) \
 	F(u32, trunc_gen) F(u64, age) F(i64, written) OBJ_LAYOUT_FIELDS(F)
 #define REP_oss_again(F)

@@ -60,7 +60,7 @@ struct again {
 
 static uint64_t end_of(const struct oss_again_req *q)
 {
-	return q->what == AGAIN_PUNCH || q->what == AGAIN_DESTROY ? ORDER_END : q->off + q->len;
+	return q->what == AGAIN_PUNCH ? ORDER_END : q->off + q->len;
 }
 
 /* The bytes of the request from skip on. */
@@ -94,22 +94,42 @@ static int write_part(const struct again *a, const struct order_range *r)
 	return rc;
 }
 
-/* Behind what is newer nothing is left; between it there are holes. */
 static int punch_part(const struct again *a, const struct order_range *r)
 {
 	struct object_attr at;
 	int rc = cache_attr(a->o, &at);
 
-	if (rc == 0)
-		rc = seal_co_open_up(a->ost->cache, a->o, r->off, UINT64_MAX);
+	if (rc || r->off >= at.size)
+		return rc;
+	rc = seal_co_open_up(a->ost->cache, a->o, r->off, UINT64_MAX);
 	if (rc)
 		return rc;
-	if (r->end != ORDER_END)
-		return disk_co_fallocate(a->o->file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-					 r->off, r->end - r->off);
-	if (at.size > r->off || (a->q->mode && r->off == a->q->off))
-		return ost_co_set_size(a->ost, a->o, r->off);
-	return 0;
+	return disk_co_fallocate(a->o->file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, r->off,
+				 min_u64(r->end, at.size) - r->off);
+}
+
+static bool grows(const struct oss_again_req *q)
+{
+	return q->what == AGAIN_WRITE ||
+	       (q->what == AGAIN_FALLOCATE && !(q->mode & FALLOC_FL_KEEP_SIZE)) ||
+	       (q->what == AGAIN_PUNCH && q->mode);
+}
+
+/* After a cut the object is as long as what is newer has made it, or as the cut did. What made it
+ * longer may be covered by what did not, but then it has still made it longer. */
+static int set_size(const struct again *a)
+{
+	const struct oss_again_req *q = a->q;
+	uint64_t size = q->off + (q->what == AGAIN_PUNCH ? 0 : q->len);
+	struct object_attr at;
+	int rc = cache_attr(a->o, &at);
+
+	if (rc || order_is_cut(a->order, &a->o->id, q->number))
+		return rc;
+	size = max_u64(size, order_length(a->order, &a->o->id, q->number));
+	if ((q->what == AGAIN_PUNCH && at.size > size) || (grows(q) && at.size < size))
+		rc = ost_co_set_size(a->ost, a->o, size);
+	return rc;
 }
 
 static int fallocate_part(const struct again *a, const struct order_range *r)
@@ -133,38 +153,40 @@ static int do_part(const struct again *a, const struct order_range *r)
 	}
 }
 
-/* Did the disk have it? Then what is newer may be there, whose author is gone. Of truncations the
- * object remembers the newest. */
-static int is_there(const struct again *a, bool *there)
+/* Did the disk have it? Then what is newer may be there, whose author is gone. */
+static bool is_there(const struct again *a)
 {
 	uint64_t synced;
-	uint32_t first;
-	int rc = order_first_gen(a->order, &a->o->id, a->o->trunc_gen, &first);
 
-	if (rc)
-		return rc;
-	*there = a->q->what == AGAIN_PUNCH
-			 ? first >= a->q->trunc_gen
-			 : cache_synced_upto(a->o, &synced) == 0 && synced >= a->q->number;
-	return 0;
+	return cache_synced_upto(a->o, &synced) == 0 && synced >= a->q->number;
 }
 
 /* The object is this request's alone. */
 static int do_parts(struct again *a)
 {
 	const struct oss_again_req *q = a->q;
-	bool there = false;
-	int rc = is_there(a, &there);
+	int rc;
 
-	if (rc || there)
-		return rc;
+	if (is_there(a))
+		return 0;
+	if (q->what == AGAIN_FENCE)
+		return cache_trunc_gen(a->ost->cache, a->o, max_u64(q->trunc_gen, a->o->trunc_gen));
 	rc = order_parts(a->order, &a->o->id, q->off, end_of(q), q->number, &a->part, &a->n);
-	for (uint32_t i = 0; rc == 0 && i < a->n; i++)
+	for (uint32_t i = 0; rc == 0 && i < a->n && a->o->file; i++)
 		rc = do_part(a, &a->part[i]);
+	if (rc == 0 && a->o->file)
+		rc = set_size(a);
 	free(a->part);
 	if (rc == 0)
 		rc = order_note(a->order, &a->o->id, q->off, end_of(q), q->number);
-	if (q->age)
+	if (rc == 0 && q->what == AGAIN_PUNCH)
+		rc = order_cut(a->order, &a->o->id, q->number);
+	if (rc == 0 && grows(q))
+		rc = order_grew(a->order, &a->o->id,
+				q->off + (q->what == AGAIN_PUNCH ? 0 : q->len), q->number);
+	if (!a->o->file)
+		; /* what is older than this and comes later does not make it longer */
+	else if (q->age)
 		cache_touch_late(a->ost->cache, a->o, q->age, q->written);
 	else
 		cache_touch(a->ost->cache, a->o);
@@ -176,10 +198,12 @@ static int do_parts(struct again *a)
 /* Then no object is made for it. */
 static bool is_covered(const struct again *a, const struct object_id *id)
 {
+	bool covers = a->q->what != AGAIN_FENCE && a->q->what != AGAIN_DESTROY;
 	struct order_range *part;
 	uint32_t n = 1;
 
-	if (order_parts(a->order, id, a->q->off, end_of(a->q), a->q->number, &part, &n))
+	if (!covers || (grows(a->q) && !order_is_cut(a->order, id, a->q->number)) ||
+	    order_parts(a->order, id, a->q->off, end_of(a->q), a->q->number, &part, &n))
 		return false;
 	free(part);
 	return n == 0;
@@ -193,7 +217,7 @@ static int co_object(struct again *a)
 	uint32_t flags = CACHE_EXCLUSIVE;
 	int rc;
 
-	if (q->what == AGAIN_WRITE || q->what == AGAIN_FALLOCATE)
+	if (q->what != AGAIN_DESTROY && (q->what != AGAIN_PUNCH || q->mode || q->len))
 		flags |= CACHE_CREATE;
 	if (is_covered(a, &id))
 		return 0;
@@ -204,15 +228,18 @@ static int co_object(struct again *a)
 		rc = cache_co_destroy_object(a->ost->cache, a->o);
 		if (rc == 0)
 			rc = order_note(a->order, &id, 0, ORDER_END, q->number);
-	} else if (a->o->file)
+		if (rc == 0)
+			rc = order_cut(a->order, &id, q->number);
+	} else {
 		rc = do_parts(a);
+	}
 	cache_put(a->ost->cache, a->o);
 	return rc;
 }
 
 static int again_check(const struct rpc_op *op, const struct oss_again_req *q)
 {
-	if (q->what < AGAIN_WRITE || q->what > AGAIN_DESTROY ||
+	if (q->what < AGAIN_WRITE || q->what > AGAIN_FENCE ||
 	    (q->what == AGAIN_WRITE ? q->len != op->in_len || !q->len : op->in_len != 0))
 		return -EINVAL;
 	if (q->off > OBJECT_SIZE_MAX || q->len > OBJECT_SIZE_MAX - q->off)

@@ -56,5 +56,6 @@ int oss_destroy(struct rpc_op *op, const struct oss_destroy_req *q, struct oss_d
 		}
 		p->destroyed++;
 	}
+	op->transno = cache_changes(ost->cache);
 	return rc ? rc : failed;
 }

@@ -12,7 +12,7 @@
 #include "oss/seal.h"
 #include <linux/falloc.h>
 
-typedef int change_fn(struct rpc_op *op, struct ost *ost, struct object *o, const void *q);
+typedef int change_fn(struct ost *ost, struct object *o, const void *q);
 
 struct change {
 	struct object_id id;
@@ -34,10 +34,11 @@ static int co_change(struct rpc_op *op, const struct change *c, change_fn *fn, c
 
 	if (rc)
 		return rc;
-	/* The generation follows what it stands for: if the disk has it, it has both. */
-	rc = c->trunc_gen < o->trunc_gen ? -ESTALE : fn ? fn(op, ost, o, q) : 0;
-	if (rc == 0)
-		rc = cache_trunc_gen(ost->cache, o, c->trunc_gen);
+	cache_writer(ost->cache, o, op->session->id);
+	rc = cache_trunc_gen(ost->cache, o, c->trunc_gen);
+	if (rc == 0 && fn)
+		rc = fn(ost, o, q);
+	op->transno = o->change;
 	if (rc == 0)
 		rc = cache_attr(o, a);
 	cache_put(ost->cache, o);
@@ -55,7 +56,7 @@ int ost_co_set_size(struct ost *ost, struct object *o, uint64_t size)
 	return cache_set_vsize(ost->cache, o, size);
 }
 
-static int punch_object(struct rpc_op *op, struct ost *ost, struct object *o, const void *req)
+static int punch_object(struct ost *ost, struct object *o, const void *req)
 {
 	const struct oss_punch_req *q = req;
 	struct object_attr a;
@@ -71,7 +72,6 @@ static int punch_object(struct rpc_op *op, struct ost *ost, struct object *o, co
 		return ost_io_error(ost, &o->id, "its checksums cannot be changed", rc);
 	rc = ost_co_set_size(ost, o, q->size);
 	cache_touch(ost->cache, o);
-	op->transno = o->change;
 	return rc;
 }
 
@@ -120,7 +120,7 @@ int ost_fallocate_check(uint32_t mode, uint64_t off, uint64_t len)
 	return 0;
 }
 
-static int fallocate_object(struct rpc_op *op, struct ost *ost, struct object *o, const void *req)
+static int fallocate_object(struct ost *ost, struct object *o, const void *req)
 {
 	const struct oss_fallocate_req *q = req;
 	int rc = 0;
@@ -133,10 +133,8 @@ static int fallocate_object(struct rpc_op *op, struct ost *ost, struct object *o
 		rc = seal_co_open_up(ost->cache, o, q->off, q->len);
 	if (rc)
 		return rc;
-	cache_writer(ost->cache, o, op->session->id);
 	rc = disk_co_fallocate(o->file, q->mode, q->off, q->len);
 	cache_touch(ost->cache, o);
-	op->transno = o->change;
 	return rc && rc != -EOPNOTSUPP ? ost_io_error(ost, &o->id, "fallocate", rc) : rc;
 }
 

@@ -323,6 +323,14 @@ static void tear(struct page *p, const struct block *old)
 	}
 }
 
+static void zero_part(struct inode *i, uint64_t off, uint64_t len)
+{
+	struct page *p = table_get(&i->cur, off / PAGE);
+
+	if (len && p && p->b)
+		memset(page_data(p) + off % PAGE, 0, len);
+}
+
 static void crash_inode(struct inode *i)
 {
 	struct page_table now = {0};
@@ -354,6 +362,8 @@ static void crash_inode(struct inode *i)
 	i->on->used += (now.n - i->cur.n) * PAGE;
 	table_clear(&i->cur);
 	i->cur = now;
+	if (now.size % PAGE) /* file systems let nothing come back behind the end */
+		zero_part(i, now.size, PAGE - now.size % PAGE);
 	table_copy(&i->stable, &i->cur);
 	if (sim_random(SIM_FAULT) & 1)
 		memcpy(i->xattr, i->xattr_stable, sizeof(i->xattr));
@@ -598,14 +608,6 @@ int disk_co_sync(struct disk_file *f)
 	}
 	file_co_end(f);
 	return rc;
-}
-
-static void zero_part(struct inode *i, uint64_t off, uint64_t len)
-{
-	struct page *p = table_get(&i->cur, off / PAGE);
-
-	if (len && p && p->b)
-		memset(page_data(p) + off % PAGE, 0, len);
 }
 
 /* Zeroes bytes; whole pages go (punch) or become preallocated (zero). */

@@ -14,6 +14,8 @@ enum { FILES = 4, WRITERS = 2, LEN = 300000, PIECE = 40000, ROUNDS = 6 };
 
 struct model {
 	struct file *f[WRITERS];
+	struct fid fid;
+	uint64_t size;
 	uint8_t data[LEN];
 };
 
@@ -50,6 +52,8 @@ static int make(void *arg)
 		    !ok("write", i,
 			fs_co_write(lane, at[i].f[0], at[i].data, LEN, &off, false, false)))
 			return -EIO;
+		at[i].fid = e.fid;
+		at[i].size = LEN;
 	}
 	return 0;
 }
@@ -60,6 +64,7 @@ static bool write_some(uint32_t i)
 	uint64_t len = 1 + sim_below(SIM_WORK, PIECE), off = sim_below(SIM_WORK, LEN - len);
 
 	memset(m->data + off, 1 + (int)sim_below(SIM_WORK, 255), len);
+	m->size = m->size < off + len ? off + len : m->size;
 	return ok("write", i, fs_co_write(lane, m->f[who], m->data + off, len, &off, false, false));
 }
 
@@ -72,6 +77,19 @@ static bool make_hole(uint32_t i)
 	return ok("hole", i,
 		  fs_co_fallocate(lane, m->f[who], FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, off,
 				  len));
+}
+
+/* Also longer than it is; the file is looked at up to LEN. */
+static bool cut(uint32_t i)
+{
+	struct model *m = &at[i];
+	struct attr a = {.size = sim_below(SIM_WORK, LEN + PIECE)};
+
+	m->size = a.size;
+	if (a.size < LEN)
+		memset(m->data + a.size, 0, LEN - a.size);
+	return ok("truncate", i,
+		  fs_co_setattr(lane, &m->fid, m->f[who], SETATTR_SIZE, &a, &a));
 }
 
 static bool sync_one(uint32_t i)
@@ -92,15 +110,18 @@ static int step(void *arg)
 	case 1:
 		done = make_hole(i);
 		break;
+	case 2:
+		done = cut(i);
+		break;
 	default:
 		done = write_some(i);
 	}
 	return done ? 0 : -EIO;
 }
 
-static void compare(uint32_t i, const uint8_t *is)
+static void compare(uint32_t i, const uint8_t *is, uint64_t size)
 {
-	for (uint32_t k = 0; k < LEN; k++)
+	for (uint32_t k = 0; k < size; k++)
 		if (is[k] != at[i].data[k]) {
 			sim_fail("stable: byte %u of file %u is %u, not %u", k, i, is[k],
 				 at[i].data[k]);
@@ -114,10 +135,16 @@ static int look(void *arg)
 
 	(void)arg;
 	for (uint32_t i = 0; i < FILES && !sim_failed(); i++) {
-		memset(is, 0xee, sizeof(is));
-		if (!ok("read", i, fs_co_read(lane, at[i].f[who], is, LEN, 0)))
+		uint64_t size = at[i].size < LEN ? at[i].size : LEN;
+		ssize_t n = fs_co_read(lane, at[i].f[who], is, LEN, 0);
+
+		if (!ok("read", i, n))
 			return -EIO;
-		compare(i, is);
+		if ((uint64_t)n != size)
+			sim_fail("stable: file %u has %zd bytes, not %llu", i, n,
+				 (unsigned long long)size);
+		else
+			compare(i, is, size);
 	}
 	return 0;
 }

@@ -80,7 +80,7 @@ static void objects_do_not_meet(void **state)
 	const struct object_id one = id_of(1), other = id_of(2);
 	struct order_range *part;
 	struct order *o;
-	uint32_t n, gen;
+	uint32_t n;
 
 	(void)state;
 	assert_int_equal(order_create(&o), 0);
@@ -91,10 +91,34 @@ static void objects_do_not_meet(void **state)
 	assert_int_equal(order_parts(o, &other, 0, 100, 9, &part, &n), 0);
 	assert_int_equal(n, 1);
 	free(part);
-	assert_int_equal(order_first_gen(o, &one, 5, &gen), 0);
-	assert_int_equal(gen, 5);
-	assert_int_equal(order_first_gen(o, &one, 7, &gen), 0);
-	assert_int_equal(gen, 5);
+	order_destroy(o);
+}
+
+static void the_length_is_that_of_later_changes(void **state)
+{
+	const struct object_id id = id_of(1);
+	struct order *o;
+
+	(void)state;
+	assert_int_equal(order_create(&o), 0);
+	assert_int_equal(order_length(o, &id, 0), 0);
+	assert_int_equal(order_grew(o, &id, 100, 10), 0);
+	assert_int_equal(order_grew(o, &id, 300, 5), 0);
+	assert_int_equal(order_grew(o, &id, 50, 20), 0);
+	assert_int_equal(order_grew(o, &id, 40, 15), 0);
+	assert_int_equal(order_length(o, &id, 4), 300);
+	assert_int_equal(order_length(o, &id, 5), 100);
+	assert_int_equal(order_length(o, &id, 12), 50);
+	assert_int_equal(order_length(o, &id, 20), 0);
+	assert_int_equal(order_grew(o, &id, 200, 18), 0);
+	assert_int_equal(order_length(o, &id, 4), 300);
+	assert_int_equal(order_length(o, &id, 5), 200);
+	assert_int_equal(order_length(o, &id, 18), 50);
+	assert_false(order_is_cut(o, &id, 0));
+	assert_int_equal(order_cut(o, &id, 7), 0);
+	assert_int_equal(order_cut(o, &id, 3), 0);
+	assert_true(order_is_cut(o, &id, 6));
+	assert_false(order_is_cut(o, &id, 7));
 	order_destroy(o);
 }
 
@@ -103,6 +127,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(any_order_gives_the_same),
 		cmocka_unit_test(objects_do_not_meet),
+		cmocka_unit_test(the_length_is_that_of_later_changes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_unstable.c - what an OST may lose stays until it is stable. */
-#include "client/core/bytes.h"
-#include "client/core/unstable.h"
+#include "common/bytes.h"
+#include "common/unstable.h"
 #include "tests/unit/unit.h"
 
 static struct bytes *memory;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* bytes.c - see bytes.h. */
-#include "client/core/bytes.h"
+#include "common/bytes.h"
 #include <stdlib.h>
 
 struct bytes *bytes_new(uint32_t cap)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* unstable.c - see unstable.h. */
-#include "client/core/unstable.h"
+#include "common/unstable.h"
 #include <stdlib.h>
 
 void unstable_init(struct unstable *u)

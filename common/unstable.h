@@ -8,7 +8,7 @@
  * Pure: no clock, no messages; the owner's thread.
  */
 #pragma once
-#include "client/core/bytes.h"
+#include "common/bytes.h"
 #include "common/proto/proto.h"
 #include <sys/queue.h>
 #include <sys/uio.h>
