@@ -21,6 +21,7 @@ struct entry {
 	param_set_fn *set;
 	void *arg;
 	uint32_t *u32, min, max; /* of param_add_u32() */
+	void (*changed)(void *arg);
 };
 
 struct sticky {
@@ -285,6 +286,8 @@ static int u32_set(struct entry *e, const char *value)
 	if (v < e->min || v > e->max)
 		return -ERANGE;
 	__atomic_store_n(e->u32, (uint32_t)v, __ATOMIC_RELAXED);
+	if (e->changed)
+		e->changed(e->arg);
 	return 0;
 }
 
@@ -370,7 +373,15 @@ int param_add(struct params *ps, const char *name, param_get_fn *get, param_set_
 
 int param_add_u32(struct params *ps, const char *name, uint32_t *v, uint32_t min, uint32_t max)
 {
-	return add(ps, name, (struct entry){.u32 = v, .min = min, .max = max});
+	return param_add_u32_told(ps, name, v, min, max, NULL, NULL);
+}
+
+int param_add_u32_told(struct params *ps, const char *name, uint32_t *v, uint32_t min, uint32_t max,
+		       void (*changed)(void *arg), void *arg)
+{
+	return add(ps, name,
+		   (struct entry){
+			   .u32 = v, .min = min, .max = max, .changed = changed, .arg = arg});
 }
 
 int params_own(struct params *ps, void *mem)

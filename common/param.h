@@ -27,6 +27,9 @@ must_check int param_add(struct params *ps, const char *name, param_get_fn *get,
  * set it). Takes decimal, 0x and a unit k, m, g. */
 must_check int param_add_u32(struct params *ps, const char *name, uint32_t *v, uint32_t min,
 			     uint32_t max);
+/* The same; changed(arg) is called as a param_set_fn is, when it has its new value. */
+must_check int param_add_u32_told(struct params *ps, const char *name, uint32_t *v, uint32_t min,
+				  uint32_t max, void (*changed)(void *arg), void *arg);
 /* free(mem) when ps is destroyed: for the arg of a parameter that has no other owner. -ENOMEM. */
 must_check int params_own(struct params *ps, void *mem);
 /* Removes all names that start with prefix. */

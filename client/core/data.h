@@ -156,6 +156,7 @@ bool data_is_overtaken(struct fs *fs, const struct fid *fid, uint64_t seq);
 uint32_t data_idle(struct fs *fs, struct data **out, uint32_t n);
 /* The kernel keeps n bytes more. If that is too much it forgets those of other files. */
 void data_cached(struct lane *ln, struct data *d, uint64_t n);
+void data_trim(struct lane *ln); /* the limit may be lower than it was */
 void data_uncount(struct data *d); /* it keeps none; fs->lock is held */
 /* The inode has no name any more, and nobody has it open: the server has forgotten its leases. */
 void data_gone(struct fs *fs, const struct fid *fid);

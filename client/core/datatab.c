@@ -273,6 +273,15 @@ static void trim_fiber(void *arg)
 	}
 }
 
+/* fs->lock is held. */
+static bool trim_begins(struct fs *fs)
+{
+	bool trim = is_too_much(fs) && !fs->data.trimming;
+
+	fs->data.trimming |= trim;
+	return trim;
+}
+
 void data_cached(struct lane *ln, struct data *d, uint64_t n)
 {
 	struct fs *fs = ln->fs;
@@ -284,9 +293,19 @@ void data_cached(struct lane *ln, struct data *d, uint64_t n)
 	TAILQ_INSERT_TAIL(&fs->data.cached, d, cached_link);
 	d->cached += n;
 	fs->data.cached_bytes += n;
-	trim = is_too_much(fs) && !fs->data.trimming;
-	fs->data.trimming |= trim;
+	trim = trim_begins(fs);
 	fs_unlock(fs);
+	if (trim)
+		lane_background(ln, trim_fiber, ln);
+}
+
+void data_trim(struct lane *ln)
+{
+	bool trim;
+
+	fs_lock(ln->fs);
+	trim = trim_begins(ln->fs);
+	fs_unlock(ln->fs);
 	if (trim)
 		lane_background(ln, trim_fiber, ln);
 }

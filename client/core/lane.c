@@ -24,8 +24,10 @@ static void lane_refresh(void *arg)
 	if (!ln->started || ln->stopping)
 		return;
 	target_refresh(ln);
-	if (ln->index == 0)
+	if (ln->index == 0) {
 		lru_start(ln);
+		data_trim(ln);
+	}
 }
 
 static void lane_press(void *arg)

@@ -299,6 +299,12 @@ static int add_rows(struct params *ps, const char *dev, const struct row *rows, 
 	return rc;
 }
 
+/* Less may be kept now, or more go on. */
+static void tunable_changed(void *arg)
+{
+	target_refresh_all(arg);
+}
+
 static int add_tunables(struct fs *fs)
 {
 	const struct {
@@ -325,7 +331,8 @@ static int add_tunables(struct fs *fs)
 	for (i = 0; i < ARRAY_SIZE(rows) && rc == 0; i++) {
 		snprintf(name, sizeof(name), "llite.%s-%s.%s", fs->cfg.source.fsname, fs->instance,
 			 rows[i].name);
-		rc = param_add_u32(fs->params, name, rows[i].v, rows[i].min, rows[i].max);
+		rc = param_add_u32_told(fs->params, name, rows[i].v, rows[i].min, rows[i].max,
+					tunable_changed, fs);
 	}
 	return rc;
 }
