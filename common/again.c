@@ -2,21 +2,18 @@
 /* again.c - see again.h. */
 #include "common/again.h"
 
-static int recover(struct again *a, struct rpc_import *imp, bool done, bool *window)
+static int recover(struct again *a, struct rpc_import *imp, bool done,
+		   struct oss_recover_rep *p)
 {
 	struct oss_recover_req q = {.lane = a->lane, .lanes = a->lanes, .done = done};
-	struct oss_recover_rep p;
 	RPC_CALL(call);
 	int rc;
 
 	call.flags = RPC_CALL_RECLAIM;
-	rc = oss_co_recover(imp, &call, &q, &p);
-	if (rc)
-		return rc;
-	*window = p.window;
-	a->new_power = p.power;
-	a->stable = p.stable;
-	return 0;
+	rc = oss_co_recover(imp, &call, &q, p);
+	if (rc == 0)
+		a->stable = p->stable;
+	return rc;
 }
 
 static int send_one(struct again *a, struct rpc_import *imp, struct unstable_change *c)
@@ -54,22 +51,29 @@ static int send_all(struct again *a, struct rpc_import *imp)
 	return rc;
 }
 
+static bool any_unstable(const struct again *a)
+{
+	const struct unstable_change *last = TAILQ_LAST(&a->changes->changes, unstable_list);
+
+	return last && last->number > a->stable;
+}
+
 int again_co_restart(struct again *a, struct rpc_import *imp)
 {
-	bool window, left;
-	int rc = recover(a, imp, false, &window), rc2;
+	struct oss_recover_rep p;
+	int rc = recover(a, imp, false, &p), rc2;
 
 	if (rc)
 		return rc;
-	left = !TAILQ_EMPTY(&a->changes->changes) &&
-	       TAILQ_LAST(&a->changes->changes, unstable_list)->number > a->stable;
-	if (window)
+	if (p.window)
 		rc = send_all(a, imp);
-	else if (left && a->power && a->new_power != a->power)
+	else if (a->power && p.power != a->power && any_unstable(a))
 		rc = -ESTALE;
+	if (rc == 0)
+		a->power = p.power;
 	/* Whatever came of it, others shall not wait for this one. */
-	while (window) {
-		rc2 = recover(a, imp, true, &window);
+	while (p.window) {
+		rc2 = recover(a, imp, true, &p);
 		if (rc2)
 			return rc ? rc : rc2;
 	}

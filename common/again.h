@@ -13,14 +13,15 @@ struct again {
 	bool *busy;
 	uint32_t lane;
 	uint64_t lanes;	 /* a bit for each that has been connected */
-	uint64_t power;	 /* of the OST when it answered these; 0: it has not told */
+	uint64_t power;	 /* of the OST when it had all of these; 0: it has not told */
 	bool nocrc;
 	/* what came of it */
-	uint64_t stable, new_power;
+	uint64_t stable;
 	uint32_t sent;
 };
 
-/* From on_restart. 0: all that was kept is there again, or was never lost. -ESTALE: the OST has
+/* From on_restart. power is the new one if the OST has it all, even if the connection is lost after
+ * that. 0: all that was kept is there again, or was never lost. -ESTALE: the OST has
  * lost it, and it is too late. Other errors: it could not be sent, if the connection still stands.
  * Suspends, until others may use the OST. */
 must_check int again_co_restart(struct again *a, struct rpc_import *imp);

@@ -142,9 +142,11 @@ static int session_open(void *arg, struct rpc_session *s, const struct any_conne
 
 	stat_add(&ost->stats[OST_STAT_connect], 1);
 	if (window_is_open(ost->window)) {
-		window_here(ost->window, s->uuid, !q->last_boot_id);
+		/* One without a memory is a new process, or a lane that had no connection yet:
+		 * then the other lanes have what there is. Its requests would only wait. */
 		if (s->kind == PEER_CLIENT && !q->last_boot_id)
-			return -EAGAIN; /* its requests would only wait */
+			return -EAGAIN;
+		window_here(ost->window, s->uuid, !q->last_boot_id);
 	}
 	if (s->priv)
 		return 0;

@@ -262,6 +262,7 @@ void resend_co_restart(struct target *t, struct rpc_import *imp)
 	a.lanes = t->ost->lanes;
 	fs_unlock(fs);
 	rc = again_co_restart(&a, imp);
+	t->power = a.power;
 	if (rc && !rpc_import_connected(imp))
 		return; /* it begins anew */
 	if (a.sent)
@@ -276,5 +277,4 @@ void resend_co_restart(struct target *t, struct rpc_import *imp)
 	resend_heard(t, a.stable);
 	if (rc)
 		lost(t);
-	t->power = a.new_power;
 }

@@ -86,7 +86,13 @@ enum { READDIR_PLUS = 1, READDIR_OPEN = 2 };
 enum lock_space { LOCK_POSIX = 0, LOCK_FLOCK = 1, LOCK_APPEND = 2 };
 enum { OBJ_EXISTS = 1 };
 enum { OSS_WRITE_SYNC = 1 };
-enum oss_what { AGAIN_WRITE = 1, AGAIN_FALLOCATE = 2, AGAIN_PUNCH = 3, AGAIN_DESTROY = 4, AGAIN_FENCE = 5 };
+enum oss_what {
+	AGAIN_WRITE = 1,
+	AGAIN_FALLOCATE = 2,
+	AGAIN_PUNCH = 3,
+	AGAIN_DESTROY = 4,
+	AGAIN_FENCE = 5,
+};
 /* Flags of oss_grant. */
 enum { OSS_GRANT_RETURN = 1 };
 enum { /* features in connect; none are optional yet */

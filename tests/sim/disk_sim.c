@@ -362,8 +362,8 @@ static void crash_inode(struct inode *i)
 	i->on->used += (now.n - i->cur.n) * PAGE;
 	table_clear(&i->cur);
 	i->cur = now;
-	if (now.size % PAGE) /* file systems let nothing come back behind the end */
-		zero_part(i, now.size, PAGE - now.size % PAGE);
+	/* File systems let nothing come back behind the end. */
+	zero_part(i, now.size, (PAGE - now.size % PAGE) % PAGE);
 	table_copy(&i->stable, &i->cur);
 	if (sim_random(SIM_FAULT) & 1)
 		memcpy(i->xattr, i->xattr_stable, sizeof(i->xattr));
@@ -387,8 +387,6 @@ void sim_disk_crash(const char *dir)
 			crash_inode(i);
 	}
 }
-
-/* ------------------------------------------------------------------ the port */
 
 int disk_open(struct loop *l, const char *dir, struct disk **out)
 {

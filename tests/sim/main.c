@@ -71,6 +71,7 @@ static const struct mode modes[] = {
 	{.name = "shared+power", .shared = true, .restarts = true, .power = true},
 	{.name = "sweep+power", .sweep = true, .restarts = true, .power = true},
 	{.name = "stable", .stable = true},
+	{.name = "stable+faults", .stable = true, .faults = true},
 	{.name = "past", .past = true},
 };
 
@@ -314,8 +315,11 @@ static void finish(struct run *r)
 
 	if (r->mode->death)
 		death_run(r->cl, r->mode->restarts, r->mode->power);
-	if (r->mode->stable)
+	if (r->mode->stable) {
+		set_faults(r->mode->faults);
 		stable_run(r->cl);
+		set_faults(false);
+	}
 	if (r->mode->past)
 		past_run(r->cl);
 	if (r->shared)
@@ -514,7 +518,8 @@ static const char usage[] =
 	"  -s STEPS  operations of the players together (600)\n"
 	"  -m MODE   serial, crowd, shared, sweep, each also +faults, +restarts or +power\n"
 	"            (the MDS's machine loses power); death, death+restarts, death+power;\n"
-	"            stable (machines of OSTs lose power); past (what is over stays over);\n"
+	"            stable[+faults] (machines of OSTs lose power);\n"
+	"            past (what is over stays over);\n"
 	"            data+power, maps+power; mixed (mixed);\n"
 	"            data: data+calm, data+restarts, data+cut\n"
 	"            data+faults, data+cut+restarts, data+scrub[+restarts];\n"

@@ -2,6 +2,7 @@
 /* test_window.c - after a loss of power a target waits for its clients, and puts what they send in
  * order. */
 #include "oss/window.h"
+#include "common/again.h"
 #include "oss/power.h"
 #include "tests/unit/oss/oss_test.h"
 #include <linux/falloc.h>
@@ -236,6 +237,59 @@ static void what_was_synced_is_not_undone(void **state)
 	oss_test_run(t_shared);
 }
 
+static void keep(struct unstable *u, uint64_t number, const char *data)
+{
+	struct unstable_change *c = unstable_new(1);
+
+	assert_non_null(c);
+	c->bytes = bytes_new((uint32_t)strlen(data));
+	assert_non_null(c->bytes);
+	memcpy(c->bytes->mem, data, strlen(data));
+	c->iov[0] = (struct iovec){c->bytes->mem, strlen(data)};
+	c->req = (struct oss_again_req){
+		TEST_OBJ, .what = AGAIN_WRITE, .number = number, .len = strlen(data)};
+	c->number = number;
+	unstable_add(u, c);
+}
+
+/* What clients and the MDS do from on_restart. */
+static void t_client(struct oss_test *t)
+{
+	bool busy = false;
+	struct unstable u;
+	struct again a = {.loop = t->l, .changes = &u, .busy = &busy, .lanes = 1};
+	struct oss_recover_rep p;
+	char data[16];
+
+	unstable_init(&u);
+	keep(&u, write_number(t, 0, "first"), "first");
+	a.power = t->ost->power;
+	oss_test_restart(t);
+	CHECK_RC(recover(t, 0, 1, false, &p), 0); /* when it is connected again */
+	CHECK_RC(again_co_restart(&a, t->imp), 0);
+	assert_int_equal(a.sent, 0); /* the disk has it */
+	(void)unstable_stable(&u, a.stable);
+	assert_int_equal(u.n, 0);
+	keep(&u, write_number(t, 0, "FIRST"), "again");
+	lose_power(t);
+	CHECK_RC(recover(t, 0, 1, false, &p), 0);
+	CHECK_RC(again_co_restart(&a, t->imp), 0);
+	assert_int_equal(a.sent, 1);
+	assert_int_equal(a.power, t->ost->power);
+	CHECK_RC(oss_test_read(t, 0, data, sizeof(data)), 5);
+	assert_memory_equal(data, "again", 5);
+	CHECK_RC(again_co_restart(&a, t->imp), 0); /* the connection was lost, no more */
+	a.power = 1;
+	CHECK_RC(again_co_restart(&a, t->imp), -ESTALE);
+	(void)unstable_stable(&u, UINT64_MAX);
+}
+
+static void a_client_sends_what_is_missing(void **state)
+{
+	(void)state;
+	oss_test_run(t_client);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -246,6 +300,7 @@ int main(void)
 		cmocka_unit_test(who_is_not_back_when_it_ends_is_too_late),
 		cmocka_unit_test(nothing_is_waited_for_after_a_stop_in_order),
 		cmocka_unit_test(what_was_synced_is_not_undone),
+		cmocka_unit_test(a_client_sends_what_is_missing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
