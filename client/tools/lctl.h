@@ -55,9 +55,10 @@ must_check int lctl_sources_local(struct lctl_sources *out);
 must_check int lctl_sources_add_nid(struct lctl_sources *ss, const char *nid);
 must_check int lctl_sources_add_mount(struct lctl_sources *ss, const char *path);
 void lctl_sources_free(struct lctl_sources *ss);
-/* Did s, which was found and did not answer, end meanwhile? Then nobody misses its answer. A mount
- * that is still there without its client has not ended; nor does what the user named. */
-bool lctl_source_ended(const struct lctl_source *s);
+/* s was found, and gave rc: did it end meanwhile, or does something else than Sheen answer where a
+ * server announced itself long ago? Then nobody misses its answer. A mount that is still there
+ * without its client has not ended; nor does what the user named. */
+bool lctl_source_ended(const struct lctl_source *s, int rc);
 
 /* Text of params_get() or params_list(); -ENOENT without a match. */
 must_check int lctl_source_get(const struct lctl_source *s, const char *pattern, bool list,

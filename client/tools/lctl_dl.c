@@ -165,7 +165,7 @@ int lctl_dl(int argc, char **argv)
 		const struct lctl_source *s = &d.src.s[i];
 
 		rc = s->mount ? list_mount(&d, s) : list_server(&d, s);
-		if (rc && !lctl_source_ended(s))
+		if (rc && !lctl_source_ended(s, rc))
 			first = tool_fail(rc, "cannot ask %s", s->name);
 	}
 	lctl_sources_free(&d.src);

@@ -228,7 +228,7 @@ static int collect(const struct ask *a, const char *pattern, bool values, struct
 		rc = ask_below(a, &a->src.s[i], pattern, values, !values, ps);
 		if (rc == 0)
 			found = 0;
-		else if (rc != -ENOENT && !lctl_source_ended(&a->src.s[i]))
+		else if (rc != -ENOENT && !lctl_source_ended(&a->src.s[i], rc))
 			failed = tool_fail(rc, "cannot ask %s", a->src.s[i].name);
 	}
 	if (found == 0 && !values && a->recursive)
@@ -338,7 +338,7 @@ static int set_live(const struct ask *a, const char *name, const char *value)
 		rc = lctl_source_set(&a->src.s[i], name, value, &out);
 		if (rc == 0) {
 			found = 0;
-		} else if (rc != -ENOENT && !lctl_source_ended(&a->src.s[i])) {
+		} else if (rc != -ENOENT && !lctl_source_ended(&a->src.s[i], rc)) {
 			fprintf(stderr, "error: %s: setting %s=%s: %s\n", a->cmd, name, value,
 				strerror(-rc));
 			failed = rc;

@@ -153,7 +153,7 @@ void lctl_sources_free(struct lctl_sources *ss)
 	*ss = (struct lctl_sources){0};
 }
 
-bool lctl_source_ended(const struct lctl_source *s)
+bool lctl_source_ended(const struct lctl_source *s, int rc)
 {
 	struct tool_mounts ms;
 	bool there = false;
@@ -162,7 +162,7 @@ bool lctl_source_ended(const struct lctl_source *s)
 	if (!s->found)
 		return false;
 	if (!s->mount)
-		return tool_refused(&s->nids, PROBE_MS);
+		return rc == -EPROTO || tool_refused(&s->nids, PROBE_MS);
 	if (tool_mounts_read(&ms))
 		return false;
 	for (i = 0; i < ms.n && !there; i++)

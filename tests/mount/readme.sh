@@ -12,7 +12,7 @@ mkdir "$WORK/mnt"
 sed -n '/^## Five minutes/,/^## On several machines/p' "$ROOT/README.md" | grep '^    ' |
 	sed -e "s|/var/tmp/tour|$WORK/tour|g; s|/mnt/tour|$WORK/mnt|g; s|22988|$PORT|g; s|22998|$((PORT + 9))|g; s|^ *||" \
 		-e "s|lctl dl$|& --mount $WORK/mnt|" \
-		-e "s|lctl get_param |lctl get_param --mount $WORK/mnt |" -e '/^export PATH/d; s|count=256|count=32|; s|#.*||' >"$WORK/steps"
+		-e "s#lctl \(get\|set\)_param #&--mount $WORK/mnt #" -e '/^export PATH/d; s|count=256|count=32|; s|#.*||' >"$WORK/steps"
 [ "$(wc -l <"$WORK/steps")" -gt 15 ] || fail "the tour is found in README.md"
 while read -r line; do
 	check "$line" timeout 120 bash -c "$line"

@@ -60,9 +60,11 @@ static void what_went_away_meanwhile_is_not_missed(void **state)
 	struct lctl_source s = {.mount = nowhere, .found = true};
 
 	(void)state;
-	assert_true(lctl_source_ended(&s));
+	assert_true(lctl_source_ended(&s, -ENOTCONN));
+	s.mount = NULL;
+	assert_true(lctl_source_ended(&s, -EPROTO)); /* another program has its port */
 	s.found = false; /* the user named it */
-	assert_false(lctl_source_ended(&s));
+	assert_false(lctl_source_ended(&s, -EPROTO));
 }
 
 static void nothing_gives_nothing(void **state)
