@@ -78,7 +78,7 @@ drift: $(B)/gen/gen_protocol $(B)/gen/gen_schema ## fail if PROTOCOL.md or SCHEM
 -include tests/sim/sim.mk
 
 # ---- everything ----
-.PHONY: soak-crash soak-power fault-sweep
+.PHONY: soak-crash soak-power soak-ost-power fault-sweep
 .PHONY: check check-deps sim sim-check sim-check-short tidy mount-test fuzz soak
 .PHONY: soak-coherence bench bench-scale bench-recovery bench-archive bench-import demo demo-stop
 check-deps:
@@ -106,6 +106,8 @@ soak-crash: all check-deps ## kills, stops and restarts everything at random und
 	@CRASH_SECONDS=$(or $(SECONDS),3600) CRASH_SEED=$(SEED) TEST_TIMEOUT=$$(($(or $(SECONDS),3600) + 900)) tests/soak/run crash
 soak-power: all check-deps ## the whole cluster loses its power at random moments: make soak-power [SECONDS=60] [SEED=n]
 	@POWER_SECONDS=$(or $(SECONDS),60) POWER_SEED=$(SEED) tests/soak/run power_all
+soak-ost-power: all check-deps ## an OSS's machine loses its power under load, clients live: make soak-ost-power [ROUNDS=50] [SEED=n]
+	@POWER_ROUNDS=$(or $(ROUNDS),50) POWER_SEED=$(SEED) tests/soak/run ost_loss
 fault-sweep: all check-deps ## every call of a server that can fail fails once, at each place that makes it
 	@FAULT_FULL=1 tests/soak/run faults
 $(B)/bench/%: $(OBJ)/tests/bench/%.o $(OBJ)/lib.a
