@@ -77,19 +77,52 @@ int server_dir_save(const struct server_dir *d, char *why, size_t why_len)
 	return target_label_write(d->path, &d->label, why, why_len);
 }
 
+/* Where it serves is told to everybody at each start, with the port, unless the service addresses
+ * name ports themselves. */
+static bool port_may_change(const struct target_label *l)
+{
+	const char *text = l->servicenode[0] ? l->servicenode : l->failnode;
+	struct nid_list nids;
+	char why[256];
+
+	if (!text[0] || nid_list_parse(text, 0, &nids, why, sizeof(why)))
+		return false;
+	for (uint32_t i = 0; i < nids.n; i++)
+		if (nid_port(&nids.nid[i]))
+			return false;
+	return true;
+}
+
+/* The addresses without their ports: each start announces the one where it listens then. */
+static int without_ports(const char *nids, char *text, size_t len)
+{
+	struct nid_list l;
+	char why[256];
+	int rc = nid_list_parse_numeric(nids, 0, &l, why, sizeof(why));
+
+	for (uint32_t i = 0; rc == 0 && i < l.n; i++)
+		nid_set_port(&l.nid[i], 0);
+	if (rc == 0)
+		nid_list_str(&l, 0, text, len);
+	return rc;
+}
+
 /* A failover node is told when the target is made, but not where it serves first: that is known
  * now, and stays an address of the target when it serves elsewhere. */
 void server_dir_joined(struct server_dir *d, const char *announced)
 {
 	bool changed = !d->label.registered;
-	char why[SERVER_WHY];
+	char why[SERVER_WHY], nodes[sizeof(d->label.servicenode)];
 
 	if (changed)
 		log_info("%s: joined file system %s", d->name, d->label.fsname);
 	d->label.registered = true;
 	if (d->label.failnode[0] && !d->label.servicenode[0] &&
 	    strlen(announced) < sizeof(d->label.servicenode)) {
-		snprintf(d->label.servicenode, sizeof(d->label.servicenode), "%s", announced);
+		snprintf(nodes, sizeof(nodes), "%s", announced);
+		if (port_may_change(&d->label) && without_ports(announced, nodes, sizeof(nodes)))
+			log_warn("%s: announced at \"%s\"", d->name, announced);
+		snprintf(d->label.servicenode, sizeof(d->label.servicenode), "%s", nodes);
 		d->label.failnode[0] = 0;
 		changed = true;
 	}
@@ -165,22 +198,6 @@ static int listen_first(struct rpc_service *svc, uint16_t port, struct nid *at, 
 			break;
 	}
 	return rc ? listen_failed(rc, at, why, why_len) : 0;
-}
-
-/* Where it serves is told to everybody at each start, with the port, unless the service addresses
- * name ports themselves. */
-static bool port_may_change(const struct target_label *l)
-{
-	const char *text = l->servicenode[0] ? l->servicenode : l->failnode;
-	struct nid_list nids;
-	char why[256];
-
-	if (!text[0] || nid_list_parse(text, 0, &nids, why, sizeof(why)))
-		return false;
-	for (uint32_t i = 0; i < nids.n; i++)
-		if (nid_port(&nids.nid[i]))
-			return false;
-	return true;
 }
 
 /* Two targets that were first served on different machines have the same port, and may meet on one

@@ -146,6 +146,26 @@ static void a_remembered_port_that_is_busy_is_an_error(void **state)
 	close(fd);
 }
 
+static void a_target_with_a_failover_node_takes_another_port(void **state)
+{
+	struct nid at;
+	uint16_t busy;
+	int fd = take_port(&busy);
+
+	(void)state;
+	format(TARGET_OST, "");
+	assert_int_equal(server_dir_open(dir, TARGET_OST, &sd, why, sizeof(why)), 0);
+	snprintf(sd.label.failnode, sizeof(sd.label.failnode), "127.0.0.3@tcp");
+	sd.label.port = busy;
+	server_dir_joined(&sd, "127.0.0.2@tcp:990,127.0.0.3@tcp:990");
+	assert_string_equal(sd.label.servicenode, "127.0.0.2@tcp,127.0.0.3@tcp");
+	assert_string_equal(sd.label.failnode, "");
+	/* Where it was told to serve it may meet another target with its port. */
+	assert_int_equal(server_listen(svc, NULL, busy, &sd, 1, &at, why, sizeof(why)), 0);
+	assert_int_not_equal(nid_port(&at), busy);
+	close(fd);
+}
+
 static void the_command_line_decides_and_is_not_remembered(void **state)
 {
 	struct target_label lab;
@@ -253,6 +273,7 @@ int main(void)
 		T(addresses_of_the_mgs_come_from_the_label),
 		T(the_first_start_takes_a_free_port_and_remembers_it),
 		T(a_remembered_port_that_is_busy_is_an_error),
+		T(a_target_with_a_failover_node_takes_another_port),
 		T(the_command_line_decides_and_is_not_remembered),
 		T(parameters_come_from_label_and_command_line),
 		T(a_guard_is_taken_and_given_back),
